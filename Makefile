@@ -1,0 +1,82 @@
+# Everything a newcomer types is here. Each target does the set-up that it needs, and only when it is out of date.
+SHELL := /bin/sh
+ARCH := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x64)
+NODE_HOME := node_modules/node-linux-$(ARCH)
+NODE := $(NODE_HOME)/bin/node
+BIN := node_modules/.bin
+# The pinned Node runs every tool and test, also those that start with "#!/usr/bin/env node".
+export PATH := $(CURDIR)/$(NODE_HOME)/bin:$(PATH)
+
+NATIVE := build/Release/ambit.node
+NATIVE_SOURCES := $(wildcard src/native/*.cc src/native/*.h) binding.gyp scripts/build-native.sh
+TS_SOURCES := $(shell find src -name '*.ts' 2>/dev/null)
+
+.DEFAULT_GOAL := help
+
+##@ Start here
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## watch unmodified programs talk over mutual TLS they know nothing about
+	$(NODE) scripts/demo.mjs
+
+.PHONY: test
+test: build ## run every test tier; fails when one cannot run
+	scripts/run-tests.sh
+
+##@ Build
+
+.PHONY: build
+build: dist/.built $(NATIVE) ## compile the native addon and the TypeScript
+
+.PHONY: deps
+deps: .cache/deps ## install the system packages that are missing
+
+.cache/deps: scripts/install-deps.sh
+	scripts/install-deps.sh
+	@mkdir -p .cache && touch $@
+
+node_modules/.installed: package.json package-lock.json .cache/deps
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(NATIVE): $(NATIVE_SOURCES) node_modules/.installed
+	scripts/build-native.sh
+	@touch $@
+
+dist/.built: $(TS_SOURCES) tsconfig.json tsconfig.build.json node_modules/.installed
+	$(BIN)/tsc -p tsconfig.build.json
+	@touch $@
+
+.PHONY: proto
+proto: node_modules/.installed ## generate src/proto/gen again (needs protoc)
+	scripts/generate-proto.sh
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf dist build .cache
+
+##@ Quality
+
+.PHONY: check
+check: node_modules/.installed ## types, format and lint, ranks and cycles, dead code, generated code
+	$(BIN)/tsc -p tsconfig.json
+	$(BIN)/biome check --error-on-warnings .
+	$(NODE) scripts/check-modules.mjs
+	$(BIN)/knip
+	scripts/check-proto.sh
+
+.PHONY: test-unit
+test-unit: build ## unit tests only
+	scripts/run-tests.sh unit
+
+.PHONY: test-netns
+test-netns: build ## tests on real network namespaces (root or user namespaces)
+	scripts/run-tests.sh netns
+
+.PHONY: bench-l4
+bench-l4: build ## L4 speed and memory against HAProxy
+	$(NODE) bench/l4/main.ts

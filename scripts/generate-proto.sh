@@ -1,0 +1,14 @@
+#!/bin/sh
+# Generates src/proto/gen from proto/*.proto. Needs protoc (Debian: protobuf-compiler). The result is committed;
+# `make check` regenerates into a scratch folder and compares.
+set -eu
+cd "$(dirname "$0")/.."
+out=${1:-src/proto/gen}
+rm -rf "$out" && mkdir -p "$out"
+protoc -Iproto \
+  --plugin=node_modules/.bin/protoc-gen-ts_proto \
+  --ts_proto_out="$out" \
+  --ts_proto_opt=importSuffix=.ts,esModuleInterop=true,enumsAsLiterals=true,oneof=unions,outputServices=grpc-js,useMapType=true,useExactTypes=false,outputJsonMethods=false,unrecognizedEnum=true,env=node \
+  proto/*.proto
+# The versions of the generators are pinned elsewhere; naming them here would make every update a diff.
+find "$out" -name '*.ts' -exec sed -i '/^\/\/   protoc/d' {} +
