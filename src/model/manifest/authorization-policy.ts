@@ -1,0 +1,212 @@
+/**
+ * AuthorizationPolicy (security.istio.io; facts l7-and-control 3.1). L7 attributes are read as far as it takes to know
+ * that they are there; an attribute that is not known refuses the object, because a misspelt restriction would
+ * otherwise allow or deny what nobody asked for.
+ */
+import { type Cidr, parseCidr } from '../address.ts';
+import { parsePort } from '../port.ts';
+import type { FieldReader } from './field-reader.ts';
+import type { Labels, ObjectMeta } from './object-meta.ts';
+import { readMatchLabels } from './selector.ts';
+
+export type AuthorizationAction = 'ALLOW' | 'DENY' | 'AUDIT' | 'CUSTOM';
+
+export interface SourceObject {
+  readonly principals: readonly string[];
+  readonly notPrincipals: readonly string[];
+  readonly namespaces: readonly string[];
+  readonly notNamespaces: readonly string[];
+  /** `name` or `namespace/name`. */
+  readonly serviceAccounts: readonly string[];
+  readonly notServiceAccounts: readonly string[];
+  readonly ipBlocks: readonly Cidr[];
+  readonly notIpBlocks: readonly Cidr[];
+  /** Names of given attributes that only an L7 proxy can check. */
+  readonly l7: readonly string[];
+}
+
+export interface OperationObject {
+  readonly ports: readonly number[];
+  readonly notPorts: readonly number[];
+  readonly l7: readonly string[];
+}
+
+export interface ConditionObject {
+  readonly key: string;
+  readonly values: readonly string[];
+  readonly notValues: readonly string[];
+}
+
+export interface AuthorizationRuleObject {
+  readonly from: readonly SourceObject[];
+  readonly to: readonly OperationObject[];
+  readonly when: readonly ConditionObject[];
+}
+
+export interface AuthorizationPolicyObject {
+  readonly kind: 'AuthorizationPolicy';
+  readonly meta: ObjectMeta;
+  readonly selector: Labels | undefined;
+  /** Whether the policy is for waypoints and gateways, not for L4. */
+  readonly targeted: boolean;
+  readonly action: AuthorizationAction;
+  readonly rules: readonly AuthorizationRuleObject[];
+  readonly dryRun: boolean;
+}
+
+const ACTIONS = ['ALLOW', 'DENY', 'AUDIT', 'CUSTOM'] as const;
+const MAX_RULES = 512;
+const MAX_SERVICE_ACCOUNTS = 16;
+const SOURCE_L4 = [
+  'principals',
+  'notPrincipals',
+  'namespaces',
+  'notNamespaces',
+  'serviceAccounts',
+  'notServiceAccounts',
+  'ipBlocks',
+  'notIpBlocks',
+];
+const SOURCE_L7 = [
+  'requestPrincipals',
+  'notRequestPrincipals',
+  'remoteIpBlocks',
+  'notRemoteIpBlocks',
+  'trustDomains',
+  'notTrustDomains',
+];
+const OPERATION_L7 = ['hosts', 'notHosts', 'methods', 'notMethods', 'paths', 'notPaths'];
+const CONDITION_KEY =
+  /^(request\.headers\[.+\]|request\.auth\.(principal|audiences|presenter|claims\[.+\])|source\.(ip|namespace|principal|serviceAccount|trustDomain)|remote\.ip|destination\.(ip|port)|connection\.sni|experimental\.envoy\.filters\..+)$/;
+
+export function readAuthorizationPolicy(meta: ObjectMeta, root: FieldReader): AuthorizationPolicyObject {
+  const spec = root.child('spec');
+  spec.onlyKnown(['selector', 'targetRef', 'targetRefs', 'action', 'rules', 'provider']);
+  const selector = readMatchLabels(spec);
+  const targeted = spec.has('targetRef') || spec.has('targetRefs');
+  if (targeted && selector !== undefined) spec.report('selector', 'cannot be combined with targetRefs');
+  const action = spec.oneOf('action', ACTIONS) ?? 'ALLOW';
+  const rules = spec.children('rules');
+  if (rules.length > MAX_RULES) spec.report('rules', `has ${rules.length} entries, more than ${MAX_RULES}`);
+  if (rules.length === 0 && (action === 'DENY' || action === 'CUSTOM')) {
+    spec.report('rules', `is required for ${action}: without rules the policy would never match`);
+  }
+  return {
+    kind: 'AuthorizationPolicy',
+    meta,
+    selector,
+    targeted,
+    action,
+    rules: rules.slice(0, MAX_RULES).map(readRule),
+    dryRun: meta.annotations.get('istio.io/dry-run') === 'true',
+  };
+}
+
+function readRule(rule: FieldReader): AuthorizationRuleObject {
+  rule.onlyKnown(['from', 'to', 'when']);
+  return {
+    from: wrapped(rule, 'from', 'source').map(readSource),
+    to: wrapped(rule, 'to', 'operation').map(readOperation),
+    when: rule.children('when').map(readCondition),
+  };
+}
+
+/** Entries of the form `- source: {...}`; neither the list nor an entry may be empty. */
+function wrapped(rule: FieldReader, list: string, inner: string): FieldReader[] {
+  const entries = rule.children(list);
+  if (rule.has(list) && entries.length === 0) rule.report(list, 'must not be an empty list');
+  return entries.map((entry) => {
+    entry.onlyKnown([inner]);
+    const reader = entry.child(inner);
+    if (reader.names().length === 0) entry.report(inner, 'must not be empty: leave the list out to match everything');
+    return reader;
+  });
+}
+
+function readSource(source: FieldReader): SourceObject {
+  source.onlyKnown([...SOURCE_L4, ...SOURCE_L7]);
+  const serviceAccounts = readServiceAccounts(source, 'serviceAccounts');
+  const notServiceAccounts = readServiceAccounts(source, 'notServiceAccounts');
+  const others = ['principals', 'notPrincipals', 'namespaces', 'notNamespaces'].some((name) => source.has(name));
+  if (others && serviceAccounts.length + notServiceAccounts.length > 0) {
+    source.report('serviceAccounts', 'cannot be combined with principals or namespaces');
+  }
+  return {
+    principals: readPatterns(source, 'principals'),
+    notPrincipals: readPatterns(source, 'notPrincipals'),
+    namespaces: readPatterns(source, 'namespaces'),
+    notNamespaces: readPatterns(source, 'notNamespaces'),
+    serviceAccounts,
+    notServiceAccounts,
+    ipBlocks: readCidrs(source, 'ipBlocks'),
+    notIpBlocks: readCidrs(source, 'notIpBlocks'),
+    l7: SOURCE_L7.filter((name) => source.has(name)),
+  };
+}
+
+function readOperation(operation: FieldReader): OperationObject {
+  operation.onlyKnown(['ports', 'notPorts', ...OPERATION_L7]);
+  return {
+    ports: readPorts(operation, 'ports'),
+    notPorts: readPorts(operation, 'notPorts'),
+    l7: OPERATION_L7.filter((name) => operation.has(name)),
+  };
+}
+
+function readCondition(condition: FieldReader): ConditionObject {
+  condition.onlyKnown(['key', 'values', 'notValues']);
+  const key = condition.required('key');
+  if (key !== '' && !CONDITION_KEY.test(key)) condition.report('key', `"${key}" is not a known attribute`);
+  const values = condition.nonEmptyStrings('values');
+  const notValues = condition.nonEmptyStrings('notValues');
+  if (values.length + notValues.length === 0) condition.report('values', 'values or notValues are required');
+  for (const text of [...values, ...notValues]) checkConditionValue(condition, key, text);
+  return { key, values, notValues };
+}
+
+function checkConditionValue(condition: FieldReader, key: string, text: string): void {
+  if ((key === 'source.ip' || key === 'destination.ip') && parseCidr(text) === undefined) {
+    condition.report('values', `"${text}" is not an IP address or CIDR block`);
+  }
+  if (key === 'destination.port' && parsePort(text) === undefined) {
+    condition.report('values', `"${text}" is not a port from 1 to 65535`);
+  }
+}
+
+/** A list that is given but empty would turn into "no restriction", so it is refused. */
+function readPatterns(reader: FieldReader, name: string): string[] {
+  const texts = reader.nonEmptyStrings(name);
+  if (reader.has(name) && texts.length === 0) reader.report(name, 'must not be an empty list');
+  return texts;
+}
+
+function readServiceAccounts(source: FieldReader, name: string): string[] {
+  const accounts = readPatterns(source, name);
+  if (accounts.length > MAX_SERVICE_ACCOUNTS) source.report(name, `has more than ${MAX_SERVICE_ACCOUNTS} entries`);
+  for (const account of accounts) {
+    if (account.split('/').length > 2 || account.includes('*') || account.startsWith('/') || account.endsWith('/')) {
+      source.report(name, `"${account}" is not NAME or NAMESPACE/NAME without wildcards`);
+    }
+  }
+  return accounts;
+}
+
+function readCidrs(source: FieldReader, name: string): Cidr[] {
+  const cidrs: Cidr[] = [];
+  for (const text of readPatterns(source, name)) {
+    const cidr = parseCidr(text);
+    if (cidr === undefined) source.report(name, `"${text}" is not an IP address or CIDR block`);
+    else cidrs.push(cidr);
+  }
+  return cidrs;
+}
+
+function readPorts(operation: FieldReader, name: string): number[] {
+  const ports: number[] = [];
+  for (const text of readPatterns(operation, name)) {
+    const port = parsePort(text);
+    if (port === undefined) operation.report(name, `"${text}" is not a port from 1 to 65535, as a string`);
+    else ports.push(port);
+  }
+  return ports;
+}

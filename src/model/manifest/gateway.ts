@@ -1,0 +1,61 @@
+/** Gateway (gateway.networking.k8s.io) as far as waypoints go (facts l7-and-control 5.1). */
+import type { FieldReader } from './field-reader.ts';
+import type { Labels, ObjectMeta } from './object-meta.ts';
+
+/** Which traffic a waypoint takes. */
+export type WaypointFor = 'service' | 'workload' | 'all' | 'none';
+
+export interface GatewayListener {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: string;
+  /** From which namespaces objects may attach. */
+  readonly allowedFrom: 'Same' | 'All' | 'Selector' | 'None';
+  /** For `Selector`: labels of the namespace. */
+  readonly namespaceSelector: Labels;
+}
+
+export interface GatewayObject {
+  readonly kind: 'Gateway';
+  readonly meta: ObjectMeta;
+  readonly className: string;
+  readonly waypointFor: WaypointFor;
+  readonly listeners: readonly GatewayListener[];
+  readonly addresses: readonly { readonly type: string; readonly value: string }[];
+}
+
+const WAYPOINT_CLASSES = new Set(['istio-waypoint', 'ambit-waypoint']);
+
+/** Whether the gateway is a waypoint. */
+export function isWaypoint(gateway: GatewayObject): boolean {
+  return WAYPOINT_CLASSES.has(gateway.className);
+}
+
+export function readGateway(meta: ObjectMeta, root: FieldReader): GatewayObject {
+  const spec = root.child('spec');
+  const wanted = meta.labels.get('istio.io/waypoint-for') ?? 'service';
+  return {
+    kind: 'Gateway',
+    meta,
+    className: spec.required('gatewayClassName'),
+    waypointFor: wanted === 'workload' || wanted === 'all' || wanted === 'none' ? wanted : 'service',
+    listeners: spec.children('listeners').map(readListener),
+    addresses: root
+      .child('status')
+      .children('addresses')
+      .map((entry) => ({ type: entry.string('type') ?? 'IPAddress', value: entry.string('value') ?? '' })),
+  };
+}
+
+function readListener(listener: FieldReader): GatewayListener {
+  const namespaces = listener.child('allowedRoutes').child('namespaces');
+  const selector = namespaces.child('selector');
+  if (selector.has('matchExpressions')) selector.report('matchExpressions', 'is not supported, use matchLabels');
+  return {
+    name: listener.string('name') ?? '',
+    port: listener.integer('port', 1, 65535) ?? 0,
+    protocol: listener.string('protocol') ?? '',
+    allowedFrom: namespaces.oneOf('from', ['Same', 'All', 'Selector', 'None']) ?? 'Same',
+    namespaceSelector: selector.stringMap('matchLabels'),
+  };
+}

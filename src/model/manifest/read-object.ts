@@ -1,0 +1,150 @@
+/**
+ * One Kubernetes object, as parsed YAML or JSON, to its typed form. Whoever has the text behind it (a file, an API
+ * answer) gives the function that finds the position of a field.
+ */
+import { readAuthorizationPolicy } from './authorization-policy.ts';
+import { readDeployment, readNamespace, readNode, readServiceAccount } from './core-objects.ts';
+import { FieldReader, isRecord } from './field-reader.ts';
+import { readGateway } from './gateway.ts';
+import { readEndpointSlice, readService } from './kubernetes-service.ts';
+import { type ManifestKind, type ManifestObject, objectKey, objectTitle } from './manifest-object.ts';
+import { type FieldPath, formatFieldPath, type ManifestProblem, type SourcePosition } from './manifest-problem.ts';
+import { DEFAULT_NAMESPACE, isObjectName, type ObjectMeta, readObjectMeta } from './object-meta.ts';
+import { readPeerAuthentication } from './peer-authentication.ts';
+import { readPod } from './pod.ts';
+import { readServiceEntry } from './service-entry.ts';
+import { readWorkloadEntry } from './workload-entry.ts';
+
+/** Where a field is in the text. */
+export type LocateField = (path: FieldPath) => SourcePosition;
+
+export type ObjectReading =
+  | { readonly kind: 'accepted'; readonly key: string; readonly object: ManifestObject }
+  /** The object is known by name, but not valid. `key` is undefined when not even its name can be read. */
+  | { readonly kind: 'refused'; readonly key: string | undefined; readonly problems: readonly ManifestProblem[] }
+  /** A kind that the mesh does not use. */
+  | { readonly kind: 'ignored'; readonly note: ManifestProblem };
+
+interface KindReader {
+  readonly kind: ManifestKind;
+  readonly versions: readonly string[];
+  readonly namespaced: boolean;
+  readonly read: (meta: ObjectMeta, root: FieldReader) => ManifestObject;
+}
+
+const ISTIO_VERSIONS = ['v1', 'v1beta1', 'v1alpha3'];
+const KINDS: readonly (KindReader & { readonly group: string })[] = [
+  { group: '', kind: 'Namespace', versions: ['v1'], namespaced: false, read: readNamespace },
+  { group: '', kind: 'ServiceAccount', versions: ['v1'], namespaced: true, read: readServiceAccount },
+  { group: '', kind: 'Node', versions: ['v1'], namespaced: false, read: readNode },
+  { group: '', kind: 'Pod', versions: ['v1'], namespaced: true, read: readPod },
+  { group: '', kind: 'Service', versions: ['v1'], namespaced: true, read: readService },
+  { group: 'apps', kind: 'Deployment', versions: ['v1'], namespaced: true, read: readDeployment },
+  {
+    group: 'discovery.k8s.io',
+    kind: 'EndpointSlice',
+    versions: ['v1', 'v1beta1'],
+    namespaced: true,
+    read: readEndpointSlice,
+  },
+  {
+    group: 'security.istio.io',
+    kind: 'PeerAuthentication',
+    versions: ISTIO_VERSIONS,
+    namespaced: true,
+    read: readPeerAuthentication,
+  },
+  {
+    group: 'security.istio.io',
+    kind: 'AuthorizationPolicy',
+    versions: ISTIO_VERSIONS,
+    namespaced: true,
+    read: readAuthorizationPolicy,
+  },
+  {
+    group: 'networking.istio.io',
+    kind: 'ServiceEntry',
+    versions: ISTIO_VERSIONS,
+    namespaced: true,
+    read: readServiceEntry,
+  },
+  {
+    group: 'networking.istio.io',
+    kind: 'WorkloadEntry',
+    versions: ISTIO_VERSIONS,
+    namespaced: true,
+    read: readWorkloadEntry,
+  },
+  {
+    group: 'gateway.networking.k8s.io',
+    kind: 'Gateway',
+    versions: ['v1', 'v1beta1'],
+    namespaced: true,
+    read: readGateway,
+  },
+];
+const BY_GROUP_KIND = new Map(KINDS.map((entry) => [`${entry.group}/${entry.kind}`, entry]));
+
+/** Reads one object. Never throws on any value. */
+export function readObject(value: unknown, locate: LocateField): ObjectReading {
+  if (!isRecord(value)) return refusedDocument([], 'is not a Kubernetes object', locate);
+  const { apiVersion, kind } = value;
+  if (typeof kind !== 'string' || kind === '') return refusedDocument(['kind'], 'is required', locate);
+  if (typeof apiVersion !== 'string') return refusedDocument(['apiVersion'], 'is required', locate);
+  const slash = apiVersion.indexOf('/');
+  const entry = BY_GROUP_KIND.get(`${slash < 0 ? '' : apiVersion.slice(0, slash)}/${kind}`);
+  if (entry === undefined) return ignored(value, apiVersion, kind, locate);
+  return readKnown(entry, value, apiVersion.slice(slash + 1), locate);
+}
+
+function readKnown(entry: KindReader, value: unknown, version: string, locate: LocateField): ObjectReading {
+  const identity = identityOf(value, entry);
+  const title = identity === undefined ? entry.kind : objectTitle(entry.kind, identity.namespace, identity.name);
+  const problems: ManifestProblem[] = [];
+  const report = (path: FieldPath, reason: string) => {
+    problems.push({ severity: 'error', object: title, field: formatFieldPath(path), reason, position: locate(path) });
+  };
+  if (!entry.versions.includes(version)) report(['apiVersion'], `version "${version}" of ${entry.kind} is not known`);
+  const root = new FieldReader(value, [], report);
+  const object = entry.read(readObjectMeta(root, entry.namespaced), root);
+  const key = identity && objectKey(entry.kind, identity.namespace, identity.name);
+  if (problems.length > 0 || key === undefined) return { kind: 'refused', key, problems };
+  return { kind: 'accepted', key, object };
+}
+
+/** The identity of an object whose other fields may be wrong. */
+function identityOf(value: unknown, entry: KindReader): { namespace: string; name: string } | undefined {
+  const meta = isRecord(value) ? value['metadata'] : undefined;
+  if (!isRecord(meta)) return undefined;
+  const { name } = meta;
+  const namespace = entry.namespaced ? (meta['namespace'] ?? DEFAULT_NAMESPACE) : '';
+  if (typeof name !== 'string' || !isObjectName(name) || typeof namespace !== 'string') return undefined;
+  return { namespace, name };
+}
+
+function ignored(
+  value: Readonly<Record<string, unknown>>,
+  apiVersion: string,
+  kind: string,
+  locate: LocateField,
+): ObjectReading {
+  const meta = value['metadata'];
+  const name = isRecord(meta) && typeof meta['name'] === 'string' ? meta['name'] : '';
+  const note: ManifestProblem = {
+    severity: 'note',
+    object: `${kind} ${name}`.trimEnd(),
+    field: '',
+    reason: `${apiVersion} ${kind} is not used by the mesh`,
+    position: locate([]),
+  };
+  return { kind: 'ignored', note };
+}
+
+function refusedDocument(path: FieldPath, reason: string, locate: LocateField): ObjectReading {
+  const field = formatFieldPath(path);
+  return {
+    kind: 'refused',
+    key: undefined,
+    problems: [{ severity: 'error', object: '', field, reason, position: locate(path) }],
+  };
+}

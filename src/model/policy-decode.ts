@@ -1,0 +1,73 @@
+/** From `istio.security.Authorization` bytes to the model; invalid list entries are dropped (facts ztunnel-wire 9.2). */
+import { errorText } from '../base/errors.ts';
+import { fail, ok, type Result } from '../base/result.ts';
+import * as pb from '../proto/gen/authorization.ts';
+import { type Cidr, makeCidr } from './address.ts';
+import type { AuthorizationPolicy, PolicyAction, PolicyMatch, PolicyScope, StringMatch } from './policy.ts';
+
+const SCOPES: Readonly<Record<number, PolicyScope>> = {
+  [pb.Scope.GLOBAL]: 'Global',
+  [pb.Scope.NAMESPACE]: 'Namespace',
+  [pb.Scope.WORKLOAD_SELECTOR]: 'WorkloadSelector',
+};
+const ACTIONS: Readonly<Record<number, PolicyAction>> = { [pb.Action.ALLOW]: 'Allow', [pb.Action.DENY]: 'Deny' };
+
+/** Decodes one policy; the error is the reason to refuse it. */
+export function decodeAuthorization(bytes: Uint8Array): Result<AuthorizationPolicy, string> {
+  let message: pb.Authorization;
+  try {
+    message = pb.Authorization.decode(bytes);
+  } catch (error) {
+    return fail(`cannot be decoded: ${errorText(error)}`);
+  }
+  const scope = SCOPES[message.scope];
+  const action = ACTIONS[message.action];
+  if (scope === undefined) return fail(`unknown policy scope: ${message.scope}`);
+  if (action === undefined) return fail(`unknown policy action: ${message.action}`);
+  return ok({
+    name: message.name,
+    namespace: message.namespace,
+    scope,
+    action,
+    rules: message.rules.map((rule) => rule.clauses.map((clause) => clause.matches.map(toMatch))),
+    dryRun: message.dryRun,
+  });
+}
+
+function toMatch(message: pb.Match): PolicyMatch {
+  const ports = (list: readonly number[]) => list.map((port) => port & 0xffff);
+  return {
+    namespaces: message.namespaces.flatMap(toStringMatch),
+    notNamespaces: message.notNamespaces.flatMap(toStringMatch),
+    serviceAccounts: message.serviceAccounts,
+    notServiceAccounts: message.notServiceAccounts,
+    principals: message.principals.flatMap(toStringMatch),
+    notPrincipals: message.notPrincipals.flatMap(toStringMatch),
+    sourceIps: message.sourceIps.flatMap(toCidr),
+    notSourceIps: message.notSourceIps.flatMap(toCidr),
+    destinationIps: message.destinationIps.flatMap(toCidr),
+    notDestinationIps: message.notDestinationIps.flatMap(toCidr),
+    destinationPorts: ports(message.destinationPorts),
+    notDestinationPorts: ports(message.notDestinationPorts),
+  };
+}
+
+function toCidr(address: pb.Address): Cidr[] {
+  const cidr = makeCidr(address.address, address.length);
+  return cidr === undefined ? [] : [cidr];
+}
+
+function toStringMatch({ matchType }: pb.StringMatch): StringMatch[] {
+  switch (matchType?.$case) {
+    case 'exact':
+      return [{ kind: 'exact', value: matchType.exact }];
+    case 'prefix':
+      return [{ kind: 'prefix', value: matchType.prefix }];
+    case 'suffix':
+      return [{ kind: 'suffix', value: matchType.suffix }];
+    case 'presence':
+      return [{ kind: 'presence' }];
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * L4 authorization policies as the feed carries them (facts ztunnel-wire 5.6 and 9.1):
+ * a policy matches when any rule does; a rule when all its clauses do; a clause when any match does; a match when all
+ * its fields do.
+ */
+import type { Cidr } from './address.ts';
+
+export type StringMatch =
+  | { readonly kind: 'exact'; readonly value: string }
+  | { readonly kind: 'prefix'; readonly value: string }
+  | { readonly kind: 'suffix'; readonly value: string }
+  | { readonly kind: 'presence' };
+
+export interface ServiceAccountMatch {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+}
+
+export interface PolicyMatch {
+  readonly namespaces: readonly StringMatch[];
+  readonly notNamespaces: readonly StringMatch[];
+  readonly serviceAccounts: readonly ServiceAccountMatch[];
+  readonly notServiceAccounts: readonly ServiceAccountMatch[];
+  readonly principals: readonly StringMatch[];
+  readonly notPrincipals: readonly StringMatch[];
+  readonly sourceIps: readonly Cidr[];
+  readonly notSourceIps: readonly Cidr[];
+  readonly destinationIps: readonly Cidr[];
+  readonly notDestinationIps: readonly Cidr[];
+  readonly destinationPorts: readonly number[];
+  readonly notDestinationPorts: readonly number[];
+}
+
+export type PolicyClause = readonly PolicyMatch[];
+export type PolicyRule = readonly PolicyClause[];
+export type PolicyScope = 'Global' | 'Namespace' | 'WorkloadSelector';
+export type PolicyAction = 'Allow' | 'Deny';
+
+export interface AuthorizationPolicy {
+  readonly name: string;
+  readonly namespace: string;
+  readonly scope: PolicyScope;
+  readonly action: PolicyAction;
+  readonly rules: readonly PolicyRule[];
+  readonly dryRun: boolean;
+}
+
+/** A match that restricts nothing, with the given fields set. */
+export function createPolicyMatch(fields: Partial<PolicyMatch> = {}): PolicyMatch {
+  return {
+    namespaces: [],
+    notNamespaces: [],
+    serviceAccounts: [],
+    notServiceAccounts: [],
+    principals: [],
+    notPrincipals: [],
+    sourceIps: [],
+    notSourceIps: [],
+    destinationIps: [],
+    notDestinationIps: [],
+    destinationPorts: [],
+    notDestinationPorts: [],
+    ...fields,
+  };
+}
+
+/** The key of a policy in the feed, `<namespace>/<name>`. */
+export function policyKey(policy: Pick<AuthorizationPolicy, 'namespace' | 'name'>): string {
+  return `${policy.namespace}/${policy.name}`;
+}
+
+/** Reads the string forms of the custom resources: `*`, `*suffix`, `prefix*`, exact (facts ztunnel-wire 9.2). */
+export function parseStringMatch(text: string): StringMatch {
+  if (text === '*') return { kind: 'presence' };
+  if (text.startsWith('*')) return { kind: 'suffix', value: text.slice(1) };
+  if (text.endsWith('*')) return { kind: 'prefix', value: text.slice(0, -1) };
+  return { kind: 'exact', value: text };
+}
