@@ -1,0 +1,220 @@
+/**
+ * Copies between a plain socket and an HTTP/2 stream until both directions ended (facts ztunnel-wire 7.7).
+ *
+ * Invariants
+ * - Half-close is kept: FIN becomes END_STREAM and the other way round. The socket must allow half-open.
+ * - Credit goes back to the peer only for bytes the kernel took from the socket's queue; reading pauses while the
+ *   stream does not take more. So at most a stream window waits on one side and one read on the other.
+ * - `onDone` is called exactly once, when the socket is closed and the stream is over.
+ */
+import type { Socket } from 'node:net';
+import { AmbitError, systemErrorCode } from '../base/errors.ts';
+import type { Header } from './header.ts';
+import { Http2Code } from './http2-error.ts';
+import type { SocketIntake } from './socket-intake.ts';
+import type { Http2Stream, StreamCloseReason, StreamHandler } from './stream.ts';
+
+export interface RelayCounters {
+  bytesFromSocket: number;
+  bytesToSocket: number;
+}
+
+export type RelayErrorCode = 'RELAY_DESTINATION_DISCONNECTED' | 'RELAY_CLIENT_DISCONNECTED' | 'RELAY_FAILED';
+
+/** Called when a relay is over; without an error it ended as connections do. */
+export type RelayDone = (error: AmbitError<RelayErrorCode> | undefined) => void;
+
+export interface RelayOptions {
+  /** Who is at the socket's end: the client (a source's proxy) or the destination (a destination's proxy). */
+  readonly socketSide: 'client' | 'destination';
+  /** Set when the socket was made with an `onread` buffer. */
+  readonly intake?: SocketIntake;
+}
+
+/** How sockets say that their peer left in the middle; ordinary for tunnels. */
+const ORDINARY_ERRORS = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN']);
+/** Pieces from this size on are part of a bulk transfer. */
+const BULK_BYTES = 8192;
+const NO_BYTES = Buffer.alloc(0);
+
+class Relay implements StreamHandler {
+  readonly #socket: Socket;
+  readonly #stream: Http2Stream;
+  readonly #counters: RelayCounters;
+  readonly #options: RelayOptions;
+  readonly #onDone: RelayDone;
+  /** Received bytes the socket has not passed to the kernel yet. */
+  #owedBytes = 0;
+  #flushPending = false;
+  #corked = false;
+  #socketClosed = false;
+  #error: AmbitError<RelayErrorCode> | undefined;
+
+  constructor(socket: Socket, stream: Http2Stream, counters: RelayCounters, onDone: RelayDone, options: RelayOptions) {
+    this.#socket = socket;
+    this.#stream = stream;
+    this.#counters = counters;
+    this.#options = options;
+    this.#onDone = onDone;
+  }
+
+  start(): void {
+    const socket = this.#socket;
+    socket.setNoDelay(true);
+    socket.on('error', (error) => this.#socketFailed(error));
+    socket.on('close', () => this.#onSocketClose());
+    socket.on('end', () => this.#stream.end());
+    this.#stream.setHandler(this);
+    if (socket.destroyed) this.#onSocketClose();
+    else if (this.#stream.state === 'closed') socket.destroy();
+    else this.#read();
+  }
+
+  #read(): void {
+    const { intake } = this.#options;
+    const socket = this.#socket;
+    if (socket.readableEnded) {
+      this.#stream.end();
+    } else if (intake === undefined) {
+      socket.on('data', (chunk: Buffer) => {
+        if (!this.#fromSocket(chunk)) socket.pause();
+      });
+    } else {
+      const resume = intake.holds;
+      intake.attach((chunk) => this.#fromSocket(chunk));
+      if (resume) socket.resume();
+    }
+  }
+
+  #fromSocket(chunk: Uint8Array): boolean {
+    this.#counters.bytesFromSocket += chunk.length;
+    return this.#stream.write(chunk);
+  }
+
+  onWritable(): void {
+    this.#socket.resume();
+  }
+
+  onHeaders(_stream: Http2Stream, _headers: readonly Header[]): void {
+    // A tunnel has no trailers; the connection rejects them.
+  }
+
+  onData(stream: Http2Stream, chunk: Buffer): void {
+    const socket = this.#socket;
+    this.#counters.bytesToSocket += chunk.length;
+    if (!socket.writable) {
+      stream.consume(chunk.length);
+      return;
+    }
+    if (chunk.length >= BULK_BYTES && !this.#corked) this.#cork();
+    socket.write(chunk);
+    if (socket.writableLength === 0) {
+      stream.consume(chunk.length);
+      return;
+    }
+    this.#owedBytes += chunk.length;
+    this.#awaitFlush();
+  }
+
+  /** Large pieces of one turn (a TLS record each) go to the kernel together, after the poll phase. */
+  #cork(): void {
+    this.#corked = true;
+    this.#socket.cork();
+    setImmediate(() => {
+      this.#corked = false;
+      this.#socket.uncork();
+    });
+  }
+
+  /** An empty write behind the queued ones tells when the kernel took them, at no cost while it takes them at once. */
+  #awaitFlush(): void {
+    if (this.#flushPending) return;
+    this.#flushPending = true;
+    this.#socket.write(NO_BYTES, () => {
+      this.#flushPending = false;
+      const waiting = this.#socket.writableLength;
+      this.#stream.consume(this.#owedBytes - waiting);
+      this.#owedBytes = waiting;
+      if (waiting > 0 && this.#socket.writable) this.#awaitFlush();
+    });
+  }
+
+  onEnd(): void {
+    this.#socket.end();
+  }
+
+  onClosed(stream: Http2Stream, reason: StreamCloseReason): void {
+    if (this.#socketClosed) this.#finish();
+    else this.#judge(stream, reason);
+  }
+
+  /** What the end of the stream means for the socket. */
+  #judge(stream: Http2Stream, reason: StreamCloseReason): void {
+    if (reason.kind === 'normal') return;
+    const code = reason.kind === 'reset' ? reason.code : Http2Code.INTERNAL_ERROR;
+    if (code === Http2Code.NO_ERROR || code === Http2Code.CANCEL) {
+      // Reads as the end of the peer's data; what was received still goes out.
+      this.#socket.destroySoon();
+      return;
+    }
+    if (stream.unsentBytes > 0) {
+      this.#error ??= disconnected(this.#options.socketSide === 'client' ? 'destination' : 'client');
+    }
+    this.#socket.destroy();
+  }
+
+  #socketFailed(error: Error): void {
+    if (ORDINARY_ERRORS.has(systemErrorCode(error))) return;
+    const { socketSide } = this.#options;
+    this.#error ??= new AmbitError('RELAY_FAILED', `connection to the ${socketSide} failed: ${error.message}`, {
+      side: socketSide === 'client' ? 'downstream' : 'upstream',
+      cause: error,
+    });
+  }
+
+  #onSocketClose(): void {
+    if (this.#socketClosed) return;
+    this.#socketClosed = true;
+    const socket = this.#socket;
+    const stream = this.#stream;
+    if (stream.state === 'closed') {
+      this.#finish();
+    } else if (socket.readableEnded && socket.writableFinished) {
+      // Both directions ended in order; what the socket sent may still be on its way to the stream's peer.
+      stream.releaseCredit();
+    } else {
+      if (this.#owedBytes > 0 && socket.errored === null) this.#error ??= disconnected(this.#options.socketSide);
+      stream.reset(Http2Code.CANCEL);
+    }
+  }
+
+  #finish(): void {
+    this.#stream.releaseCredit();
+    this.#onDone(this.#error);
+  }
+}
+
+function disconnected(side: 'client' | 'destination'): AmbitError<RelayErrorCode> {
+  return side === 'client'
+    ? new AmbitError('RELAY_CLIENT_DISCONNECTED', 'client disconnected before all data was written', {
+        side: 'downstream',
+      })
+    : new AmbitError('RELAY_DESTINATION_DISCONNECTED', 'destination disconnected before all data was written', {
+        side: 'upstream',
+      });
+}
+
+/**
+ * Relays between a connected socket (half-open allowed) and a stream, which gets a new handler.
+ * @param counters counted as bytes move; the caller's to read at any time
+ * @param onDone called exactly once, when both sides are over
+ */
+export function relay(
+  socket: Socket,
+  stream: Http2Stream,
+  counters: RelayCounters,
+  onDone: RelayDone,
+  options: RelayOptions,
+): void {
+  new Relay(socket, stream, counters, onDone, options).start();
+}
