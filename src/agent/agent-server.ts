@@ -1,0 +1,136 @@
+/**
+ * The agent's HTTP/1.1 interface on a Unix socket: for the CNI plugin (facts ztunnel-wire 3.5) and for the local engine.
+ *
+ * | request | answer |
+ * |---|---|
+ * | `POST /cmdadd` | 200 when the pod is in the mesh; 400 bad body; 500 with a text |
+ * | `POST /pods` | the same, with everything about the pod in the body |
+ * | `DELETE /pods/UID[?gone=true]` | 200; `gone` when the pod has ended |
+ * | `GET /pods` | the pods and their states |
+ */
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { dirname } from 'node:path';
+import { AmbitError, errorText } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import { type Pod, podText } from './pod.ts';
+import type { PodEnroller } from './pod-enroller.ts';
+import type { PodRegistry } from './pod-registry.ts';
+import { type CmdAdd, parseCmdAdd, parsePod } from './request-schema.ts';
+
+const MAX_BODY_BYTES = 256 * 1024;
+const REQUEST_TIMEOUT_MS = 10_000;
+const MAX_CONNECTIONS = 256;
+
+/** What the Kubernetes API knows about a pod that the CNI plugin does not say. */
+export type PodDetails = Pick<Pod, 'uid' | 'serviceAccount' | 'annotations'>;
+
+/** Looks a pod up; undefined when there is none. */
+export type FindPod = (namespace: string, name: string) => Promise<PodDetails | undefined>;
+
+export interface AgentServerDeps {
+  readonly enroller: Pick<PodEnroller, 'add' | 'remove'>;
+  readonly registry: Pick<PodRegistry, 'list'>;
+  /** Without it `POST /cmdadd` is answered with 500. */
+  readonly findPod?: FindPod;
+  readonly log: Logger;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+const DONE: Answer = { status: 200, body: '' };
+
+/** Listens on `path`, replacing a stale socket file. Resolves when requests are answered. */
+export function listenAgentHttp(path: string, deps: AgentServerDeps): Promise<Server> {
+  mkdirSync(dirname(path), { recursive: true });
+  rmSync(path, { force: true });
+  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+    answer(request, deps)
+      .catch((error: unknown) => failure(error, deps.log))
+      .then((result) => write(response, result))
+      .catch((error: unknown) => deps.log.warn('an answer could not be written', { error: errorText(error) }));
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ path }, () => {
+      chmodSync(path, 0o600);
+      server.removeListener('error', reject);
+      server.on('error', (error) => deps.log.error('the agent socket failed', { error: errorText(error) }));
+      resolve(server);
+    });
+  });
+}
+
+function write(response: ServerResponse, { status, body }: Answer): void {
+  const json = body.startsWith('[') || body.startsWith('{');
+  response.writeHead(status, { 'content-type': json ? 'application/json' : 'text/plain; charset=utf-8' });
+  response.end(body);
+}
+
+function failure(error: unknown, log: Logger): Answer {
+  const text = errorText(error);
+  log.warn('request failed', { error: text });
+  if (!(error instanceof AmbitError)) return { status: 500, body: text };
+  if (error.code === 'REQUEST_TOO_LARGE') return { status: 413, body: text };
+  return { status: error.code === 'REQUEST_INVALID' ? 400 : 500, body: text };
+}
+
+async function answer(request: IncomingMessage, deps: AgentServerDeps): Promise<Answer> {
+  const url = new URL(request.url ?? '/', 'http://agent');
+  const route = `${request.method} ${url.pathname}`;
+  if (route === 'GET /pods') return { status: 200, body: JSON.stringify(describePods(deps)) };
+  if (route === 'POST /pods') {
+    await deps.enroller.add(parsePod(await readBody(request)));
+    return DONE;
+  }
+  if (route === 'POST /cmdadd') {
+    await deps.enroller.add(await completePod(parseCmdAdd(await readBody(request)), deps.findPod));
+    return DONE;
+  }
+  if (request.method === 'DELETE' && url.pathname.startsWith('/pods/')) {
+    await deps.enroller.remove(podUid(url.pathname), url.searchParams.get('gone') === 'true');
+    return DONE;
+  }
+  return { status: 404, body: `no such resource: ${route}` };
+}
+
+function podUid(pathname: string): string {
+  try {
+    return decodeURIComponent(pathname.slice('/pods/'.length));
+  } catch (cause) {
+    throw new AmbitError('REQUEST_INVALID', 'uid: not percent-encoded UTF-8', { side: 'downstream', cause });
+  }
+}
+
+async function completePod(cmdAdd: CmdAdd, findPod: FindPod | undefined): Promise<Pod> {
+  const details = await findPod?.(cmdAdd.namespace, cmdAdd.name);
+  if (details !== undefined) return { ...cmdAdd, ...details };
+  const why = findPod === undefined ? 'this agent has no source of pods' : 'the API server does not list it yet';
+  throw new AmbitError('POD_UNKNOWN', `pod ${podText(cmdAdd)} is not known: ${why}`, { retry: 'idempotent' });
+}
+
+function describePods({ registry }: AgentServerDeps): readonly object[] {
+  return registry.list().map(({ pod, state }) => ({
+    ...pod,
+    state: state.kind,
+    ...(state.kind === 'partial' ? { reason: state.reason } : {}),
+  }));
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) {
+      const text = `the body has more than ${MAX_BODY_BYTES} bytes`;
+      throw new AmbitError('REQUEST_TOO_LARGE', text, { side: 'downstream' });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}

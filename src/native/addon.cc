@@ -1,0 +1,34 @@
+// The exports of build/Release/ambit.node; src/native/addon.ts declares their types.
+#include <napi.h>
+
+#include "accept-batch.h"
+#include "fd-watch.h"
+#include "open-socket.h"
+#include "socket-endpoints.h"
+#include "process-limits.h"
+#include "seqpacket.h"
+#include "socket-settings.h"
+
+namespace {
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("openTcpSocket", Napi::Function::New<ambit::OpenTcpSocket>(env, "openTcpSocket"));
+  exports.Set("openUdpSocket", Napi::Function::New<ambit::OpenUdpSocket>(env, "openUdpSocket"));
+  exports.Set("closeFd", Napi::Function::New<ambit::CloseFd>(env, "closeFd"));
+  exports.Set("acceptBatch", Napi::Function::New<ambit::AcceptBatch>(env, "acceptBatch"));
+  exports.Set("originalDestination", Napi::Function::New<ambit::OriginalDestination>(env, "originalDestination"));
+  exports.Set("localEndpoint", Napi::Function::New<ambit::LocalEndpoint>(env, "localEndpoint"));
+  exports.Set("setSocketOptions", Napi::Function::New<ambit::SetSocketOptions>(env, "setSocketOptions"));
+  exports.Set("raiseFileLimit", Napi::Function::New<ambit::RaiseFileLimit>(env, "raiseFileLimit"));
+  exports.Set("seqpacketListen", Napi::Function::New<ambit::SeqpacketListen>(env, "seqpacketListen"));
+  exports.Set("seqpacketConnect", Napi::Function::New<ambit::SeqpacketConnect>(env, "seqpacketConnect"));
+  exports.Set("seqpacketAccept", Napi::Function::New<ambit::SeqpacketAccept>(env, "seqpacketAccept"));
+  exports.Set("seqpacketSend", Napi::Function::New<ambit::SeqpacketSend>(env, "seqpacketSend"));
+  exports.Set("seqpacketReceive", Napi::Function::New<ambit::SeqpacketReceive>(env, "seqpacketReceive"));
+  ambit::FdWatch::Register(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(ambit, Init)

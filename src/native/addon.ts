@@ -1,0 +1,129 @@
+/**
+ * The only loader of build/Release/ambit.node, and the declared shape of what it exports.
+ *
+ * The addon is optional: it is loaded at the first call, so code that needs no native socket runs without it. Numbers
+ * below zero are failures; `from-errno.ts` reads them. Only files of this folder call these functions directly.
+ */
+import { createRequire } from 'node:module';
+import { AmbitError, errorText } from '../base/errors.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** TCP keep-alive of a stream. */
+export interface KeepAliveOptions {
+  /** Silence before the first probe. */
+  readonly idleSec: number;
+  readonly intervalSec: number;
+  /** Unanswered probes after which the connection is dead. */
+  readonly probes: number;
+}
+
+/** Options of a TCP stream. */
+export interface StreamSocketOptions {
+  readonly noDelay?: boolean;
+  readonly keepAlive?: KeepAliveOptions;
+  /** TCP_USER_TIMEOUT: how long sent data may stay unacknowledged. */
+  readonly userTimeoutMs?: number;
+}
+
+/** Options of a new socket. */
+export interface OpenSocketOptions extends StreamSocketOptions {
+  readonly family: 4 | 6;
+  /** Descriptor of the network namespace to open the socket in. Default: the thread's own. */
+  readonly netnsFd?: number;
+  /** SO_MARK. */
+  readonly mark?: number;
+  /** IP_TRANSPARENT; 'best-effort' goes on without when the kernel refuses. */
+  readonly transparent?: 'required' | 'best-effort';
+  /** IP_FREEBIND: bind to an address the host does not have. */
+  readonly freebind?: boolean;
+  readonly bind?: Endpoint;
+  /** Default false: an IPv6 socket serves IPv4 as well, whatever the sysctl says. */
+  readonly v6Only?: boolean;
+  readonly reusePort?: boolean;
+  /** Makes a TCP socket listen. */
+  readonly listenBacklog?: number;
+}
+
+/** One accepted connection, as flat as the addon builds it. Whoever holds the record owns the descriptor. */
+export interface AcceptedRecord {
+  readonly fd: number;
+  readonly peerAddress: string;
+  readonly peerPort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly originalAddress?: string;
+  readonly originalPort?: number;
+}
+
+/** A packet with the descriptors that came with it; the receiver closes them. */
+export interface SeqpacketMessage {
+  readonly bytes: Buffer;
+  readonly fds: readonly number[];
+}
+
+/** Tells when a descriptor is readable (1) or writable (2), and owns the descriptor. */
+export interface FdWatch {
+  /** Starts watching for the events of `mask`; 0 stops. Returns 0 or a failure. */
+  watch(mask: number): number;
+  /** Closes the descriptor. */
+  close(): void;
+}
+
+/** What the addon exports. */
+export interface NativeAddon {
+  openTcpSocket(options: OpenSocketOptions): number;
+  openUdpSocket(options: OpenSocketOptions): number;
+  closeFd(fd: number): number;
+  acceptBatch(
+    listenFd: number,
+    maxCount: number,
+    originalDst: boolean,
+    options: StreamSocketOptions,
+    out: AcceptedRecord[],
+  ): number;
+  originalDestination(fd: number): Endpoint | number;
+  localEndpoint(fd: number): Endpoint | number;
+  setSocketOptions(fd: number, options: StreamSocketOptions & { readonly mark?: number }): number;
+  raiseFileLimit(): number;
+  seqpacketListen(path: string, backlog: number): number;
+  seqpacketConnect(path: string): number;
+  seqpacketAccept(listenFd: number): number;
+  seqpacketSend(fd: number, bytes: Uint8Array, passedFd: number): number;
+  seqpacketReceive(fd: number): SeqpacketMessage | number;
+  readonly FdWatch: new (fd: number, onEvent: (event: number) => void) => FdWatch;
+}
+
+/** From src/native and from dist/native the build folder is the same two steps up. */
+const ADDON_PATH = '../../build/Release/ambit.node';
+
+let loaded: NativeAddon | undefined;
+
+/**
+ * The addon, loaded at the first call.
+ * @throws AmbitError NATIVE_ADDON_MISSING when it was not built or does not fit this Node.
+ */
+export function nativeAddon(): NativeAddon {
+  if (loaded !== undefined) return loaded;
+  try {
+    // Node-API addons are not ES modules. Each worker thread gets its own instance.
+    loaded = createRequire(import.meta.url)(ADDON_PATH) as NativeAddon;
+    return loaded;
+  } catch (cause) {
+    throw new AmbitError(
+      'NATIVE_ADDON_MISSING',
+      `the native addon build/Release/ambit.node cannot be loaded (${errorText(cause).split('\n', 1)[0]}); it opens sockets in other network namespaces: build it with \`make build\``,
+      { cause },
+    );
+  }
+}
+
+/** Whether the addon can be used: for code that has another way without it. */
+export function hasNativeAddon(): boolean {
+  try {
+    nativeAddon();
+    return true;
+  } catch {
+    // Missing is an answer here, not a failure.
+    return false;
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Copies between two TCP sockets until both directions ended; half-close is kept.
+ *
+ * Invariants:
+ * - Reading one side pauses while the other does not take more.
+ * - `onDone` is called exactly once, when both sockets are closed.
+ */
+import type { Socket } from 'node:net';
+import { systemErrorCode } from '../base/errors.ts';
+
+/** Counted as bytes move: from and to the downstream socket. */
+export interface SocketRelayCounters {
+  bytesFromSocket: number;
+  bytesToSocket: number;
+}
+
+/** How sockets say that their peer left in the middle; ordinary for tunnels. */
+const ORDINARY_ERRORS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN']);
+
+/**
+ * @param downstream the client's connection
+ * @param upstream the connection to the destination
+ * @param onDone gets the first error that is not an ordinary end
+ */
+export function relaySockets(
+  downstream: Socket,
+  upstream: Socket,
+  counters: SocketRelayCounters,
+  onDone: (error: Error | undefined) => void,
+): void {
+  let open = 2;
+  let firstError: Error | undefined;
+  const closed = () => {
+    open--;
+    if (open === 0) onDone(firstError);
+  };
+  const failed = (error: Error) => {
+    if (!ORDINARY_ERRORS.has(systemErrorCode(error))) firstError ??= error;
+  };
+  for (const [socket, other] of [
+    [downstream, upstream],
+    [upstream, downstream],
+  ] as const) {
+    socket.on('error', failed);
+    socket.on('close', (hadError: boolean) => {
+      // A socket that closed cleanly let its data go out; one that failed takes the other side down with it.
+      if (hadError || socket.errored) other.destroy();
+      else if (!other.destroyed) other.destroySoon();
+      closed();
+    });
+    socket.on('end', () => other.end());
+    socket.on('drain', () => other.resume());
+    if (socket.closed) queueMicrotask(() => socket.emit('close', true));
+  }
+  downstream.on('data', (chunk: Buffer) => {
+    counters.bytesFromSocket += chunk.length;
+    if (!upstream.write(chunk)) downstream.pause();
+  });
+  upstream.on('data', (chunk: Buffer) => {
+    counters.bytesToSocket += chunk.length;
+    if (!downstream.write(chunk)) upstream.pause();
+  });
+}

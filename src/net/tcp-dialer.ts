@@ -1,0 +1,138 @@
+/**
+ * Outgoing TCP connections: in a network namespace, with a mark, with a foreign source address (facts ztunnel-wire 1.2).
+ *
+ * Invariants:
+ * - one deadline covers everything up to the connection, 10 s unless told;
+ * - a foreign source address is best effort: when the kernel refuses it, a warning is logged and the connection is made
+ *   without; a pod that calls itself (source = destination) is never bound;
+ * - a connection that failed or was aborted leaves no descriptor behind.
+ */
+import { isIPv6, Socket } from 'node:net';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { AmbitError, errorText } from '../base/errors.ts';
+import { type Logger, silentLogger } from '../base/logger.ts';
+import { hasNativeAddon, type OpenSocketOptions, type StreamSocketOptions } from '../native/addon.ts';
+import type { Endpoint } from '../native/endpoint.ts';
+import { openTcpSocket } from '../native/sockets.ts';
+import { type ConnectErrorCode, endpointText, fromConnectError } from './from-node-error.ts';
+import type { ReadInto } from './inbound-connection.ts';
+
+/** Of all upstream connects (facts ztunnel-wire 1.2). */
+export const CONNECT_TIMEOUT_MS = 10_000;
+
+export interface DialOptions extends StreamSocketOptions {
+  readonly destination: Endpoint;
+  readonly netnsFd?: number;
+  readonly mark?: number;
+  /** Address the connection shall come from, if the kernel allows it. */
+  readonly spoofedSource?: string;
+  /** Default 10000. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  readonly readInto?: ReadInto;
+}
+
+export interface DialDeps {
+  readonly clock?: Clock;
+  readonly log?: Logger;
+}
+
+/**
+ * Connects. The socket has `allowHalfOpen`.
+ * @throws AmbitError CONNECT_* with the side at fault, or NATIVE_* when the socket cannot be opened
+ */
+export async function dialTcp(options: DialOptions, deps: DialDeps = {}): Promise<Socket> {
+  if (options.signal?.aborted) throw aborted(options.destination);
+  const socket = openSocket(options, deps.log ?? silentLogger);
+  return connect(socket, options, deps.clock ?? systemClock);
+}
+
+function openSocket(options: DialOptions, log: Logger): Socket {
+  const { readInto, noDelay = true, keepAlive } = options;
+  const shared = { allowHalfOpen: true, ...(readInto === undefined ? {} : { onread: readInto }) };
+  if (wantsAddon(options)) return new Socket({ ...shared, ...manualStart(openFd(options, log)) });
+  const socket = new Socket({
+    ...shared,
+    ...(keepAlive === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: keepAlive.idleSec * 1000 }),
+  });
+  socket.setNoDelay(noDelay);
+  return socket;
+}
+
+/** Options of node:net for a descriptor that is not connected yet: reading starts after the connect. */
+function manualStart(fd: number): object {
+  return { fd, readable: true, writable: true, manualStart: true };
+}
+
+function wantsAddon({ netnsFd, mark, spoofedSource, keepAlive, userTimeoutMs }: DialOptions): boolean {
+  if (netnsFd !== undefined || mark !== undefined || spoofedSource !== undefined) return true;
+  return (keepAlive !== undefined || userTimeoutMs !== undefined) && hasNativeAddon();
+}
+
+function openFd(options: DialOptions, log: Logger): number {
+  const { destination, netnsFd, mark, spoofedSource, noDelay = true, keepAlive, userTimeoutMs } = options;
+  const family = isIPv6(destination.address) ? 6 : 4;
+  const plain: OpenSocketOptions = {
+    family,
+    noDelay,
+    ...(netnsFd === undefined ? {} : { netnsFd }),
+    ...(mark === undefined ? {} : { mark }),
+    ...(keepAlive === undefined ? {} : { keepAlive }),
+    ...(userTimeoutMs === undefined ? {} : { userTimeoutMs }),
+  };
+  if (spoofedSource === undefined || spoofedSource === destination.address) return openTcpSocket(plain);
+  if (isIPv6(spoofedSource) !== (family === 6)) return openTcpSocket(plain);
+  try {
+    const bind = { address: spoofedSource, port: 0 };
+    return openTcpSocket({ ...plain, transparent: 'required', freebind: true, bind });
+  } catch (error) {
+    log.warn('cannot keep the source address, connecting without it', {
+      source: spoofedSource,
+      destination: endpointText(destination),
+      error: errorText(error),
+    });
+    return openTcpSocket(plain);
+  }
+}
+
+function aborted(destination: Endpoint): AmbitError<ConnectErrorCode> {
+  return new AmbitError('CONNECT_ABORTED', `connect to ${endpointText(destination)}: given up by the caller`);
+}
+
+function timedOut(destination: Endpoint, timeoutMs: number): AmbitError<ConnectErrorCode> {
+  return new AmbitError(
+    'CONNECT_TIMEOUT',
+    `connect to ${endpointText(destination)}: no answer in ${timeoutMs} ms; host down, or packets dropped on the way`,
+    { side: 'upstream', retry: 'idempotent' },
+  );
+}
+
+function connect(socket: Socket, options: DialOptions, clock: Clock): Promise<Socket> {
+  const { destination, timeoutMs = CONNECT_TIMEOUT_MS, signal } = options;
+  return new Promise((resolve, reject) => {
+    const settle = () => {
+      timer.cancel();
+      signal?.removeEventListener('abort', onAbort);
+      socket.removeListener('connect', onConnect);
+      socket.removeListener('error', onError);
+    };
+    const abandon = (error: AmbitError<ConnectErrorCode>) => {
+      settle();
+      // A late error of a socket nobody waits for any more has no reader.
+      socket.on('error', () => undefined);
+      socket.destroy();
+      reject(error);
+    };
+    const onConnect = () => {
+      settle();
+      resolve(socket);
+    };
+    const onError = (error: Error) => abandon(fromConnectError(error, destination));
+    const onAbort = () => abandon(aborted(destination));
+    const timer = clock.after(timeoutMs, () => abandon(timedOut(destination, timeoutMs)));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    socket.once('connect', onConnect);
+    socket.once('error', onError);
+    socket.connect({ host: destination.address, port: destination.port });
+  });
+}

@@ -1,0 +1,164 @@
+/**
+ * One node of a real mesh for tests: pods as network namespaces, the agent, and a ztunnel in this process, fed by changes
+ * that the test gives. Call `enterPrivateNetns(import.meta.url)` first.
+ *
+ *     await using mesh = await MeshLab.start();
+ *     const client = await mesh.addPod('client', { enrolled: true });
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Agent, startAgent } from '../../src/agent/app.ts';
+import { parseAgentConfig } from '../../src/agent/config.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/logger.ts';
+import { type IpAddress, parseIpAddress } from '../../src/model/address.ts';
+import { createWorkload, type Workload } from '../../src/model/workload.ts';
+import { LogFilter } from '../../src/telemetry/log-filter.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import { startZtunnel, type ZtunnelHandle } from '../../src/ztunnel/app.ts';
+import { readZtunnelConfig } from '../../src/ztunnel/config.ts';
+import type { StateChange } from '../../src/ztunnel/mesh-state.ts';
+import { eventually } from './eventually.ts';
+import { type LabPod, NetnsLab } from './netns.ts';
+
+export interface MeshPodOptions {
+  readonly enrolled?: boolean;
+  readonly workload?: Partial<Workload>;
+}
+
+/** A pod with its record in the feed. */
+export interface MeshPod extends LabPod {
+  readonly workload: Workload;
+  readonly ip: IpAddress;
+}
+
+export interface MeshLabOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Let ztunnel run its data plane in workers. */
+  readonly workers?: boolean;
+}
+
+export class MeshLab implements AsyncDisposable {
+  readonly net = new NetnsLab();
+  readonly #folder = mkdtempSync(join(tmpdir(), 'ambit-mesh-'));
+  /** The access log and everything else that ztunnel logged, a line each. */
+  readonly log: string[] = [];
+  ztunnel!: ZtunnelHandle;
+  agent!: Agent;
+
+  static async start(options: MeshLabOptions = {}): Promise<MeshLab> {
+    const lab = new MeshLab();
+    const zdsPath = join(lab.#folder, 'ztunnel.sock');
+    const socketPath = join(lab.#folder, 'agent.sock');
+    lab.agent = await startAgent(
+      parseAgentConfig(
+        ['--ztunnel-uds-address', zdsPath, '--cni-event-address', socketPath, '--readiness-address', '127.0.0.1:0'],
+        {},
+      ),
+      { log: silentLogger },
+    );
+    const config = readZtunnelConfig({
+      FAKE_CA: 'true',
+      XDS_ADDRESS: '',
+      NODE_NAME: 'node1',
+      INPOD_UDS: zdsPath,
+      ADMIN_PORT: '0',
+      STATS_PORT: '0',
+      READINESS_PORT: '0',
+      IPV6_ENABLED: 'true',
+      RUST_LOG: 'info',
+      ZTUNNEL_WORKER_THREADS: '1',
+      ...options.env,
+    });
+    const logFilter = new LogFilter(config.logLevel);
+    const destination = { write: (line: string) => void lab.log.push(line.trimEnd()) };
+    lab.ztunnel = await startZtunnel(config, {
+      clock: systemClock,
+      random: Math.random,
+      logger: createLogger({ format: config.logFormat, filter: logFilter, destination }),
+      logFilter,
+      version: { version: 'test' },
+      inThread: options.workers !== true,
+      onExit: () => undefined,
+    });
+    await eventually('ztunnel is ready', () => lab.ztunnel.ready());
+    return lab;
+  }
+
+  /** Adds a pod, tells the feed about it and, when enrolled, hands it to the agent. */
+  async addPod(name: string, options: MeshPodOptions = {}): Promise<MeshPod> {
+    const pod = this.net.addPod(name);
+    const ip = parseIpAddress(pod.ipv4);
+    if (ip === undefined) throw new Error('the lab gave no address');
+    const workload = createWorkload({
+      uid: `Kubernetes//Pod/default/${name}`,
+      name,
+      namespace: 'default',
+      serviceAccount: name,
+      addresses: [ip],
+      protocol: options.enrolled === true ? 'HBONE' : 'TCP',
+      node: 'node1',
+      canonicalName: name,
+      canonicalRevision: 'latest',
+      workloadName: name,
+      ...options.workload,
+    });
+    this.apply([{ kind: 'workload', workload }]);
+    if (options.enrolled === true) await this.enrol(pod, workload);
+    return { ...pod, exec: pod.exec.bind(pod), workload, ip };
+  }
+
+  apply(changes: readonly StateChange[]): void {
+    this.ztunnel.apply(changes);
+  }
+
+  async enrol(pod: LabPod, workload: Workload): Promise<void> {
+    const body = {
+      uid: `uid-${pod.name}`,
+      name: workload.name,
+      namespace: workload.namespace,
+      serviceAccount: workload.serviceAccount,
+      netns: pod.path,
+      ips: [pod.ipv4, pod.ipv6],
+      annotations: {},
+    };
+    await this.#agentRequest('POST', '/pods', JSON.stringify(body));
+  }
+
+  async withdraw(pod: LabPod): Promise<void> {
+    await this.#agentRequest('DELETE', `/pods/uid-${pod.name}`, '');
+  }
+
+  /** The text of an endpoint of ztunnel. */
+  async fetch(port: number, path: string, method = 'GET'): Promise<{ status: number; body: string }> {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { method });
+    return { status: response.status, body: await response.text() };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.ztunnel.stop();
+    await this.agent.stop();
+    this.net[Symbol.dispose]();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #agentRequest(method: string, path: string, body: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const outgoing = request({ socketPath: this.agent.socketPath, path, method }, (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.on('end', () => {
+          if (response.statusCode === 200) resolve();
+          else reject(new Error(`${method} ${path}: ${response.statusCode} ${text}`));
+        });
+      });
+      outgoing.on('error', reject);
+      outgoing.end(body);
+    });
+  }
+}

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { closeSync, openSync, statSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import type { InPodRuleOptions } from '../../../src/agent/in-pod-rules.ts';
+import type { Pod } from '../../../src/agent/pod.ts';
+import { PodEnroller } from '../../../src/agent/pod-enroller.ts';
+import { PodRegistry } from '../../../src/agent/pod-registry.ts';
+import { AmbitError } from '../../../src/base/errors.ts';
+import { silentLogger } from '../../../src/base/logger.ts';
+import { ManualClock } from '../../helpers/manual-clock.ts';
+import { openDescriptors } from '../../helpers/open-descriptors.ts';
+
+const RULES: InPodRuleOptions = {
+  dnsCapture: true,
+  ingressMode: false,
+  rerouteVirtualInterfaces: [],
+  probeAddressV4: '169.254.7.127',
+  probeAddressV6: 'fd16::1',
+  ipv6: true,
+};
+/** Any file that is not the host's namespace serves: entering it is the business of `run`, which is a fake here. */
+const pod = (uid: string, netns = '/dev/null', extra: Partial<Pod> = {}): Pod => ({
+  uid,
+  name: `name-${uid}`,
+  namespace: 'ns',
+  serviceAccount: 'sa',
+  netns,
+  ips: ['10.0.0.1'],
+  annotations: {},
+  ...extra,
+});
+const LINKS = JSON.stringify([{ addr_info: [{ local: '10.0.0.1' }, { local: 'fd00::1' }] }]);
+
+function setUp() {
+  const clock = new ManualClock();
+  const registry = new PodRegistry();
+  const calls: string[] = [];
+  const failures = new Map<string, AmbitError>();
+  const step = async (name: string, subject: string) => {
+    calls.push(`${name} ${subject}`);
+    const failure = failures.get(name);
+    if (failure !== undefined) throw failure;
+  };
+  const enroller = new PodEnroller(
+    { rules: RULES },
+    {
+      registry,
+      clock,
+      log: silentLogger,
+      run: async () => ({ status: 0, stdout: LINKS, stderr: '' }),
+      applier: {
+        apply: (path, options) => step('rules', `${statSync(path).isCharacterDevice()} ${options.ingressMode}`),
+        remove: () => step('unrule', ''),
+      },
+      zds: {
+        add: ({ uid }, fd) => step('add', `${uid} ${fd >= 0}`),
+        del: (uid) => step('del', uid),
+      },
+    },
+  );
+  return { clock, registry, calls, failures, enroller, state: (uid: string) => registry.get(uid)?.state.kind };
+}
+
+const refused = new AmbitError('ZDS_REFUSED', 'ztunnel refused: port in use');
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('PodEnroller', () => {
+  it('writes rules first, then tells ztunnel, and is enrolled after the ack', async () => {
+    const { enroller, calls, state } = setUp();
+    await enroller.add(pod('u1', '/dev/null', { annotations: { 'ambient.istio.io/bypass-inbound-capture': 'true' } }));
+    assert.deepEqual(calls, ['rules true true', 'add u1 true']);
+    assert.equal(state('u1'), 'enrolled');
+  });
+
+  it('forgets a pod whose rules failed and does not tell ztunnel', async () => {
+    const { enroller, calls, failures, registry } = setUp();
+    const before = openDescriptors().length;
+    failures.set('rules', new AmbitError('RULES_TOOL_FAILED', 'no iptables'));
+    await assert.rejects(enroller.add(pod('u1')), { code: 'RULES_TOOL_FAILED' });
+    assert.deepEqual(calls, ['rules true false']);
+    assert.deepEqual(registry.list(), []);
+    assert.equal(openDescriptors().length, before);
+  });
+
+  it('offers a pod again that ztunnel did not take, from 5 ms on doubling to 5 s', async () => {
+    const { enroller, clock, failures, state, registry, calls } = setUp();
+    failures.set('add', refused);
+    await assert.rejects(enroller.add(pod('u1')), { code: 'ZDS_REFUSED' });
+    assert.equal(state('u1'), 'partial');
+    const delays: number[] = [];
+    for (let retry = 0; retry < 13; retry++) {
+      const [delayMs = 0] = clock.waitingMs;
+      delays.push(delayMs);
+      clock.advance(delayMs);
+      await settle();
+    }
+    assert.deepEqual(delays, [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 5000, 5000, 5000]);
+    assert.equal(registry.snapshot().length, 1);
+    failures.clear();
+    clock.advance(5000);
+    await settle();
+    assert.equal(state('u1'), 'enrolled');
+    assert.deepEqual(clock.waitingMs, []);
+    assert.equal(calls.filter((call) => call.startsWith('rules')).length, 1);
+  });
+
+  it('stops offering a pod that was removed', async () => {
+    const { enroller, clock, failures, registry, calls } = setUp();
+    failures.set('add', refused);
+    await assert.rejects(enroller.add(pod('u1')));
+    await enroller.remove('u1', true);
+    assert.deepEqual(clock.waitingMs, []);
+    assert.deepEqual(registry.list(), []);
+    assert.deepEqual(calls.slice(-1), ['del u1']);
+  });
+
+  it('removes rules of a living pod before it tells ztunnel, and touches nothing of one that is gone', async () => {
+    const { enroller, calls } = setUp();
+    await enroller.add(pod('u1'));
+    await enroller.remove('u1', false);
+    await enroller.add(pod('u1'));
+    await enroller.remove('u1', true);
+    await enroller.remove('unknown', false);
+    assert.deepEqual(
+      calls.filter((call) => /^(unrule|del)/.test(call)),
+      ['unrule ', 'del u1', 'del u1', 'del unknown'],
+    );
+  });
+
+  it('tells ztunnel even when rules cannot be removed, and reports the failure', async () => {
+    const { enroller, calls, failures, registry } = setUp();
+    await enroller.add(pod('u1'));
+    failures.set('unrule', new AmbitError('RULES_TOOL_FAILED', 'busy'));
+    await assert.rejects(enroller.remove('u1', false), { code: 'RULES_TOOL_FAILED' });
+    assert.equal(calls.at(-1), 'del u1');
+    assert.deepEqual(registry.list(), []);
+  });
+
+  it('refuses two pods in one namespace, also under different paths, and keeps the first', async () => {
+    const { enroller, state } = setUp();
+    await enroller.add(pod('u1'));
+    const before = openDescriptors().length;
+    const fd = openSync('/dev/null', 'r');
+    await assert.rejects(enroller.add(pod('u2', `/proc/self/fd/${fd}`)), { code: 'NETNS_IN_USE', message: /name-u1/ });
+    closeSync(fd);
+    assert.equal(openDescriptors().length, before);
+    assert.equal(state('u1'), 'enrolled');
+    assert.equal(state('u2'), undefined);
+  });
+
+  it("refuses the host's own namespace, a path that is gone, and a namespace without the pod's address", async () => {
+    const { enroller, registry } = setUp();
+    await assert.rejects(enroller.add(pod('u1', '/proc/self/ns/net')), { code: 'NETNS_IS_HOST' });
+    await assert.rejects(enroller.add(pod('u1', '/proc/self/ns/missing')), { code: 'NETNS_NOT_FOUND' });
+    await assert.rejects(enroller.add(pod('u1', '/dev/null', { ips: ['10.0.0.2'] })), { code: 'NETNS_NOT_OF_POD' });
+    assert.deepEqual(registry.list(), []);
+    await enroller.add(pod('u1', '/dev/null', { ips: ['10.0.0.2', 'FD00:0::1'] }));
+  });
+
+  it('is harmless to do twice, and leaves one descriptor', async () => {
+    const { enroller } = setUp();
+    const before = openDescriptors().length;
+    await Promise.all([enroller.add(pod('u1')), enroller.add(pod('u1')), enroller.add(pod('u1', '/dev/zero'))]);
+    assert.equal(openDescriptors().length, before + 1);
+    enroller.stop();
+    assert.equal(openDescriptors().length, before);
+  });
+});
+
+describe('PodRegistry', () => {
+  it('offers only pods whose rules are written, and keeps those known by uid', async () => {
+    const registry = new PodRegistry();
+    const netns = { fd: openSync('/dev/null', 'r'), id: { dev: 1n, ino: 1n } };
+    registry.keep('u0');
+    registry.claim(pod('u1'), netns);
+    assert.deepEqual(registry.snapshot(), [{ kind: 'keep', uid: 'u0' }]);
+    registry.setState('u1', { kind: 'enrolled' });
+    const [entry] = registry.snapshot();
+    assert.equal(entry?.kind === 'add' && entry.netnsFd(), netns.fd);
+    registry.release('u1');
+    assert.equal(entry?.kind === 'add' && entry.netnsFd(), undefined);
+    assert.deepEqual(registry.snapshot(), [{ kind: 'keep', uid: 'u0' }]);
+  });
+});
