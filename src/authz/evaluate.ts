@@ -1,0 +1,158 @@
+/**
+ * L4 authorization of one connection (facts ztunnel-wire 8.4 and 9).
+ *
+ * Invariants:
+ * - A match without any field is false; a clause without matches and a rule without clauses are true; a policy without
+ *   rules never matches.
+ * - Dry-run policies never change the outcome; they are only reported.
+ */
+import { type Cidr, cidrContains, type IpAddress, ipToBytes } from '../model/address.ts';
+import {
+  type AuthorizationPolicy,
+  type PolicyClause,
+  type PolicyMatch,
+  policyKey,
+  type ServiceAccountMatch,
+  type StringMatch,
+} from '../model/policy.ts';
+import type { Identity } from '../model/spiffe.ts';
+
+/** What policies can see of a connection. */
+export interface AuthorizationInput {
+  /** The peer's verified identity; undefined for plaintext. */
+  readonly identity: Identity | undefined;
+  readonly sourceIp: IpAddress;
+  readonly destinationIp: IpAddress;
+  /** The workload's own (target) port. */
+  readonly destinationPort: number;
+}
+
+export type AuthorizationDecision =
+  | { readonly allowed: true; readonly policy: string | undefined }
+  | { readonly allowed: false; readonly reason: string };
+
+/** What dry-run policies would have decided. */
+export interface DryRunMatch {
+  readonly policy: string;
+  readonly action: 'Allow' | 'Deny';
+}
+
+export interface Authorization {
+  readonly decision: AuthorizationDecision;
+  readonly dryRun: readonly DryRunMatch[];
+}
+
+/** The connection in the forms that fields compare, made once per evaluation. */
+interface Subject {
+  readonly principal: string | undefined;
+  readonly namespace: string;
+  readonly serviceAccount: string | undefined;
+  readonly sourceIp: Uint8Array;
+  readonly destinationIp: Uint8Array;
+  readonly destinationPort: number;
+}
+
+const NO_DRY_RUN: readonly DryRunMatch[] = [];
+
+/** Decides over all policies that apply to the destination workload. */
+export function authorize(policies: readonly AuthorizationPolicy[], input: AuthorizationInput): Authorization {
+  if (policies.length === 0) return { decision: { allowed: true, policy: undefined }, dryRun: NO_DRY_RUN };
+  const subject = toSubject(input);
+  const dryRun: DryRunMatch[] = [];
+  let denied: AuthorizationPolicy | undefined;
+  let allowed: AuthorizationPolicy | undefined;
+  let hasAllow = false;
+  for (const policy of policies) {
+    if (!policy.dryRun && policy.action === 'Allow') hasAllow = true;
+    if (!policyMatches(policy, subject)) continue;
+    if (policy.dryRun) dryRun.push({ policy: policyKey(policy), action: policy.action });
+    else if (policy.action === 'Deny') denied ??= policy;
+    else allowed ??= policy;
+  }
+  return { decision: decide(denied, allowed, hasAllow), dryRun };
+}
+
+function decide(
+  denied: AuthorizationPolicy | undefined,
+  allowed: AuthorizationPolicy | undefined,
+  hasAllow: boolean,
+): AuthorizationDecision {
+  if (denied !== undefined) return { allowed: false, reason: `explicitly denied by: ${policyKey(denied)}` };
+  if (allowed !== undefined) return { allowed: true, policy: policyKey(allowed) };
+  if (hasAllow) return { allowed: false, reason: 'allow policies exist, but none allowed' };
+  return { allowed: true, policy: undefined };
+}
+
+function toSubject(input: AuthorizationInput): Subject {
+  const { identity } = input;
+  return {
+    principal: identity && `${identity.trustDomain}/ns/${identity.namespace}/sa/${identity.serviceAccount}`,
+    namespace: identity?.namespace ?? '',
+    serviceAccount: identity?.serviceAccount,
+    sourceIp: ipToBytes(input.sourceIp),
+    destinationIp: ipToBytes(input.destinationIp),
+    destinationPort: input.destinationPort,
+  };
+}
+
+function policyMatches(policy: AuthorizationPolicy, subject: Subject): boolean {
+  return policy.rules.some((rule) => rule.every((clause) => clauseMatches(clause, subject)));
+}
+
+function clauseMatches(clause: PolicyClause, subject: Subject): boolean {
+  return clause.length === 0 || clause.some((match) => matchHolds(match, subject));
+}
+
+function matchHolds(match: PolicyMatch, subject: Subject): boolean {
+  return !isEmpty(match) && identityHolds(match, subject) && addressHolds(match, subject);
+}
+
+function isEmpty(match: PolicyMatch): boolean {
+  return Object.values(match).every((values: readonly unknown[]) => values.length === 0);
+}
+
+function identityHolds(match: PolicyMatch, subject: Subject): boolean {
+  const { principal, namespace } = subject;
+  return (
+    admits(
+      match.principals,
+      match.notPrincipals,
+      (value) => principal !== undefined && textMatches(value, principal),
+    ) &&
+    admits(match.namespaces, match.notNamespaces, (value) => textMatches(value, namespace)) &&
+    admits(match.serviceAccounts, match.notServiceAccounts, (value) => isServiceAccount(value, subject))
+  );
+}
+
+function addressHolds(match: PolicyMatch, subject: Subject): boolean {
+  const isSource = (cidr: Cidr) => cidrContains(cidr, subject.sourceIp);
+  const isDestination = (cidr: Cidr) => cidrContains(cidr, subject.destinationIp);
+  const isPort = (port: number) => port === subject.destinationPort;
+  return (
+    admits(match.sourceIps, match.notSourceIps, isSource) &&
+    admits(match.destinationIps, match.notDestinationIps, isDestination) &&
+    admits(match.destinationPorts, match.notDestinationPorts, isPort)
+  );
+}
+
+/** An empty list restricts nothing; a filled positive list needs one hit, a negative list none. */
+function admits<T>(positive: readonly T[], negative: readonly T[], hit: (value: T) => boolean): boolean {
+  return (positive.length === 0 || positive.some(hit)) && !negative.some(hit);
+}
+
+function isServiceAccount(match: ServiceAccountMatch, subject: Subject): boolean {
+  return match.serviceAccount === subject.serviceAccount && match.namespace === subject.namespace;
+}
+
+function textMatches(match: StringMatch, text: string): boolean {
+  switch (match.kind) {
+    case 'exact':
+      return text === match.value;
+    case 'prefix':
+      return text.startsWith(match.value);
+    case 'suffix':
+      return text.endsWith(match.value);
+    case 'presence':
+      return text !== '';
+  }
+}

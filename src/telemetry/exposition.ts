@@ -1,0 +1,50 @@
+/** Prometheus text and OpenMetrics exposition of plain samples (facts ztunnel-wire 11.1). */
+
+/** One sample: labels are already rendered, `name="value",...`, without braces. */
+export interface Sample {
+  readonly labels: string;
+  readonly value: number;
+  /** Appended to the family's name, `_bucket`, `_sum`; counters get `_total` by themselves. */
+  readonly suffix?: string;
+}
+
+export interface MetricFamily {
+  /** Without the `_total` of counters. */
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly unit?: string;
+  readonly samples: readonly Sample[];
+}
+
+export const OPEN_METRICS_CONTENT_TYPE = 'application/openmetrics-text;version=1.0.0;charset=utf-8';
+export const TEXT_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** The text of all families; empty ones are left out. */
+export function renderMetrics(families: readonly MetricFamily[], format: 'openmetrics' | 'text'): string {
+  const lines: string[] = [];
+  for (const family of families) if (family.samples.length > 0) renderFamily(lines, family, format);
+  if (format === 'openmetrics') lines.push('# EOF');
+  return `${lines.join('\n')}\n`;
+}
+
+function renderFamily(lines: string[], family: MetricFamily, format: 'openmetrics' | 'text'): void {
+  const total = family.type === 'counter' ? '_total' : '';
+  // In the older format a counter's comments carry the name of its samples.
+  const described = format === 'text' ? family.name + total : family.name;
+  lines.push(`# HELP ${described} ${family.help}`, `# TYPE ${described} ${family.type}`);
+  if (format === 'openmetrics' && family.unit !== undefined) lines.push(`# UNIT ${described} ${family.unit}`);
+  for (const { labels, value, suffix } of family.samples) {
+    lines.push(`${family.name}${suffix ?? total}${labels === '' ? '' : `{${labels}}`} ${value}`);
+  }
+}
+
+/** A label value with backslash, quote and line break escaped. */
+export function escapeLabelValue(value: string): string {
+  return /[\\"\n]/.test(value) ? value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n') : value;
+}
+
+/** `name="value",...` in the order of the entries. */
+export function renderLabels(labels: readonly (readonly [name: string, value: string])[]): string {
+  return labels.map(([name, value]) => `${name}="${escapeLabelValue(value)}"`).join(',');
+}

@@ -1,0 +1,94 @@
+/**
+ * The log writer: pino's asynchronous destination under two formats (facts ztunnel-wire 11.2).
+ * Text: `<RFC 3339 time> TAB <level> TAB <scope> TAB <message> TAB <key=value ...>`; JSON: one object per line.
+ * Every value is escaped: a line break or a control character from a peer never starts a new line.
+ */
+import { type DestinationStream, pino } from 'pino';
+import type { LogFields, Logger, LogLevel } from '../base/logger.ts';
+import type { LogFilter } from './log-filter.ts';
+
+export interface LogOptions {
+  readonly format: 'plain' | 'json';
+  readonly filter: LogFilter;
+  /** Where lines go; default standard output. */
+  readonly destination?: DestinationStream;
+}
+
+/** Lines kept while the destination is slow; more are dropped by pino rather than held without bound. */
+const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+
+/** The root logger of a process or thread. `scope` gives one for each part. */
+export function createLogger(options: LogOptions): Logger {
+  const destination = options.destination ?? pino.destination({ fd: 1, sync: false, maxLength: MAX_BUFFERED_BYTES });
+  const write = options.format === 'json' ? jsonWriter(destination) : plainWriter(destination);
+  return scoped('ambit', options.filter, write);
+}
+
+type WriteLine = (level: LogLevel, scope: string, message: string, fields: LogFields | undefined) => void;
+
+function scoped(scope: string, filter: LogFilter, write: WriteLine): Logger {
+  const at = (level: LogLevel) => (message: string, fields?: LogFields) => {
+    if (filter.enabled(scope, level)) write(level, scope, message, fields);
+  };
+  return {
+    trace: at('trace'),
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    enabled: (level) => filter.enabled(scope, level),
+    scope: (name) => scoped(name, filter, write),
+  };
+}
+
+function jsonWriter(destination: DestinationStream): WriteLine {
+  const log = pino(
+    {
+      level: 'trace',
+      base: null,
+      formatters: { level: (level) => ({ level }) },
+      timestamp: () => `,"time":"${timestamp()}"`,
+    },
+    destination,
+  );
+  return (level, scope, message, fields) => log[level]({ scope, message, ...fields });
+}
+
+function plainWriter(destination: DestinationStream): WriteLine {
+  return (level, scope, message, fields) => {
+    const text = fields === undefined ? '' : `\t${plainFields(fields)}`;
+    destination.write(`${timestamp()}\t${level}\t${scope}\t${escapeText(message)}${text}\n`);
+  };
+}
+
+function plainFields(fields: LogFields): string {
+  const parts: string[] = [];
+  for (const key in fields) {
+    const value = fields[key];
+    if (value === undefined) continue;
+    parts.push(
+      `${key}=${typeof value === 'string' && !UNQUOTED_KEYS.has(key) ? quote(value) : escapeText(String(value))}`,
+    );
+  }
+  return parts.join(' ');
+}
+
+/** Addresses are printed bare, as the real peers do. */
+const UNQUOTED_KEYS: ReadonlySet<string> = new Set(['src.addr', 'dst.addr', 'dst.hbone_addr']);
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}
+
+function escapeText(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return /[\u0000-\u001f\u007f]/.test(text) ? JSON.stringify(text).slice(1, -1) : text;
+}
+
+/** RFC 3339 in UTC with microseconds. */
+function timestamp(): string {
+  const nowMs = performance.timeOrigin + performance.now();
+  const wholeMs = Math.floor(nowMs);
+  const micros = Math.floor((nowMs - wholeMs) * 1000);
+  return `${new Date(wholeMs).toISOString().slice(0, -1)}${String(micros).padStart(3, '0')}Z`;
+}

@@ -1,0 +1,161 @@
+/**
+ * The `istio_tcp_*` family: plain integers, rendered only when scraped (facts ztunnel-wire 11.1).
+ *
+ * Invariants:
+ * - Opened counts under the flag `-`; closed and failed under the final flag; bytes under `-`, live.
+ * - The number of label sets is bounded; connections beyond it share one set in which every label is `unknown`.
+ */
+import type { MetricFamily, Sample } from './exposition.ts';
+import { type RenderedTrafficLabels, renderTrafficLabels, type TrafficLabels } from './traffic-labels.ts';
+
+/** Byte counts of one connection as the copy loop sees them. Incremented in place, never reset. */
+export interface ByteCounters {
+  bytesFromSocket: number;
+  bytesToSocket: number;
+}
+
+/** Which end of the connection the copy loop's socket is. */
+export type SocketEnd = 'client' | 'server';
+
+interface Series {
+  readonly labels: RenderedTrafficLabels;
+  opened: number;
+  receivedBytes: number;
+  sentBytes: number;
+  readonly closed: Map<string, number>;
+  readonly failed: Map<string, number>;
+}
+
+interface OpenConnection {
+  readonly series: Series;
+  readonly socketEnd: SocketEnd;
+  readonly bytes: ByteCounters;
+  settledFrom: number;
+  settledTo: number;
+}
+
+/** The part of one connection in the metrics. */
+export interface ConnectionMeter {
+  readonly bytes: ByteCounters;
+  /** Ends the connection; a `failed` one counts in both families. Calling it again does nothing. */
+  close(flag: string, failed: boolean): void;
+}
+
+export const MAX_TRAFFIC_SERIES = 50_000;
+const OVERFLOW: TrafficLabels = {
+  reporter: 'source',
+  source: undefined,
+  destination: undefined,
+  sourcePrincipal: undefined,
+  destinationPrincipal: undefined,
+  service: undefined,
+  mutualTls: false,
+};
+
+export class TcpMetrics {
+  readonly #series = new Map<string, Series>();
+  readonly #open = new Set<OpenConnection>();
+  readonly #maxSeries: number;
+
+  constructor(maxSeries: number = MAX_TRAFFIC_SERIES) {
+    this.#maxSeries = maxSeries;
+  }
+
+  /** Counts a new connection. Client to server is `received`, whichever proxy reports it. */
+  open(labels: TrafficLabels, socketEnd: SocketEnd): ConnectionMeter {
+    const series = this.#seriesOf(labels);
+    series.opened++;
+    const bytes = { bytesFromSocket: 0, bytesToSocket: 0 };
+    const connection: OpenConnection = { series, socketEnd, bytes, settledFrom: 0, settledTo: 0 };
+    this.#open.add(connection);
+    return {
+      bytes,
+      close: (flag, failed) => {
+        if (!this.#open.delete(connection)) return;
+        settle(connection);
+        increment(series.closed, flag);
+        if (failed) increment(series.failed, flag);
+      },
+    };
+  }
+
+  /** The families as they stand, bytes of open connections included. */
+  families(): MetricFamily[] {
+    for (const connection of this.#open) settle(connection);
+    const all = [...this.#series.values()];
+    const plain = (value: (series: Series) => number): Sample[] =>
+      all.map((series) => ({ labels: withFlag(series.labels, '-'), value: value(series) }));
+    const flagged = (values: (series: Series) => ReadonlyMap<string, number>): Sample[] =>
+      all.flatMap((series) =>
+        [...values(series)].map(([flag, value]) => ({ labels: withFlag(series.labels, flag), value })),
+      );
+    return [
+      counter(
+        'istio_tcp_connections_opened',
+        'The total number of TCP connections opened.',
+        plain((s) => s.opened),
+      ),
+      counter(
+        'istio_tcp_connections_closed',
+        'The total number of TCP connections closed.',
+        flagged((s) => s.closed),
+      ),
+      counter(
+        'istio_tcp_received_bytes',
+        'The size of total bytes received during request in case of a TCP connection.',
+        plain((s) => s.receivedBytes),
+      ),
+      counter(
+        'istio_tcp_sent_bytes',
+        'The size of total bytes sent during response in case of a TCP connection.',
+        plain((s) => s.sentBytes),
+      ),
+      counter(
+        'istio_tcp_connections_failed',
+        'The total number of TCP connections that failed (unstable).',
+        flagged((s) => s.failed),
+      ),
+    ];
+  }
+
+  #seriesOf(labels: TrafficLabels): Series {
+    const rendered = renderTrafficLabels(labels);
+    const key = rendered.before + rendered.after;
+    const existing = this.#series.get(key);
+    if (existing !== undefined) return existing;
+    if (this.#series.size >= this.#maxSeries && labels !== OVERFLOW) return this.#seriesOf(OVERFLOW);
+    const series: Series = {
+      labels: rendered,
+      opened: 0,
+      receivedBytes: 0,
+      sentBytes: 0,
+      closed: new Map(),
+      failed: new Map(),
+    };
+    this.#series.set(key, series);
+    return series;
+  }
+}
+
+/** Adds the bytes counted since the last time to the connection's series. */
+function settle(connection: OpenConnection): void {
+  const { series, socketEnd, bytes } = connection;
+  const from = bytes.bytesFromSocket - connection.settledFrom;
+  const to = bytes.bytesToSocket - connection.settledTo;
+  series.receivedBytes += socketEnd === 'client' ? from : to;
+  series.sentBytes += socketEnd === 'client' ? to : from;
+  connection.settledFrom = bytes.bytesFromSocket;
+  connection.settledTo = bytes.bytesToSocket;
+}
+
+function increment(counts: Map<string, number>, flag: string): void {
+  counts.set(flag, (counts.get(flag) ?? 0) + 1);
+}
+
+function withFlag({ before, after }: RenderedTrafficLabels, flag: string): string {
+  return before + flag + after;
+}
+
+function counter(name: string, help: string, samples: Sample[]): MetricFamily {
+  return { name, help, type: 'counter', samples };
+}

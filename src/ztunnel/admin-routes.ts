@@ -1,0 +1,60 @@
+/** The admin endpoint on 15000 (facts ztunnel-wire 11.4). */
+import type { HttpAnswer, HttpRequest, HttpRoutes } from '../net/http-endpoint.ts';
+import type { LogFilter } from '../telemetry/log-filter.ts';
+
+export interface AdminDeps {
+  readonly logFilter: LogFilter;
+  /** Passes a change of levels to the data threads. */
+  onLogFilter(directives: string): void;
+  dump(): Promise<unknown>;
+  shutdown(): void;
+}
+
+const LOGGING_HELP = `usage: POST /logging\t\t\t\t\t\t(To list current level)
+usage: POST /logging?level=<level>\t\t\t\t(To change global levels)
+usage: POST /logging?level={mod1=level1,mod2=level2}\t(To change specific mods' logging level)
+
+hint: level is one of trace, debug, info, warn, error, off; mod is a log scope such as access, dns, xds
+`;
+
+export function adminRoutes(deps: AdminDeps): HttpRoutes {
+  return {
+    'GET /': () => ({ status: 200, body: INDEX, contentType: 'text/html; charset=utf-8' }),
+    'GET /config_dump': async () => ({
+      status: 200,
+      body: `${JSON.stringify(await deps.dump(), null, 2)}\n`,
+      contentType: 'application/json',
+    }),
+    'POST /logging': (request) => changeLogging(deps, request),
+    'POST /quitquitquit': () => {
+      setImmediate(() => deps.shutdown());
+      return { status: 200, body: 'shutdown now\n' };
+    },
+  };
+}
+
+function changeLogging({ logFilter, onLogFilter }: AdminDeps, { url }: HttpRequest): HttpAnswer {
+  const reset = url.searchParams.has('reset');
+  const level = url.searchParams.get('level');
+  if (reset) logFilter.reset();
+  if (level !== null && level !== '') {
+    const refused = logFilter.update(level);
+    if (refused !== undefined) return { status: 400, body: `invalid level: ${refused}\n${LOGGING_HELP}` };
+  }
+  if (reset || level !== null) onLogFilter(logFilter.toString());
+  return { status: 200, body: `current log level is ${logFilter.toString()}\n` };
+}
+
+const INDEX = `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>ambit ztunnel</title></head>
+<body>
+<h1>ambit ztunnel</h1>
+<ul>
+<li><a href="config_dump">config_dump</a>: state of this proxy</li>
+<li>POST logging: show or change log levels</li>
+<li>POST quitquitquit: shut down gracefully</li>
+</ul>
+</body>
+</html>
+`;

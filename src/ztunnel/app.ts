@@ -1,0 +1,381 @@
+/**
+ * ztunnel put together: the control thread with feed, certificates, agent, admin and metrics, and the data threads.
+ * `startZtunnel` returns the addresses in use, so that a caller with ports of 0 finds them.
+ */
+import { fstatSync, readFileSync } from 'node:fs';
+import type { Clock } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import { closeFd } from '../native/sockets.ts';
+import { serveHttp } from '../net/http-endpoint.ts';
+import type { Node } from '../proto/gen/discovery.ts';
+import { OPEN_METRICS_CONTENT_TYPE, renderMetrics, TEXT_CONTENT_TYPE } from '../telemetry/exposition.ts';
+import type { LogFilter } from '../telemetry/log-filter.ts';
+import { CaClient, type CertificateSource } from '../xds/client/ca-client.ts';
+import { DeltaClient } from '../xds/client/delta-client.ts';
+import type { ControlPlaneEndpoint } from '../xds/client/grpc-channel.ts';
+import { adminRoutes } from './admin-routes.ts';
+import { CertificateManager } from './certificate-manager.ts';
+import type { ZtunnelConfig } from './config.ts';
+import { configDump } from './config-dump.ts';
+import type { PodPorts } from './data/pod-proxy.ts';
+import { DataThreads } from './data-threads.ts';
+import { FakeCertificateSource, noCertificateSource } from './fake-certificate-source.ts';
+import { feedHandlers } from './feed.ts';
+import { parseLocalConfig } from './local-config.ts';
+import { MeshState, type StateChange } from './mesh-state.ts';
+import { PodManager } from './pod-manager.ts';
+import { CertificatePrefetch } from './prefetch.ts';
+import { mergeFamilies, podFamilies, processFamilies, XdsMetrics } from './process-metrics.ts';
+import { Readiness } from './readiness.ts';
+import type { CertificateAnswer, PodAssignment } from './thread-messages.ts';
+import { ZdsClient } from './zds-client.ts';
+
+export interface ZtunnelDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly logFilter: LogFilter;
+  readonly version: Readonly<Record<string, string>>;
+  /** Run the data plane in the calling thread instead of in workers. */
+  readonly inThread?: boolean;
+  /** Called once when the process should end: drained after a signal or `/quitquitquit`, or because of a failure. */
+  onExit(code: number): void;
+}
+
+export interface ZtunnelHandle {
+  readonly adminPort: number;
+  readonly metricsPort: number;
+  readonly readinessPort: number;
+  /** The ports of the workload of dedicated mode. */
+  readonly dedicatedPorts: PodPorts | undefined;
+  readonly ready: () => boolean;
+  /** Applies changes as if they came from the control plane. */
+  apply(changes: readonly StateChange[]): void;
+  /** Graceful: no new connections, then the deadline, then the end. */
+  drain(): Promise<void>;
+  /** Ends at once. */
+  stop(): Promise<void>;
+}
+
+/** Starts everything; throws an AmbitError when a start-up step fails, with nothing left behind. */
+export async function startZtunnel(config: ZtunnelConfig, deps: ZtunnelDeps): Promise<ZtunnelHandle> {
+  const ztunnel = new Ztunnel(config, deps);
+  try {
+    return await ztunnel.start();
+  } catch (error) {
+    await ztunnel.stop();
+    throw error;
+  }
+}
+
+class Ztunnel {
+  readonly #config: ZtunnelConfig;
+  readonly #deps: ZtunnelDeps;
+  readonly #state = new MeshState();
+  readonly #readiness = new Readiness();
+  readonly #xdsMetrics = new XdsMetrics();
+  readonly #threads: DataThreads;
+  readonly #certificates: CertificateManager;
+  readonly #prefetch: CertificatePrefetch;
+  readonly #pods: PodManager;
+  readonly #closers: (() => Promise<void> | void)[] = [];
+  #draining: Promise<void> | undefined;
+
+  constructor(config: ZtunnelConfig, deps: ZtunnelDeps) {
+    this.#config = config;
+    this.#deps = deps;
+    const { clock, random, logger } = deps;
+    this.#threads = new DataThreads({
+      onCertificateWanted: (identity) => void this.#answerCertificate(identity),
+      onDeath: (error) => {
+        logger.error('data thread died', { error: errorText(error) });
+        deps.onExit(1);
+      },
+    });
+    this.#certificates = new CertificateManager({
+      source: this.#certificateSource(),
+      clock,
+      random,
+      logger: logger.scope('identity'),
+      onCertificate: (certificate) => {
+        const answer: CertificateAnswer = { kind: 'certificate', certificate };
+        this.#threads.broadcast({ type: 'certificate', identity: certificate.identity, answer });
+      },
+    });
+    this.#prefetch = new CertificatePrefetch(config.nodeName, {
+      prefetch: (identity) => this.#certificates.prefetch(identity),
+      forget: (identity) => {
+        this.#certificates.forget(identity);
+        this.#threads.broadcast({ type: 'forget-certificate', identity });
+      },
+    });
+    this.#pods = this.#createPodManager();
+  }
+
+  async start(): Promise<ZtunnelHandle> {
+    const config = this.#config;
+    const { adminPort, metricsPort, readinessPort } = await this.#serveEndpoints();
+    if (config.proxyEnabled) this.#startThreads();
+    const stateTask = this.#readiness.task('state manager');
+    const synced = this.#startFeed().then(() => stateTask.ready());
+    const dedicatedPorts = config.mode === 'dedicated' ? await this.#startDedicated(synced) : undefined;
+    if (config.mode === 'shared' && config.proxyEnabled) this.#startShared(synced);
+    return {
+      adminPort,
+      metricsPort,
+      readinessPort,
+      dedicatedPorts,
+      ready: () => this.#readiness.isReady,
+      apply: (changes) => this.#apply(changes),
+      drain: () => this.drain(),
+      stop: () => this.stop(),
+    };
+  }
+
+  drain(): Promise<void> {
+    this.#draining ??= (async () => {
+      this.#deps.logger.info('shutdown started', { deadline: `${this.#config.drainDeadlineMs}ms` });
+      if (this.#config.proxyEnabled) {
+        await this.#threads.request({ type: 'drain', deadlineMs: this.#config.drainDeadlineMs });
+      }
+      await this.stop();
+      this.#deps.logger.info('shutdown complete');
+      this.#deps.onExit(0);
+    })();
+    return this.#draining;
+  }
+
+  async stop(): Promise<void> {
+    const closers = this.#closers.splice(0).reverse();
+    for (const close of closers) await close();
+    this.#certificates.stop();
+    await this.#threads.close();
+  }
+
+  #startThreads(): void {
+    const { clock, random, logger, logFilter, inThread } = this.#deps;
+    if (inThread === true) {
+      this.#threads.startInThread(this.#config, {
+        clock,
+        random,
+        logger,
+        setLogFilter: (directives) => void logFilter.update(directives),
+      });
+    } else this.#threads.startWorkers(this.#config, this.#config.dataThreads);
+  }
+
+  #certificateSource(): CertificateSource {
+    const { fakeCa, caAddress, caRootCa, altCaHostname, authToken, clusterId, caHeaders, secretTtlMs, mode } =
+      this.#config;
+    if (fakeCa) return new FakeCertificateSource(secretTtlMs, this.#deps.clock);
+    if (caAddress === '') return noCertificateSource;
+    const endpoint = {
+      address: caAddress,
+      rootCa: caRootCa,
+      altHostname: altCaHostname,
+      authToken,
+      clusterId,
+      headers: caHeaders,
+    };
+    return new CaClient({ endpoint, ttlMs: secretTtlMs, impersonate: mode === 'shared' });
+  }
+
+  #apply(changes: readonly StateChange[]): void {
+    this.#state.apply(changes);
+    this.#threads.broadcast({ type: 'state', changes });
+    if (this.#config.mode === 'shared') this.#prefetch.apply(changes);
+  }
+
+  /** Resolves once the first state is in: from the static configuration, from the control plane, or at once. */
+  async #startFeed(): Promise<void> {
+    const { localXds, xdsAddress } = this.#config;
+    if (localXds !== undefined) {
+      const text = 'path' in localXds ? readFileSync(localXds.path, 'utf8') : localXds.text;
+      this.#apply(parseLocalConfig(text, 'path' in localXds ? localXds.path : 'LOCAL_XDS'));
+    }
+    if (xdsAddress === '') return;
+    await this.#subscribe(xdsAddress);
+  }
+
+  #subscribe(address: string): Promise<void> {
+    const { xdsRootCa, altXdsHostname, authToken, clusterId, xdsHeaders, xdsOnDemand } = this.#config;
+    const endpoint: ControlPlaneEndpoint = {
+      address,
+      rootCa: xdsRootCa,
+      altHostname: altXdsHostname,
+      authToken,
+      clusterId,
+      headers: xdsHeaders,
+    };
+    const handlers = feedHandlers({ onDemand: xdsOnDemand }, (changes) => this.#apply(changes));
+    const waiting = new Set(handlers.filter(({ onDemand }) => !onDemand).map(({ typeUrl }) => typeUrl));
+    const { clock, logger } = this.#deps;
+    return new Promise((resolve) => {
+      const client = new DeltaClient(
+        { endpoint, node: feedNode(this.#config), handlers },
+        {
+          clock,
+          logger: logger.scope('xds'),
+          onMessage: (typeUrl, bytes) => this.#xdsMetrics.message(typeUrl, bytes),
+          onTerminated: (reason) => this.#xdsMetrics.terminated(reason),
+          onReady: (typeUrl) => {
+            waiting.delete(typeUrl);
+            if (waiting.size === 0) resolve();
+          },
+        },
+      );
+      this.#closers.push(() => client.stop());
+      void client.run();
+    });
+  }
+
+  async #answerCertificate(identity: Parameters<CertificateManager['fetch']>[0]): Promise<void> {
+    const result = await this.#certificates.fetch(identity);
+    const answer: CertificateAnswer = result.ok
+      ? { kind: 'certificate', certificate: result.value }
+      : { kind: 'error', code: result.error.code, message: result.error.message };
+    this.#threads.broadcast({ type: 'certificate', identity, answer });
+  }
+
+  async #startPod(pod: PodAssignment): Promise<{ ports: PodPorts } | { error: string }> {
+    const answers = await this.#threads.request({ type: 'start-pod', pod });
+    const failed = answers.find((answer) => 'error' in answer);
+    if (failed === undefined) return answers[0] ?? { error: 'no data thread' };
+    await this.#threads.request({ type: 'stop-pod', uid: pod.uid });
+    return failed;
+  }
+
+  #createPodManager(): PodManager {
+    const task =
+      this.#config.mode === 'shared' && this.#config.proxyEnabled
+        ? this.#readiness.task('workload proxy manager')
+        : undefined;
+    const pods: PodManager = new PodManager({
+      clock: this.#deps.clock,
+      logger: this.#deps.logger.scope('inpod'),
+      startPod: async (pod) => {
+        const started = await this.#startPod(pod);
+        return 'error' in started ? started.error : undefined;
+      },
+      stopPod: async (uid) => void (await this.#threads.request({ type: 'stop-pod', uid })),
+      closeFd,
+      netnsId: (fd) => {
+        const { dev, ino } = fstatSync(fd);
+        return `${dev}:${ino}`;
+      },
+      onChange: () => (pods.ready ? task?.ready() : task?.notReady()),
+    });
+    return pods;
+  }
+
+  #startShared(synced: Promise<void>): void {
+    const { clock, random, logger } = this.#deps;
+    const client = new ZdsClient(this.#config.zdsSocketPath, {
+      clock,
+      random,
+      logger: logger.scope('inpod'),
+      pods: this.#pods,
+      closeFd,
+      onProtocolError: () => void this.drain().then(() => this.#deps.onExit(1)),
+    });
+    this.#closers.push(async () => {
+      client.stop();
+      await this.#pods.stop();
+    });
+    // Pods are asked for only once it is known who they are and what applies to them (facts ztunnel-wire 3.3, step 0).
+    void synced.then(() => client.run());
+  }
+
+  async #startDedicated(synced: Promise<void>): Promise<PodPorts | undefined> {
+    const info = this.#config.dedicatedWorkload;
+    if (info === undefined) return undefined;
+    const task = this.#readiness.task('proxy');
+    if (this.#config.localXds !== undefined) await synced;
+    const started = await this.#startPod({ uid: 'dedicated', info, netnsFd: undefined });
+    if ('error' in started) throw new Error(started.error);
+    void synced.then(() => task.ready());
+    return started.ports;
+  }
+
+  async #serveEndpoints(): Promise<{ adminPort: number; metricsPort: number; readinessPort: number }> {
+    const config = this.#config;
+    const loopback = config.ipv6Enabled ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
+    const wildcard = config.ipv6Enabled ? ['::'] : ['0.0.0.0'];
+    const { logFilter } = this.#deps;
+    const admin = await serveHttp(
+      loopback,
+      config.adminPort,
+      adminRoutes({
+        logFilter,
+        onLogFilter: (directives) => this.#threads.broadcast({ type: 'log-filter', directives }),
+        dump: () => this.#dump(),
+        shutdown: () => void this.drain(),
+      }),
+    );
+    this.#closers.push(() => admin.close());
+    const scrape = async ({ headers }: { headers: { accept?: string | undefined } }) => {
+      const open = headers.accept?.includes('application/openmetrics-text') === true;
+      return {
+        status: 200,
+        body: renderMetrics(await this.#metricFamilies(), open ? 'openmetrics' : 'text'),
+        contentType: open ? OPEN_METRICS_CONTENT_TYPE : TEXT_CONTENT_TYPE,
+      };
+    };
+    const metrics = await serveHttp(wildcard, config.metricsPort, {
+      'GET /metrics': scrape,
+      'GET /stats/prometheus': scrape,
+    });
+    this.#closers.push(() => metrics.close());
+    const readiness = await serveHttp(wildcard, config.readinessPort, {
+      'GET /healthz/ready': async () => {
+        // The question passes through every data thread: one that hangs fails the probe.
+        if (config.proxyEnabled) await this.#threads.request({ type: 'ping' });
+        return { status: this.#readiness.isReady ? 200 : 500, body: this.#readiness.text() };
+      },
+    });
+    this.#closers.push(() => readiness.close());
+    return { adminPort: admin.port, metricsPort: metrics.port, readinessPort: readiness.port };
+  }
+
+  async #metricFamilies() {
+    const traffic = this.#config.proxyEnabled ? await this.#threads.request({ type: 'metrics' }) : [];
+    return [
+      ...processFamilies(this.#deps.version['version'] ?? 'unknown'),
+      ...this.#xdsMetrics.families(),
+      ...mergeFamilies(traffic),
+      ...podFamilies(this.#pods.counts()),
+    ];
+  }
+
+  async #dump(): Promise<unknown> {
+    const threads = this.#config.proxyEnabled ? await this.#threads.request({ type: 'connections' }) : [];
+    const connections = new Map<string, (typeof threads)[number][number][1][number][]>();
+    for (const [uid, list] of threads.flat()) connections.set(uid, [...(connections.get(uid) ?? []), ...list]);
+    return configDump({
+      state: this.#state,
+      config: this.#config,
+      version: this.#deps.version,
+      certificates: this.#certificates.states(),
+      pods: this.#pods.summaries(),
+      connections,
+    });
+  }
+}
+
+/** How we introduce ourselves to the control plane (facts ztunnel-wire 5.2). */
+function feedNode(config: ZtunnelConfig): Node {
+  const { instanceIp, podName, podNamespace, nodeName, proxyMetadata } = config;
+  return {
+    id: `ztunnel~${instanceIp}~${podName}.${podNamespace}~${podNamespace}.svc.cluster.local`,
+    cluster: '',
+    buildVersion: '',
+    metadata: {
+      ...Object.fromEntries(proxyMetadata),
+      NAME: podName,
+      NAMESPACE: podNamespace,
+      INSTANCE_IPS: instanceIp,
+      NODE_NAME: nodeName,
+    },
+  };
+}

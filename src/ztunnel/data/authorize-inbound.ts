@@ -1,0 +1,42 @@
+/** The policy decision over an inbound connection, logged where operators look for it (facts ztunnel-wire 8.4). */
+import { type AuthorizationInput, authorize } from '../../authz/evaluate.ts';
+import { formatAddress } from '../../model/address.ts';
+import type { Workload } from '../../model/workload.ts';
+import { type ProxyError, policyDenied } from '../proxy-error.ts';
+import type { PodContext } from './pod-context.ts';
+
+/**
+ * Why the connection must not be made, or undefined when it may.
+ * A policy that selects the workload and has not arrived denies: what it would say is not known.
+ */
+export function authorizeInbound(
+  context: PodContext,
+  workload: Workload,
+  input: AuthorizationInput,
+): ProxyError | undefined {
+  const { state, config, logger } = context;
+  const { policies, missing } = state.policiesFor(workload);
+  const log = logger.scope('rbac');
+  const [unknown] = missing;
+  if (unknown !== undefined) {
+    log.warn('policy selects the workload but has not arrived', { policy: unknown, workload: workload.uid });
+    if (config.unknownPolicy === 'deny') return policyDenied(`policy not yet known: ${unknown}`);
+  }
+  const { decision, dryRun } = authorize(policies, input);
+  for (const { policy, action } of dryRun) {
+    log.info('dry-run policy matched', { policy, action, src: input.sourceIp, dst: destinationText(input) });
+  }
+  const level = config.policyInfoLogging ? 'info' : 'debug';
+  if (policies.length > 0 && log.enabled(level)) {
+    log[level](decision.allowed ? 'connection allowed' : 'connection denied', {
+      policy: decision.allowed ? decision.policy : decision.reason,
+      src: input.sourceIp,
+      dst: destinationText(input),
+    });
+  }
+  return decision.allowed ? undefined : policyDenied(decision.reason);
+}
+
+function destinationText(input: AuthorizationInput): string {
+  return formatAddress(input.destinationIp, input.destinationPort);
+}

@@ -1,0 +1,103 @@
+/** The CONNECT request of a tunnelled connection, and its answer (facts ztunnel-wire 7.2, 7.3). */
+import { STATUS_CODES } from 'node:http';
+import { fail, ok, type Result } from '../../base/result.ts';
+import type { Http2Connection } from '../../http2/connection.ts';
+import type { Header } from '../../http2/header.ts';
+import type { Http2Stream, StreamCloseReason, StreamHandler } from '../../http2/stream.ts';
+import { type ProxyError, proxyError } from '../proxy-error.ts';
+
+export interface ConnectRequest {
+  /** `ip:port`, `[v6]:port` or `hostname:port`. */
+  readonly authority: string;
+  readonly baggage: string;
+  readonly forwarded: string;
+  readonly traceparent: string;
+  /** The sender's network, on the inner request of a double tunnel. */
+  readonly originNetwork?: string;
+}
+
+/** Called once: with the accepted stream and the peer's headers, or with the reason why there is none. */
+export type ConnectAnswer = (result: Result<{ stream: Http2Stream; headers: readonly Header[] }, ProxyError>) => void;
+
+/**
+ * Asks the tunnel's other end for a connection. Until the caller gives the accepted stream a handler of its own,
+ * which it does before it returns from `answer`, this one holds it.
+ * @returns how to give up while no answer came
+ */
+export function requestConnect(
+  connection: Http2Connection,
+  request: ConnectRequest,
+  answer: ConnectAnswer,
+): () => void {
+  const pending = new PendingConnect(answer);
+  const opened = connection.request(requestHeaders(request), pending);
+  if (opened.ok) return () => opened.value.reset(CANCEL);
+  answer(fail(proxyError('H2_FAILED', `h2 failed: ${opened.error.message}`, { cause: opened.error })));
+  return () => undefined;
+}
+
+const CANCEL = 8;
+
+function requestHeaders(request: ConnectRequest): Header[] {
+  const headers: Header[] = [
+    [':method', 'CONNECT'],
+    [':authority', request.authority],
+    ['baggage', request.baggage],
+    ['forwarded', request.forwarded],
+    ['traceparent', request.traceparent],
+  ];
+  if (request.originNetwork !== undefined) headers.push(['x-forwarded-network', request.originNetwork]);
+  return headers;
+}
+
+class PendingConnect implements StreamHandler {
+  readonly #answer: ConnectAnswer;
+  #answered = false;
+
+  constructor(answer: ConnectAnswer) {
+    this.#answer = answer;
+  }
+
+  onHeaders(stream: Http2Stream, headers: readonly Header[], endStream: boolean): void {
+    const status = headers.find(([name]) => name === ':status')?.[1] ?? '';
+    if (status.startsWith('1')) return;
+    if (status === '200' && !endStream) return this.#settle(ok({ stream, headers }));
+    this.#settle(fail(proxyError('HTTP_STATUS', `http status: ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd())));
+    stream.reset(CANCEL);
+  }
+
+  onData(stream: Http2Stream, chunk: Buffer): void {
+    stream.consume(chunk.length);
+  }
+
+  onEnd(): void {
+    // An end before the answer is followed by onClosed, which tells why.
+  }
+
+  onWritable(): void {
+    // Nothing is written before the answer.
+  }
+
+  onClosed(_stream: Http2Stream, reason: StreamCloseReason): void {
+    this.#settle(fail(proxyError('H2_FAILED', `h2 failed: ${closeText(reason)}`)));
+  }
+
+  #settle(result: Parameters<ConnectAnswer>[0]): void {
+    if (this.#answered) return;
+    this.#answered = true;
+    this.#answer(result);
+  }
+}
+
+function closeText(reason: StreamCloseReason): string {
+  switch (reason.kind) {
+    case 'normal':
+      return 'stream ended before a response';
+    case 'reset':
+      return `stream reset by the ${reason.by === 'peer' ? 'peer' : 'proxy'} with code ${reason.code}`;
+    case 'unprocessed':
+      return 'the peer is going away';
+    case 'lost':
+      return reason.error?.message ?? 'connection closed';
+  }
+}

@@ -1,0 +1,104 @@
+/** One connection in metrics and access log: opened once, closed once (facts ztunnel-wire 11.1, 11.2). */
+import type { Clock } from '../../base/clock.ts';
+import type { LogFields, Logger } from '../../base/logger.ts';
+import type { Service } from '../../model/service.ts';
+import type { Workload } from '../../model/workload.ts';
+import type { ByteCounters, SocketEnd, TcpMetrics } from '../../telemetry/tcp-metrics.ts';
+import { type PeerLabels, workloadPeer } from '../../telemetry/traffic-labels.ts';
+import { type ProxyError, responseFlag } from '../proxy-error.ts';
+
+/** What is known of a connection when its route is. */
+export interface ConnectionFacts {
+  readonly direction: 'inbound' | 'outbound';
+  /** `ip:port` of the client. */
+  readonly sourceAddress: string;
+  readonly source: Workload | undefined;
+  /** What the peer's baggage claims, used when the source is none of the feed. */
+  readonly sourceBaggage?: PeerLabels | undefined;
+  readonly sourceIdentity: string | undefined;
+  /** `ip:port` that was dialled or accepted on. */
+  readonly destinationAddress: string;
+  /** The `:authority` of the tunnel. */
+  readonly hboneAddress: string | undefined;
+  readonly destination: Workload | undefined;
+  readonly service: Pick<Service, 'name' | 'namespace' | 'hostname'> | undefined;
+  readonly destinationIdentity: string | undefined;
+}
+
+export interface ReportDeps {
+  readonly clock: Clock;
+  readonly metrics: TcpMetrics;
+  /** The scope `access`. */
+  readonly accessLog: Logger;
+}
+
+export interface ConnectionReport {
+  readonly bytes: ByteCounters;
+  /** Reports the end; calling it again does nothing. */
+  close(error: ProxyError | undefined): void;
+}
+
+/** Counts and logs the opening, and returns what the end is reported to. */
+export function openReport(facts: ConnectionFacts, socketEnd: SocketEnd, deps: ReportDeps): ConnectionReport {
+  const { clock, metrics, accessLog } = deps;
+  const startMs = clock.monotonicMs();
+  const meter = metrics.open(trafficLabels(facts), socketEnd);
+  if (accessLog.enabled('debug')) accessLog.debug('connection opened', addressFields(facts));
+  let closed = false;
+  return {
+    bytes: meter.bytes,
+    close(error) {
+      if (closed) return;
+      closed = true;
+      meter.close(responseFlag(error), error !== undefined);
+      const level = error === undefined ? 'info' : 'error';
+      if (!accessLog.enabled(level)) return;
+      const durationMs = Math.round(clock.monotonicMs() - startMs);
+      accessLog[level]('connection complete', {
+        ...addressFields(facts),
+        ...byteFields(meter.bytes, facts.direction, socketEnd),
+        duration: `${durationMs}ms`,
+        error: error?.message,
+      });
+    },
+  };
+}
+
+function trafficLabels(facts: ConnectionFacts) {
+  return {
+    reporter: facts.direction === 'outbound' ? ('source' as const) : ('destination' as const),
+    source: facts.source === undefined ? facts.sourceBaggage : workloadPeer(facts.source),
+    destination: facts.destination && workloadPeer(facts.destination),
+    sourcePrincipal: facts.sourceIdentity,
+    destinationPrincipal: facts.destinationIdentity,
+    service: facts.service,
+    mutualTls: facts.sourceIdentity !== undefined,
+  };
+}
+
+function addressFields(facts: ConnectionFacts): LogFields {
+  const { source, sourceBaggage, destination } = facts;
+  return {
+    'src.addr': facts.sourceAddress,
+    'src.workload': source?.name ?? sourceBaggage?.workload,
+    'src.namespace': source?.namespace ?? sourceBaggage?.namespace,
+    'src.identity': facts.sourceIdentity,
+    'src.cluster': source?.clusterId ?? sourceBaggage?.cluster,
+    'dst.addr': facts.destinationAddress,
+    'dst.hbone_addr': facts.hboneAddress,
+    'dst.service': facts.service?.hostname,
+    'dst.workload': destination?.name,
+    'dst.namespace': destination?.namespace,
+    'dst.identity': facts.destinationIdentity,
+    'dst.cluster': destination?.clusterId,
+    direction: facts.direction,
+  };
+}
+
+/** Seen from the workload behind this proxy: a client sent what came from its socket, a server what went to the client. */
+function byteFields(bytes: ByteCounters, direction: ConnectionFacts['direction'], socketEnd: SocketEnd): LogFields {
+  const localIsSocket = (direction === 'outbound') === (socketEnd === 'client');
+  return localIsSocket
+    ? { bytes_sent: bytes.bytesFromSocket, bytes_recv: bytes.bytesToSocket }
+    : { bytes_sent: bytes.bytesToSocket, bytes_recv: bytes.bytesFromSocket };
+}

@@ -1,0 +1,83 @@
+/**
+ * The open connections of a data thread: for the configuration dump, for drain, and for policies that change under them.
+ *
+ * Invariants:
+ * - A connection is in the tracker from before its first byte until after its last, and its end is reported once.
+ * - A push that denies an open inbound connection ends it at once (facts ztunnel-wire 8.5). The question is put to the
+ *   workload as it is now, so a policy that was attached later counts too.
+ */
+import { type AuthorizationInput, authorize } from '../../authz/evaluate.ts';
+import type { MeshState } from '../mesh-state.ts';
+import { type ProxyError, proxyError } from '../proxy-error.ts';
+
+/** A connection as the configuration dump prints it. */
+export interface ConnectionSummary {
+  readonly direction: 'inbound' | 'outbound';
+  readonly src: string;
+  readonly originalDst: string;
+  readonly actualDst: string;
+  readonly protocol: 'HBONE' | 'TCP';
+}
+
+/** What the policies of an inbound connection are asked with. */
+export interface TrackedAuthorization {
+  readonly workloadUid: string;
+  readonly input: AuthorizationInput;
+}
+
+export interface TrackedConnection {
+  readonly podUid: string;
+  readonly summary: ConnectionSummary;
+  /** Undefined for outbound connections: their destination decides. */
+  readonly authorization: TrackedAuthorization | undefined;
+  /** Ends both sides now, for this reason. */
+  abort(error: ProxyError): void;
+}
+
+export class ConnectionTracker {
+  readonly #connections = new Set<TrackedConnection>();
+  #onEmpty: (() => void)[] = [];
+
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  add(connection: TrackedConnection): void {
+    this.#connections.add(connection);
+  }
+
+  remove(connection: TrackedConnection): void {
+    if (!this.#connections.delete(connection) || this.#connections.size > 0) return;
+    const waiting = this.#onEmpty;
+    this.#onEmpty = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Ends every connection that the policies in force now deny. */
+  recheck(state: MeshState): void {
+    for (const connection of [...this.#connections]) {
+      const { authorization } = connection;
+      const workload = authorization && state.workload(authorization.workloadUid);
+      if (authorization === undefined || workload === undefined) continue;
+      const { decision } = authorize(state.policiesFor(workload).policies, authorization.input);
+      if (!decision.allowed) connection.abort(proxyError('POLICY_CHANGED', 'connection closed due to policy change'));
+    }
+  }
+
+  /** Ends every connection, or those of one pod. */
+  abortAll(error: ProxyError, podUid?: string): void {
+    for (const connection of [...this.#connections]) {
+      if (podUid === undefined || connection.podUid === podUid) connection.abort(error);
+    }
+  }
+
+  /** Resolves once no connection is open. */
+  whenEmpty(): Promise<void> {
+    if (this.#connections.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  *ofPod(podUid: string): IterableIterator<ConnectionSummary> {
+    for (const connection of this.#connections) if (connection.podUid === podUid) yield connection.summary;
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * A data thread: pods, connections and their telemetry. It is told everything by the control thread and decides every
+ * connection by itself, so configuration work never delays bytes.
+ */
+import { Resolver } from 'node:dns/promises';
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import { BlockPool } from '../../http2/block-pool.ts';
+import { INTAKE_BYTES } from '../../http2/socket-intake.ts';
+import type { SpiffeId } from '../../model/spiffe.ts';
+import type { WorkloadCertificate } from '../../pki/workload-certificate.ts';
+import { TcpMetrics } from '../../telemetry/tcp-metrics.ts';
+import type { ZtunnelConfig } from '../config.ts';
+import { MeshState, type StateChange } from '../mesh-state.ts';
+import { type ProxyError, proxyError } from '../proxy-error.ts';
+import { DestinationResolver } from '../resolve-destination.ts';
+import type {
+  CertificateAnswer,
+  ControlMessage,
+  DataAnswers,
+  DataMessage,
+  MessageLine,
+  PodAssignment,
+} from '../thread-messages.ts';
+import { ConnectionTracker } from './connection-tracker.ts';
+import { createHostnameResolver, HOSTNAME_CACHE_ENTRIES } from './hostname-resolver.ts';
+import { LocalWorkload } from './local-workload.ts';
+import { HANDSHAKE_TIMEOUT_MS, type ThreadContext } from './pod-context.ts';
+import { createPodNetwork } from './pod-network.ts';
+import { PodProxy } from './pod-proxy.ts';
+import { TlsStore } from './tls-store.ts';
+
+export interface DataPlaneDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  /** Changes the levels of this thread's log. */
+  setLogFilter(directives: string): void;
+}
+
+type CertificateWaiter = (result: Result<WorkloadCertificate, ProxyError>) => void;
+
+export class DataPlane {
+  readonly #line: MessageLine<DataMessage, ControlMessage>;
+  readonly #deps: DataPlaneDeps;
+  readonly #context: ThreadContext;
+  readonly #pods = new Map<string, PodProxy>();
+  readonly #waiters = new Map<SpiffeId, CertificateWaiter[]>();
+
+  constructor(config: ZtunnelConfig, line: MessageLine<DataMessage, ControlMessage>, deps: DataPlaneDeps) {
+    this.#line = line;
+    this.#deps = deps;
+    this.#context = this.#createContext(config);
+    const { state, tracker } = this.#context;
+    state.onChange((changes) => {
+      if (changes.some((change) => concernsPolicy(change, config.nodeName))) tracker.recheck(state);
+    });
+    line.onMessage((message) => this.#receive(message));
+  }
+
+  /** Ends every pod now. */
+  async close(): Promise<void> {
+    for (const uid of [...this.#pods.keys()]) this.#stopPod(uid);
+    await this.#context.tracker.whenEmpty();
+  }
+
+  #createContext(config: ZtunnelConfig): ThreadContext {
+    const { clock, random, logger } = this.#deps;
+    const state = new MeshState();
+    const dns = new Resolver();
+    const resolve = async (hostname: string) => {
+      const answers = await Promise.allSettled([
+        dns.resolve4(hostname, { ttl: true }),
+        dns.resolve6(hostname, { ttl: true }),
+      ]);
+      return answers
+        .flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+        .map(({ address, ttl }) => ({ address, ttlSec: ttl }));
+    };
+    return {
+      config,
+      clock,
+      random,
+      logger,
+      accessLog: logger.scope('access'),
+      state,
+      resolver: new DestinationResolver(state, { network: config.network, random }),
+      hostnames: createHostnameResolver({
+        lookup: resolve,
+        cache: new LRUCache({ max: HOSTNAME_CACHE_ENTRIES }),
+        random,
+      }),
+      tls: new TlsStore({
+        clock,
+        options: {
+          tls12: config.tls12Enabled,
+          compliancePolicy: config.compliancePolicy,
+          handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+        },
+        fetch: (identity) => this.#wantCertificate(identity),
+      }),
+      metrics: new TcpMetrics(),
+      tracker: new ConnectionTracker(),
+      blocks: new BlockPool(),
+      intakeBuffer: Buffer.allocUnsafeSlow(INTAKE_BYTES),
+    };
+  }
+
+  #receive(message: ControlMessage): void {
+    switch (message.type) {
+      case 'state':
+        return this.#context.state.apply(message.changes);
+      case 'certificate':
+        return this.#receiveCertificate(message.identity, message.answer);
+      case 'forget-certificate':
+        return this.#context.tls.forget(message.identity);
+      case 'log-filter':
+        return this.#deps.setLogFilter(message.directives);
+      default:
+        void this.#answer(message);
+    }
+  }
+
+  async #answer(message: Extract<ControlMessage, { request: number }>): Promise<void> {
+    const body = await this.#handle(message);
+    this.#line.post({ type: 'answer', request: message.request, body });
+  }
+
+  #handle(
+    message: Extract<ControlMessage, { request: number }>,
+  ): DataAnswers[keyof DataAnswers] | Promise<DataAnswers[keyof DataAnswers]> {
+    switch (message.type) {
+      case 'start-pod':
+        return this.#startPod(message.pod);
+      case 'stop-pod':
+        return this.#stopPod(message.uid);
+      case 'drain':
+        return this.#drain(message.deadlineMs);
+      case 'connections':
+        return [...this.#pods.keys()].map((uid) => [uid, [...this.#context.tracker.ofPod(uid)]] as const);
+      case 'metrics':
+        return this.#context.metrics.families();
+      case 'ping':
+        return undefined;
+    }
+  }
+
+  async #startPod(pod: PodAssignment): Promise<DataAnswers['start-pod']> {
+    this.#pods.get(pod.uid)?.stop();
+    const { config, state, clock, logger } = this.#context;
+    const proxy = new PodProxy({
+      ...this.#context,
+      podUid: pod.uid,
+      network: createPodNetwork(config, pod.netnsFd, { clock, logger }),
+      local: new LocalWorkload(pod.info, state, clock),
+    });
+    try {
+      const ports = await proxy.start();
+      this.#pods.set(pod.uid, proxy);
+      return { ports };
+    } catch (error) {
+      return { error: errorText(error) };
+    }
+  }
+
+  #stopPod(uid: string): undefined {
+    this.#pods.get(uid)?.stop();
+    this.#pods.delete(uid);
+  }
+
+  /** Facts ztunnel-wire 14: no new connections, then a bounded wait, then the end. */
+  async #drain(deadlineMs: number): Promise<undefined> {
+    const { tracker, clock } = this.#context;
+    for (const pod of this.#pods.values()) pod.drain();
+    await new Promise<void>((resolve) => {
+      const timer = clock.after(deadlineMs, resolve);
+      void tracker.whenEmpty().then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+    tracker.abortAll(proxyError('DRAINED', 'connection closed due to connection drain'));
+    for (const pod of this.#pods.values()) pod.stop();
+    return undefined;
+  }
+
+  #wantCertificate(identity: SpiffeId): Promise<Result<WorkloadCertificate, ProxyError>> {
+    return new Promise((resolve) => {
+      const waiters = this.#waiters.get(identity);
+      if (waiters !== undefined) {
+        waiters.push(resolve);
+        return;
+      }
+      this.#waiters.set(identity, [resolve]);
+      this.#line.post({ type: 'certificate-wanted', identity });
+    });
+  }
+
+  #receiveCertificate(identity: SpiffeId, answer: CertificateAnswer): void {
+    if (answer.kind === 'certificate') {
+      const updated = this.#context.tls.update(answer.certificate);
+      if (!updated.ok) this.#deps.logger.error('certificate refused', { identity, error: updated.error.message });
+    }
+    const waiters = this.#waiters.get(identity) ?? [];
+    this.#waiters.delete(identity);
+    const result =
+      answer.kind === 'certificate' ? ok(answer.certificate) : fail(proxyError(answer.code, answer.message));
+    for (const resolve of waiters) resolve(result);
+  }
+}
+
+/** Whether a change can turn the policy decision over a connection of this node. */
+function concernsPolicy(change: StateChange, nodeName: string): boolean {
+  if (change.kind === 'policy' || change.kind === 'remove-policy') return true;
+  return change.kind === 'workload' && (nodeName === '' || change.workload.node === nodeName);
+}

@@ -1,0 +1,36 @@
+/** The entry of a data thread's worker. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../../base/clock.ts';
+import { AmbitError } from '../../base/errors.ts';
+import { LogFilter } from '../../telemetry/log-filter.ts';
+import { createLogger } from '../../telemetry/logger.ts';
+import type { ZtunnelConfig } from '../config.ts';
+import type { ControlMessage } from '../thread-messages.ts';
+import { DataPlane } from './data-plane.ts';
+
+/** What the control thread gives a worker at its start. */
+export interface DataThreadInput {
+  readonly config: ZtunnelConfig;
+}
+
+function runDataThread(): DataPlane {
+  const port = parentPort;
+  if (port === null) throw new AmbitError('NOT_A_WORKER', 'the data thread runs only as a worker of ambit ztunnel');
+  const { config } = workerData as DataThreadInput;
+  const filter = new LogFilter(config.logLevel);
+  return new DataPlane(
+    config,
+    {
+      post: (message) => port.postMessage(message),
+      onMessage: (receive) => void port.on('message', (message: ControlMessage) => receive(message)),
+    },
+    {
+      clock: systemClock,
+      random: Math.random,
+      logger: createLogger({ format: config.logFormat, filter }),
+      setLogFilter: (directives) => void filter.update(directives),
+    },
+  );
+}
+
+runDataThread();

@@ -1,0 +1,157 @@
+/**
+ * What a CONNECT request to this pod means: where the bytes go, or why not (facts ztunnel-wire 8.1, steps 2 to 8).
+ *
+ * Invariant: bytes only ever go to the pod's own address (or its loopback, for an application tunnel): a request for any
+ * other address is refused before a socket is opened.
+ */
+import { fail, ok, type Result } from '../../base/result.ts';
+import type { Header } from '../../http2/header.ts';
+import { formatAddress, type IpAddress, parseIpAddress } from '../../model/address.ts';
+import type { GatewayAddress } from '../../model/gateway-address.ts';
+import { hostnameKey } from '../../model/gateway-address.ts';
+import { type Port, parsePort } from '../../model/port.ts';
+import { type Service, serviceKey } from '../../model/service.ts';
+import type { Workload } from '../../model/workload.ts';
+import { targetPortOf } from '../endpoint-picker.ts';
+import { findAddress, preferredService } from '../find-service.ts';
+import type { MeshState } from '../mesh-state.ts';
+import { type ProxyError, proxyError } from '../proxy-error.ts';
+
+/** The `:authority` of a request. */
+export type Authority =
+  | { readonly kind: 'address'; readonly ip: IpAddress; readonly port: Port; readonly text: string }
+  | { readonly kind: 'hostname'; readonly hostname: string; readonly port: Port; readonly text: string };
+
+export interface InboundTarget {
+  /** The application's port, before an application tunnel moves it. */
+  readonly port: number;
+  /** What the PROXY protocol header names as destination; undefined without an application tunnel. */
+  readonly proxyDestination: { readonly address: string; readonly port: number } | undefined;
+}
+
+const HOSTNAME = /^(?=.{1,253}$)[A-Za-z0-9_*]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$/;
+
+/** Checks the method and reads the authority. */
+export function readConnect(headers: readonly Header[]): Result<Authority, ProxyError> {
+  const method = headerValue(headers, ':method') ?? '';
+  if (method !== 'CONNECT') return fail(proxyError('NOT_CONNECT', `expected method CONNECT, got ${method}`));
+  const text = headerValue(headers, ':authority');
+  if (text === undefined) return fail(proxyError('INVALID_AUTHORITY', 'no valid authority pseudo header: missing'));
+  const authority = parseAuthority(text);
+  if (authority !== undefined) return ok(authority);
+  return fail(proxyError('INVALID_AUTHORITY', `invalid CONNECT address ${text.slice(0, 300)}`));
+}
+
+/** The first value of a header. */
+export function headerValue(headers: readonly Header[], wanted: string): string | undefined {
+  return headers.find(([name]) => name === wanted)?.[1];
+}
+
+/** `ip:port`, `[v6]:port` or `hostname:port`; the port is mandatory. */
+export function parseAuthority(text: string): Authority | undefined {
+  const colon = text.lastIndexOf(':');
+  const port = colon < 0 ? undefined : parsePort(text.slice(colon + 1));
+  if (port === undefined) return undefined;
+  const host = text.slice(0, colon);
+  if (host.startsWith('[')) {
+    const ip = host.endsWith(']') ? parseIpAddress(host.slice(1, -1)) : undefined;
+    return ip && { kind: 'address', ip, port, text };
+  }
+  if (host.includes(':')) return undefined;
+  const ip = parseIpAddress(host);
+  if (ip !== undefined) return { kind: 'address', ip, port, text };
+  // Digits and dots alone are a broken address, not a name.
+  if (!HOSTNAME.test(host) || /^[\d.]+$/.test(host)) return undefined;
+  return { kind: 'hostname', hostname: host.toLowerCase(), port, text };
+}
+
+/** Decides whether the request is for this workload and which port it means. */
+export function resolveInboundTarget(
+  state: MeshState,
+  network: string,
+  local: Workload,
+  localIp: IpAddress,
+  authority: Authority,
+): Result<InboundTarget, ProxyError> {
+  if (authority.kind === 'hostname') return resolveHostname(state, network, local, authority.hostname, authority.port);
+  const proxied = local.applicationTunnel?.protocol === 'PROXY';
+  if (authority.ip !== localIp && !proxied && !isWaypointFor(state, network, local, authority.ip)) {
+    return fail(proxyError('IP_MISMATCH', `ip mismatch: ${authority.ip} != ${localIp}`));
+  }
+  const destination = { address: authority.ip, port: authority.port };
+  return ok({ port: authority.port, proxyDestination: proxied ? destination : undefined });
+}
+
+function resolveHostname(
+  state: MeshState,
+  network: string,
+  local: Workload,
+  hostname: string,
+  port: number,
+): Result<InboundTarget, ProxyError> {
+  const proxied = local.applicationTunnel?.protocol === 'PROXY';
+  const service = preferredService(state.servicesByHostname(hostname), local.namespace);
+  if (service === undefined) {
+    if (state.workloadsByHostname(hostname).length > 0 && !proxied) return ok({ port, proxyDestination: undefined });
+    return fail(proxyError('UNKNOWN_HOSTNAME', `no service or workload for hostname: ${hostname}`));
+  }
+  const endpoint = state.endpoints(serviceKey(service)).get(local.uid);
+  const targetPort = endpoint ? targetPortOf(endpoint, service, port) : service.ports.get(port) || undefined;
+  if (targetPort === undefined && !proxied) {
+    return fail(proxyError('NO_SERVICE_PORT', `requested service ${hostname}:${port} found, but cannot resolve port`));
+  }
+  if (!proxied) return ok({ port: targetPort ?? port, proxyDestination: undefined });
+  const vip = proxyVip(service, network);
+  if (vip === undefined) {
+    return fail(proxyError('NO_SERVICE_ADDRESS', `requested service ${hostname} found, but has no IP addresses`));
+  }
+  return ok({ port: targetPort ?? port, proxyDestination: { address: vip, port } });
+}
+
+/** A VIP of the same network first, IPv4 first (facts 7.6). */
+function proxyVip(service: Service, network: string): IpAddress | undefined {
+  const here = service.vips.filter((vip) => vip.network === network);
+  const candidates = here.length > 0 ? here : service.vips;
+  return (candidates.find((vip) => !vip.address.includes(':')) ?? candidates[0])?.address;
+}
+
+/** Whether the address belongs to a workload or service that names this workload as its waypoint. */
+function isWaypointFor(state: MeshState, network: string, local: Workload, ip: IpAddress): boolean {
+  const owner = findAddress(state, network, ip, local.namespace);
+  const waypoint = owner?.kind === 'service' ? owner.service.waypoint : owner?.workload.waypoint;
+  return waypoint !== undefined && namesWorkload(state, waypoint, local);
+}
+
+function namesWorkload(state: MeshState, waypoint: GatewayAddress, local: Workload): boolean {
+  const { destination } = waypoint;
+  if (destination.kind === 'hostname') {
+    const { namespace, hostname } = destination.hostname;
+    return state.endpoints(hostnameKey(namespace, hostname)).has(local.uid);
+  }
+  const { network, address } = destination.address;
+  if (network === local.network && local.addresses.includes(address)) return true;
+  const owner = findAddress(state, network, address, local.namespace);
+  return owner?.kind === 'service' && state.endpoints(serviceKey(owner.service)).has(local.uid);
+}
+
+/** The service that telemetry names for an inbound connection (facts 11.1): the announced one if ours, else by port. */
+export function guessService(
+  state: MeshState,
+  local: Workload,
+  forwardedHost: string | undefined,
+  port: number,
+): Service | undefined {
+  let byPort: Service | undefined;
+  for (const [key, ports] of local.services) {
+    const service = state.service(key);
+    if (service === undefined) continue;
+    if (service.hostname === forwardedHost) return service;
+    if (byPort === undefined && [...ports.values()].includes(port)) byPort = service;
+  }
+  return byPort;
+}
+
+/** The address that the request was for, as logs print it. */
+export function authorityText(authority: Authority): string {
+  return authority.kind === 'address' ? formatAddress(authority.ip, authority.port) : authority.text;
+}

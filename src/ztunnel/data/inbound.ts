@@ -1,0 +1,296 @@
+/**
+ * Tunnels that arrive on 15008 (facts ztunnel-wire 8.1).
+ *
+ * Invariants:
+ * - 200 is sent only after policy allowed the connection and the application accepted it.
+ * - The identity that policy sees is the one of the peer's verified certificate; headers never count.
+ * - Everything a peer can make us hold is bounded: handshake time, streams, early data by the stream's window.
+ */
+import type { AuthorizationInput } from '../../authz/evaluate.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import { Http2Connection } from '../../http2/connection.ts';
+import type { Header } from '../../http2/header.ts';
+import { relay } from '../../http2/relay.ts';
+import { hboneSettings } from '../../http2/settings.ts';
+import { SocketIntake } from '../../http2/socket-intake.ts';
+import type { Http2Stream, StreamHandler } from '../../http2/stream.ts';
+import { StreamHolder } from '../../http2/stream-holder.ts';
+import { socketTransport } from '../../http2/transport.ts';
+import { canonicalIp, formatAddress, type IpAddress } from '../../model/address.ts';
+import { type Workload, workloadIdentity } from '../../model/workload.ts';
+import type { InboundConnection } from '../../net/inbound-connection.ts';
+import { encodeProxyHeader } from '../../net/proxy-protocol-v2.ts';
+import { formatBaggage, parseBaggage } from '../../telemetry/baggage.ts';
+import { forwardedHost } from '../../telemetry/forwarded.ts';
+import type { MeshPeer } from '../../tls/mesh-tls.ts';
+import { type ProxyError, proxyError, refusalStatus } from '../proxy-error.ts';
+import { authorizeInbound } from './authorize-inbound.ts';
+import { isIllegalPort } from './illegal-ports.ts';
+import {
+  type Authority,
+  authorityText,
+  guessService,
+  headerValue,
+  type InboundTarget,
+  readConnect,
+  resolveInboundTarget,
+} from './inbound-target.ts';
+import { openQuietly } from './open-quietly.ts';
+import { type PodContext, WORKLOAD_WAIT_MS, workloadText } from './pod-context.ts';
+import { discard, ProxiedConnection, relayError } from './proxied-connection.ts';
+
+/** One tunnel connection of a peer. */
+interface InboundTunnel {
+  readonly peer: MeshPeer['peer'];
+  readonly peerIp: IpAddress;
+  readonly peerPort: number;
+  readonly localIp: IpAddress;
+  readonly localPort: number;
+}
+
+/** A request that was understood. */
+interface InboundRequest {
+  readonly stream: Http2Stream;
+  readonly headers: readonly Header[];
+  readonly authority: Authority;
+  readonly local: Workload;
+  readonly target: InboundTarget;
+  /** The application's real port. */
+  readonly port: number;
+}
+
+const CANCEL = 8;
+
+export class Inbound {
+  readonly #context: PodContext;
+  readonly #tunnels = new Set<Http2Connection>();
+
+  constructor(context: PodContext) {
+    this.#context = context;
+  }
+
+  /** Takes a connection of a peer; failures before the first request are logged and close it. */
+  accept(connection: InboundConnection): void {
+    void this.#handshake(connection);
+  }
+
+  /** Tells peers to open no more streams; the tunnels end with their connections. */
+  drain(): void {
+    for (const tunnel of this.#tunnels) tunnel.drain();
+  }
+
+  stop(): void {
+    for (const tunnel of [...this.#tunnels]) tunnel.destroy();
+  }
+
+  async #handshake(connection: InboundConnection): Promise<void> {
+    const { local, tls } = this.#context;
+    const workload = await local.wait(WORKLOAD_WAIT_MS);
+    if (workload === undefined) {
+      const text = `failed to fetch information about local workload: ${workloadText(local.info)}`;
+      return this.#refuse(connection, proxyError('UNKNOWN_LOCAL_WORKLOAD', text));
+    }
+    const own = await tls.get(workloadIdentity(workload));
+    if (!own.ok) return this.#refuse(connection, own.error);
+    own.value.server.accept(openQuietly(connection), (result) => {
+      if (result.ok) this.#serve(connection, result.value);
+      else
+        this.#log(connection, proxyError('TLS_FAILED', `tls error: ${result.error.message}`, { cause: result.error }));
+    });
+  }
+
+  #serve(connection: InboundConnection, { socket, peer }: MeshPeer): void {
+    const { http2 } = this.#context.config;
+    const tunnel: InboundTunnel = {
+      peer,
+      peerIp: canonicalIp(connection.peer.address),
+      peerPort: connection.peer.port,
+      localIp: canonicalIp(connection.local.address),
+      localPort: connection.local.port,
+    };
+    const settings = {
+      ...hboneSettings('server'),
+      initialWindowBytes: http2.streamWindowBytes,
+      connectionWindowBytes: http2.connectionWindowBytes,
+      maxFrameBytes: http2.maxFrameBytes,
+    };
+    const { clock, blocks } = this.#context;
+    const http = new Http2Connection(
+      socketTransport(socket),
+      'server',
+      { clock, pool: blocks, settings },
+      {
+        onStream: (stream, headers) => this.#request(tunnel, stream, headers),
+        onClosed: () => this.#tunnels.delete(http),
+      },
+    );
+    this.#tunnels.add(http);
+  }
+
+  #request(tunnel: InboundTunnel, stream: Http2Stream, headers: readonly Header[]): StreamHandler {
+    const understood = this.#understand(tunnel, stream, headers);
+    let proxied: ProxiedConnection | undefined;
+    const holder = new StreamHolder(() => proxied?.end(undefined));
+    // The holder has to be in place before an answer may end the stream.
+    if (!understood.ok) queueMicrotask(() => this.#refuseStream(tunnel, stream, headers, understood.error));
+    else {
+      proxied = this.#report(tunnel, understood.value);
+      void this.#connect(tunnel, understood.value, proxied, holder);
+    }
+    return holder;
+  }
+
+  #understand(
+    tunnel: InboundTunnel,
+    stream: Http2Stream,
+    headers: readonly Header[],
+  ): Result<InboundRequest, ProxyError> {
+    const { state, config } = this.#context;
+    const authority = readConnect(headers);
+    if (!authority.ok) return authority;
+    const local = this.#context.local.current();
+    if (local === undefined) {
+      const text = `failed to fetch information about local workload: ${workloadText(this.#context.local.info)}`;
+      return fail(proxyError('UNKNOWN_LOCAL_WORKLOAD', text));
+    }
+    const target = resolveInboundTarget(state, config.network, local, tunnel.localIp, authority.value);
+    if (!target.ok) return target;
+    if (isIllegalPort(config, target.value.port)) {
+      return fail(proxyError('RECURSIVE_CALL', 'attempted recursive call to ourselves'));
+    }
+    const port = local.applicationTunnel?.port ?? target.value.port;
+    return ok({ stream, headers, authority: authority.value, local, target: target.value, port });
+  }
+
+  async #connect(
+    tunnel: InboundTunnel,
+    request: InboundRequest,
+    proxied: ProxiedConnection,
+    holder: StreamHolder,
+  ): Promise<void> {
+    const { stream, local, port } = request;
+    // Nothing may be answered before the holder is the stream's handler.
+    await Promise.resolve();
+    proxied.onAbort(() => stream.reset(CANCEL));
+    const denied = authorizeInbound(this.#context, local, authorizationInput(tunnel, port));
+    if (denied !== undefined) return refuse(proxied, stream, denied);
+    const intake = new SocketIntake(this.#context.intakeBuffer);
+    const { address, spoofedSource } = this.#applicationAddress(tunnel, request);
+    const upstream = await this.#context.network.dial({ address, port }, { spoofedSource, readInto: intake.onread });
+    if (!upstream.ok) return refuse(proxied, stream, upstream.error);
+    const socket = upstream.value;
+    if (proxied.ended) return discard(socket);
+    proxied.onAbort(() => socket.destroy());
+    const baggage = this.#context.config.responseBaggage ? formatBaggage(local) : '';
+    stream.respond(
+      baggage === ''
+        ? [[':status', '200']]
+        : [
+            [':status', '200'],
+            ['baggage', baggage],
+          ],
+    );
+    const header = proxyHeader(tunnel, request.target);
+    if (header !== undefined) socket.write(header);
+    const options = { socketSide: 'destination' as const, intake };
+    relay(socket, stream, proxied.bytes, (error) => proxied.end(relayError(error)), options);
+    holder.release(stream);
+  }
+
+  /** The pod's own address with the peer's as source; the loopback for application tunnels (facts 1.3). */
+  #applicationAddress(
+    tunnel: InboundTunnel,
+    { target }: InboundRequest,
+  ): { readonly address: string; readonly spoofedSource: string | undefined } {
+    const { localIp, peerIp } = tunnel;
+    if (target.proxyDestination !== undefined && this.#context.config.localhostAppTunnel) {
+      return { address: localIp.includes(':') ? '::1' : '127.0.0.1', spoofedSource: undefined };
+    }
+    return { address: localIp, spoofedSource: peerIp === localIp ? undefined : peerIp };
+  }
+
+  #report(tunnel: InboundTunnel, request: InboundRequest): ProxiedConnection {
+    const { config, state } = this.#context;
+    const { headers, local, authority, port } = request;
+    const client = formatAddress(tunnel.peerIp, tunnel.peerPort);
+    const accepted = formatAddress(tunnel.localIp, tunnel.localPort);
+    const origin = headerValue(headers, 'x-forwarded-network');
+    const foreign = origin !== undefined && origin !== config.network;
+    const baggage = config.responseBaggage ? headerValue(headers, 'baggage') : undefined;
+    const forwarded = headerValue(headers, 'forwarded');
+    return new ProxiedConnection(
+      {
+        podUid: this.#context.podUid,
+        socketEnd: 'server',
+        authorization: { workloadUid: local.uid, input: authorizationInput(tunnel, port) },
+        summary: {
+          direction: 'inbound',
+          src: client,
+          originalDst: authorityText(authority),
+          actualDst: formatAddress(tunnel.localIp, port),
+          protocol: 'HBONE',
+        },
+        facts: {
+          direction: 'inbound',
+          sourceAddress: client,
+          source: foreign ? undefined : state.workloadByAddress(config.network, tunnel.peerIp),
+          sourceBaggage: baggage === undefined ? undefined : parseBaggage(baggage),
+          sourceIdentity: tunnel.peer.id,
+          destinationAddress: accepted,
+          hboneAddress: authorityText(authority),
+          destination: local,
+          service: guessService(state, local, forwarded && forwardedHost(forwarded), port),
+          destinationIdentity: workloadIdentity(local),
+        },
+      },
+      this.#context,
+    );
+  }
+
+  #refuseStream(tunnel: InboundTunnel, stream: Http2Stream, headers: readonly Header[], error: ProxyError): void {
+    this.#context.accessLog.warn('connection failed', {
+      'src.addr': formatAddress(tunnel.peerIp, tunnel.peerPort),
+      'src.identity': tunnel.peer.id,
+      'dst.addr': formatAddress(tunnel.localIp, tunnel.localPort),
+      'dst.hbone_addr': headerValue(headers, ':authority')?.slice(0, 300),
+      direction: 'inbound',
+      error: error.message,
+    });
+    stream.respond([[':status', String(refusalStatus(error))]], true);
+  }
+
+  #refuse(connection: InboundConnection, error: ProxyError): void {
+    this.#log(connection, error);
+    connection.reject();
+  }
+
+  #log({ peer, local }: InboundConnection, error: ProxyError): void {
+    this.#context.accessLog.warn('connection failed', {
+      'src.addr': formatAddress(peer.address, peer.port),
+      'dst.addr': formatAddress(local.address, local.port),
+      direction: 'inbound',
+      error: error.message,
+    });
+  }
+}
+
+/** The PROXY header for an application tunnel: who called, and what was asked for (facts 7.6). */
+function proxyHeader(
+  { peerIp, peerPort, peer }: InboundTunnel,
+  { proxyDestination }: InboundTarget,
+): Buffer | undefined {
+  if (proxyDestination === undefined) return undefined;
+  const source = { address: peerIp, port: peerPort };
+  return encodeProxyHeader({ source, destination: proxyDestination, peerIdentity: peer.id });
+}
+
+function authorizationInput(tunnel: InboundTunnel, destinationPort: number): AuthorizationInput {
+  const { peer, peerIp, localIp } = tunnel;
+  return { identity: peer.identity, sourceIp: peerIp, destinationIp: localIp, destinationPort };
+}
+
+function refuse(proxied: ProxiedConnection, stream: Http2Stream, error: ProxyError): void {
+  if (proxied.ended) return;
+  proxied.end(error);
+  stream.respond([[':status', String(refusalStatus(error))]], true);
+}

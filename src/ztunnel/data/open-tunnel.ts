@@ -1,0 +1,82 @@
+/** Opens HBONE tunnels: TCP from the pod's namespace, mutual TLS, HTTP/2 (facts ztunnel-wire 7.1, 7.4). */
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../base/clock.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import type { BlockPool } from '../../http2/block-pool.ts';
+import { Http2Connection } from '../../http2/connection.ts';
+import { hboneSettings } from '../../http2/settings.ts';
+import { socketTransport } from '../../http2/transport.ts';
+import { formatAddress } from '../../model/address.ts';
+import type { SpiffeId } from '../../model/spiffe.ts';
+import { connectMeshTls } from '../../tls/mesh-tls.ts';
+import type { Http2Config } from '../config.ts';
+import { type ProxyError, proxyError } from '../proxy-error.ts';
+import { isConnectTimeout, type PodNetwork } from './pod-network.ts';
+import type { TlsStore } from './tls-store.ts';
+import type { Tunnel, TunnelKey } from './tunnel-pool.ts';
+
+export interface OpenTunnelDeps {
+  readonly clock: Clock;
+  readonly blocks: BlockPool;
+  readonly tls: TlsStore;
+  readonly network: PodNetwork;
+  readonly http2: Http2Config;
+  readonly handshakeTimeoutMs: number;
+}
+
+/** Connects to a tunnel's other end; `onClosed` is called once when an opened tunnel ends. */
+export async function openTunnel(
+  key: TunnelKey,
+  onClosed: () => void,
+  deps: OpenTunnelDeps,
+): Promise<Result<Tunnel, ProxyError>> {
+  const own = await deps.tls.get(key.sourceIdentity);
+  if (!own.ok) return own;
+  const dialled = await deps.network.dial({ address: key.targetIp, port: key.targetPort });
+  if (!dialled.ok) return fail(blamePolicy(dialled.error, key));
+  return openTunnelOver(dialled.value, key.sourceIdentity, key.identities, onClosed, deps);
+}
+
+/** TLS and HTTP/2 over a stream that is connected already: a TCP socket, or a tunnel inside another tunnel. */
+export async function openTunnelOver(
+  stream: Duplex,
+  sourceIdentity: SpiffeId,
+  identities: readonly SpiffeId[],
+  onClosed: () => void,
+  deps: Omit<OpenTunnelDeps, 'network'>,
+): Promise<Result<Tunnel, ProxyError>> {
+  const own = await deps.tls.get(sourceIdentity);
+  if (!own.ok) {
+    stream.destroy();
+    return own;
+  }
+  const { context } = own.value;
+  const secured = await connectMeshTls({ stream, context, identities, handshakeTimeoutMs: deps.handshakeTimeoutMs });
+  if (!secured.ok)
+    return fail(proxyError('TLS_FAILED', `tls error: ${secured.error.message}`, { cause: secured.error }));
+  const { http2, clock, blocks } = deps;
+  const settings = {
+    ...hboneSettings('client'),
+    initialWindowBytes: http2.streamWindowBytes,
+    connectionWindowBytes: http2.connectionWindowBytes,
+    maxFrameBytes: http2.maxFrameBytes,
+  };
+  const connection = new Http2Connection(
+    socketTransport(secured.value.socket),
+    'client',
+    { clock, pool: blocks, settings },
+    { onClosed },
+  );
+  return ok({ connection, peer: secured.value.peer.id });
+}
+
+/** A tunnel port that answers nothing is most often a NetworkPolicy (facts ztunnel-wire 7.5). */
+function blamePolicy(error: ProxyError, key: TunnelKey): ProxyError {
+  if (!isConnectTimeout(error)) return error;
+  const target = formatAddress(key.targetIp, key.targetPort);
+  return proxyError(
+    'CONNECT_TIMED_OUT',
+    `connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008: ${target}`,
+    { cause: error },
+  );
+}

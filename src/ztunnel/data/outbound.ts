@@ -1,0 +1,306 @@
+/**
+ * Connections that a pod makes, captured on 15001 (facts ztunnel-wire 6.1, 7).
+ *
+ * Invariants:
+ * - The client's bytes go out only over the route that was resolved: a tunnel that cannot be built ends the connection,
+ *   it never becomes plain TCP.
+ * - The source identity is that of the pod whose listener accepted the connection, from the agent and the feed together.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { relay } from '../../http2/relay.ts';
+import { SocketIntake } from '../../http2/socket-intake.ts';
+import type { Http2Stream } from '../../http2/stream.ts';
+import { streamDuplex } from '../../http2/stream-duplex.ts';
+import { canonicalIp, formatAddress, type IpAddress, isLoopback } from '../../model/address.ts';
+import { type Workload, workloadIdentity } from '../../model/workload.ts';
+import type { InboundConnection } from '../../net/inbound-connection.ts';
+import { relaySockets } from '../../net/relay-sockets.ts';
+import { formatBaggage } from '../../telemetry/baggage.ts';
+import { formatForwarded } from '../../telemetry/forwarded.ts';
+import { type ProxyError, proxyError } from '../proxy-error.ts';
+import type { DialTarget, OutboundRoute } from '../resolve-destination.ts';
+import { type ConnectRequest, requestConnect } from './connect-request.ts';
+import { isIllegalPort } from './illegal-ports.ts';
+import { openQuietly } from './open-quietly.ts';
+import { openTunnel, openTunnelOver } from './open-tunnel.ts';
+import { HANDSHAKE_TIMEOUT_MS, type PodContext, WORKLOAD_WAIT_MS, workloadText } from './pod-context.ts';
+import { discard, ProxiedConnection, relayError } from './proxied-connection.ts';
+import { type Tunnel, type TunnelKey, TunnelPool } from './tunnel-pool.ts';
+
+type TunnelRoute = Extract<OutboundRoute, { kind: 'hbone' | 'double-hbone' }>;
+
+/** A captured connection on its way out. */
+interface Capture {
+  readonly socket: Socket;
+  /** Set when the connection goes into a tunnel. */
+  readonly intake: SocketIntake | undefined;
+  readonly source: Workload;
+  readonly clientIp: IpAddress;
+  readonly clientPort: number;
+  readonly destination: { readonly ip: IpAddress; readonly port: number };
+}
+
+export class Outbound {
+  readonly #context: PodContext;
+  readonly #pool: TunnelPool;
+
+  constructor(context: PodContext) {
+    this.#context = context;
+    const { config, clock } = context;
+    this.#pool = new TunnelPool(
+      { maxStreams: config.poolMaxStreams, idleMs: config.poolIdleMs },
+      { clock, open: (key, onClosed) => openTunnel(key, onClosed, this.#tunnelDeps()) },
+    );
+  }
+
+  /** Takes a connection that the pod opened. Every failure ends it and is reported; nothing is thrown. */
+  accept(connection: InboundConnection): void {
+    const destination = {
+      ip: canonicalIp(connection.originalDestination.address),
+      port: connection.originalDestination.port,
+    };
+    if (isLoopback(destination.ip) && isIllegalPort(this.#context.config, destination.port)) {
+      return this.#refuse(connection, proxyError('RECURSIVE_CALL', 'attempted recursive call to ourselves'));
+    }
+    const source = this.#context.local.current();
+    if (source !== undefined) this.#start(connection, destination, source);
+    else void this.#startLater(connection, destination);
+  }
+
+  /** Stops keeping tunnels; those in use end with their connections. */
+  drain(): void {
+    this.#pool.drain();
+  }
+
+  stop(): void {
+    this.#pool.destroy();
+  }
+
+  async #startLater(connection: InboundConnection, destination: Capture['destination']): Promise<void> {
+    const { local } = this.#context;
+    const source = await local.wait(WORKLOAD_WAIT_MS);
+    if (source !== undefined) return this.#start(connection, destination, source);
+    const text = `failed to fetch information about local workload: ${workloadText(local.info)}`;
+    this.#refuse(connection, proxyError('UNKNOWN_LOCAL_WORKLOAD', text));
+  }
+
+  #start(connection: InboundConnection, destination: Capture['destination'], source: Workload): void {
+    const { resolver } = this.#context;
+    const route = resolver.resolve(source, destination);
+    if (!route.ok) return this.#refuse(connection, route.error);
+    const tunnelled = route.value.kind === 'hbone' || route.value.kind === 'double-hbone';
+    const intake = tunnelled ? new SocketIntake(this.#context.intakeBuffer) : undefined;
+    const socket = openQuietly(connection, intake);
+    const { peer } = connection;
+    const capture = { socket, intake, source, destination, clientIp: canonicalIp(peer.address), clientPort: peer.port };
+    const { target } = route.value;
+    if (target.kind === 'address') this.#dispatch(capture, route.value, target.ip);
+    else void this.#dispatchByName(capture, route.value, target);
+  }
+
+  async #dispatchByName(
+    capture: Capture,
+    route: OutboundRoute,
+    target: Extract<DialTarget, { kind: 'hostname' }>,
+  ): Promise<void> {
+    const { hostnames } = this.#context;
+    const ip = await hostnames.resolve(target.hostname, target.families, capture.destination.ip.includes(':'));
+    if (ip !== undefined) return this.#dispatch(capture, route, ip);
+    const name = route.workload?.uid ?? target.hostname;
+    const proxied = this.#report(capture, route, target.hostname, undefined);
+    proxied.end(proxyError('NO_RESOLVED_ADDRESS', `no ip addresses were resolved for workload: ${name}`));
+    discard(capture.socket);
+  }
+
+  #dispatch(capture: Capture, route: OutboundRoute, targetIp: IpAddress): void {
+    const dialled = formatAddress(targetIp, route.target.port);
+    if (route.kind === 'passthrough' || route.kind === 'tcp') {
+      void this.#connectPlain(capture, this.#report(capture, route, dialled, undefined), targetIp, route.target.port);
+      return;
+    }
+    const authority =
+      route.authority ?? formatAddress(targetIp, (route as Extract<OutboundRoute, { kind: 'hbone' }>).authorityPort);
+    const proxied = this.#report(capture, route, dialled, authority);
+    const key: TunnelKey = {
+      sourceIdentity: workloadIdentity(capture.source),
+      sourceIp: capture.clientIp,
+      identities: route.kind === 'double-hbone' ? route.gatewayIdentities : route.identities,
+      targetIp,
+      targetPort: route.target.port,
+    };
+    const tunnel = this.#pool.current(key);
+    if (tunnel !== undefined) this.#useTunnel(capture, route, authority, proxied, tunnel);
+    else void this.#awaitTunnel(capture, route, authority, proxied, key);
+  }
+
+  async #awaitTunnel(
+    capture: Capture,
+    route: TunnelRoute,
+    authority: string,
+    proxied: ProxiedConnection,
+    key: TunnelKey,
+  ): Promise<void> {
+    const tunnel = await this.#pool.acquire(key);
+    if (proxied.ended) return;
+    if (tunnel.ok) return this.#useTunnel(capture, route, authority, proxied, tunnel.value);
+    proxied.end(tunnel.error);
+    discard(capture.socket);
+  }
+
+  #useTunnel(
+    capture: Capture,
+    route: TunnelRoute,
+    authority: string,
+    proxied: ProxiedConnection,
+    tunnel: Tunnel,
+  ): void {
+    const request = this.#request(capture, route, authority);
+    const giveUp = requestConnect(tunnel.connection, request, (answer) => {
+      if (!answer.ok) {
+        proxied.end(answer.error);
+        discard(capture.socket);
+      } else if (proxied.ended) {
+        answer.value.stream.reset(CANCEL);
+      } else if (route.kind === 'double-hbone') {
+        void this.#useInnerTunnel(capture, route, proxied, answer.value.stream);
+      } else {
+        this.#relay(capture, answer.value.stream, proxied);
+      }
+    });
+    proxied.onAbort(giveUp);
+  }
+
+  /** TLS and HTTP/2 once more inside the gateway's stream, for this connection alone (facts 6.6). */
+  async #useInnerTunnel(
+    capture: Capture,
+    route: Extract<OutboundRoute, { kind: 'double-hbone' }>,
+    proxied: ProxiedConnection,
+    outer: Http2Stream,
+  ): Promise<void> {
+    const duplex = streamDuplex(outer);
+    proxied.onAbort(() => duplex.destroy());
+    const identity = workloadIdentity(capture.source);
+    const inner = await openTunnelOver(duplex, identity, route.identities, () => duplex.destroy(), this.#tunnelDeps());
+    const failed = (error: ProxyError) => {
+      proxied.end(error);
+      duplex.destroy();
+      discard(capture.socket);
+    };
+    if (!inner.ok) return failed(inner.error);
+    const request = {
+      ...this.#request(capture, route, route.authority),
+      originNetwork: this.#context.config.network,
+    };
+    requestConnect(inner.value.connection, request, (answer) => {
+      if (!answer.ok) return failed(answer.error);
+      this.#relay(capture, answer.value.stream, proxied, () => inner.value.connection.drain());
+    });
+  }
+
+  #relay({ socket, intake }: Capture, stream: Http2Stream, proxied: ProxiedConnection, onDone?: () => void): void {
+    proxied.onAbort(() => {
+      stream.reset(CANCEL);
+      socket.destroy();
+    });
+    relay(
+      socket,
+      stream,
+      proxied.bytes,
+      (error) => {
+        proxied.end(relayError(error));
+        onDone?.();
+      },
+      { socketSide: 'client', ...(intake !== undefined && { intake }) },
+    );
+  }
+
+  async #connectPlain(capture: Capture, proxied: ProxiedConnection, ip: IpAddress, port: number): Promise<void> {
+    const { socket } = capture;
+    proxied.onAbort(() => discard(socket));
+    const upstream = await this.#context.network.dial({ address: ip, port });
+    if (!upstream.ok) {
+      proxied.end(upstream.error);
+      discard(socket);
+      return;
+    }
+    if (proxied.ended) return discard(upstream.value);
+    proxied.onAbort(() => discard(upstream.value));
+    relaySockets(socket, upstream.value, proxied.bytes, (error) => {
+      proxied.end(error && proxyError('IO', `io error: ${error.message}`, { cause: error }));
+    });
+    socket.resume();
+  }
+
+  #request(capture: Capture, route: TunnelRoute, authority: string): ConnectRequest {
+    return {
+      authority,
+      baggage: formatBaggage(capture.source),
+      forwarded: formatForwarded(capture.clientIp, capture.clientPort, route.service?.hostname),
+      traceparent: newTraceparent(),
+    };
+  }
+
+  #report(
+    capture: Capture,
+    route: OutboundRoute,
+    dialled: string,
+    hboneAddress: string | undefined,
+  ): ProxiedConnection {
+    const { source, destination } = capture;
+    const tunnelled = route.kind === 'hbone' || route.kind === 'double-hbone';
+    const client = formatAddress(capture.clientIp, capture.clientPort);
+    const proxied = new ProxiedConnection(
+      {
+        podUid: this.#context.podUid,
+        socketEnd: 'client',
+        summary: {
+          direction: 'outbound',
+          src: client,
+          originalDst: formatAddress(destination.ip, destination.port),
+          actualDst: dialled,
+          protocol: tunnelled ? 'HBONE' : 'TCP',
+        },
+        facts: {
+          direction: 'outbound',
+          sourceAddress: client,
+          source,
+          sourceIdentity: tunnelled ? workloadIdentity(source) : undefined,
+          destinationAddress: dialled,
+          hboneAddress,
+          destination: route.workload,
+          service: route.service,
+          destinationIdentity: tunnelled ? route.identities[0] : undefined,
+        },
+      },
+      this.#context,
+    );
+    proxied.onAbort(() => discard(capture.socket));
+    return proxied;
+  }
+
+  #tunnelDeps() {
+    const { clock, blocks, tls, network, config } = this.#context;
+    return { clock, blocks, tls, network, http2: config.http2, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS };
+  }
+
+  /** An early denial: logged, never counted (facts ztunnel-wire 11.1). */
+  #refuse(connection: InboundConnection, error: ProxyError): void {
+    const { peer, originalDestination } = connection;
+    this.#context.accessLog.warn('connection failed', {
+      'src.addr': formatAddress(peer.address, peer.port),
+      'dst.addr': formatAddress(originalDestination.address, originalDestination.port),
+      direction: 'outbound',
+      error: error.message,
+    });
+    connection.reject();
+  }
+}
+
+const CANCEL = 8;
+
+/** A fresh trace for each connection (facts ztunnel-wire 7.2). */
+function newTraceparent(): string {
+  const id = randomBytes(24).toString('hex');
+  return `00-${id.slice(0, 32)}-${id.slice(32)}-00`;
+}

@@ -1,0 +1,50 @@
+/** What the parts of one pod's proxy share. */
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { BlockPool } from '../../http2/block-pool.ts';
+import type { TcpMetrics } from '../../telemetry/tcp-metrics.ts';
+import type { ZtunnelConfig } from '../config.ts';
+import type { MeshState } from '../mesh-state.ts';
+import type { DestinationResolver } from '../resolve-destination.ts';
+import type { ConnectionTracker } from './connection-tracker.ts';
+import type { HostnameResolver } from './hostname-resolver.ts';
+import type { LocalWorkload } from './local-workload.ts';
+import type { PodNetwork } from './pod-network.ts';
+import type { TlsStore } from './tls-store.ts';
+
+/** Shared by all pods of a data thread. */
+export interface ThreadContext {
+  readonly config: ZtunnelConfig;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly accessLog: Logger;
+  readonly state: MeshState;
+  readonly resolver: DestinationResolver;
+  readonly hostnames: HostnameResolver;
+  readonly tls: TlsStore;
+  readonly metrics: TcpMetrics;
+  readonly tracker: ConnectionTracker;
+  readonly blocks: BlockPool;
+  /** The one buffer that plaintext sockets read into. */
+  readonly intakeBuffer: Uint8Array;
+}
+
+/** Of one pod. */
+export interface PodContext extends ThreadContext {
+  readonly podUid: string;
+  readonly network: PodNetwork;
+  /** The pod's own workload in the feed. */
+  readonly local: LocalWorkload;
+}
+
+/** How long a TLS handshake may take before the connection is given up. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** How long a connection waits for its own workload to appear in the feed (facts ztunnel-wire 6.1 step 2). */
+export const WORKLOAD_WAIT_MS = 5000;
+
+/** The name of a workload in errors before it is known. */
+export function workloadText(info: { namespace: string; name: string; serviceAccount: string }): string {
+  return `${info.namespace}/${info.name} (${info.serviceAccount})`;
+}

@@ -1,0 +1,115 @@
+/** Sockets of one pod: opened inside its network namespace, marked as the proxy's own (facts ztunnel-wire 1.2). */
+import type { Socket } from 'node:net';
+import type { Clock } from '../../base/clock.ts';
+import { AmbitError, errorText } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { fail, ok, type Result } from '../../base/result.ts';
+import type { StreamSocketOptions } from '../../native/addon.ts';
+import type { InboundConnection, ReadInto } from '../../net/inbound-connection.ts';
+import { dialTcp } from '../../net/tcp-dialer.ts';
+import { listenTcp, type TcpListener } from '../../net/tcp-listener.ts';
+import type { ZtunnelConfig } from '../config.ts';
+import { type ProxyError, proxyError } from '../proxy-error.ts';
+
+/** What a listener is for; decides about its socket options. */
+export type ListenerKind = 'outbound' | 'inbound-plaintext' | 'inbound-tunnel';
+
+export interface Address {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface PodDialOptions {
+  /** The address that the destination shall see. */
+  readonly spoofedSource?: string | undefined;
+  readonly readInto?: ReadInto;
+}
+
+/** What the proxy needs of a network: tests put a plain one in its place. */
+export interface PodNetwork {
+  listen(kind: ListenerKind, port: number, onConnection: (connection: InboundConnection) => void): Promise<TcpListener>;
+  /** Connects within the connect timeout; the source address is kept when asked and possible. */
+  dial(destination: Address, options?: PodDialOptions): Promise<Result<Socket, ProxyError>>;
+}
+
+export interface PodNetworkDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The network of a pod, or of this process itself when there is no namespace (dedicated mode). */
+export function createPodNetwork(config: ZtunnelConfig, netnsFd: number | undefined, deps: PodNetworkDeps): PodNetwork {
+  const place = {
+    ...(netnsFd !== undefined && { netnsFd }),
+    ...(config.packetMark !== undefined && { mark: config.packetMark }),
+  };
+  const stream = streamOptions(config);
+  return {
+    listen(kind, port, onConnection) {
+      const options = {
+        ...place,
+        ...(config.originalSource === 'off' ? {} : { transparent: config.originalSource }),
+        // Tunnels have HTTP/2 pings of their own.
+        ...(kind === 'inbound-tunnel' ? { noDelay: true } : stream),
+        reusePort: config.reusePort && netnsFd !== undefined,
+        originalDst: kind !== 'inbound-tunnel',
+      };
+      return listenWildcard(config.ipv6Enabled, port, (address) =>
+        listenTcp(
+          { ...options, endpoint: { address, port } },
+          { onConnection, onError: (error) => deps.logger.warn('accept failed', { port, error: errorText(error) }) },
+        ),
+      );
+    },
+    async dial(destination, { spoofedSource, readInto } = {}) {
+      const spoofed = config.originalSource === 'off' || spoofedSource === undefined ? {} : { spoofedSource };
+      try {
+        const socket = await dialTcp(
+          { ...place, ...stream, ...spoofed, ...(readInto !== undefined && { readInto }), destination },
+          { clock: deps.clock, log: deps.logger },
+        );
+        return ok(socket);
+      } catch (error) {
+        return fail(connectError(error));
+      }
+    },
+  };
+}
+
+/** Both families when there is IPv6, else IPv4 alone. */
+async function listenWildcard(
+  ipv6: boolean,
+  port: number,
+  listen: (address: string) => Promise<TcpListener>,
+): Promise<TcpListener> {
+  if (!ipv6) return listen('0.0.0.0');
+  try {
+    return await listen('::');
+  } catch (error) {
+    // A kernel or namespace without IPv6 refuses the family, not the port.
+    if (error instanceof AmbitError && ['NATIVE_UNSUPPORTED', 'LISTEN_ADDRESS_UNAVAILABLE'].includes(error.code)) {
+      return listen('0.0.0.0');
+    }
+    throw new AmbitError('LISTEN_FAILED', `cannot listen on port ${port}: ${errorText(error)}`, { cause: error });
+  }
+}
+
+function streamOptions({ keepAlive }: ZtunnelConfig): StreamSocketOptions {
+  const { enabled, idleMs, intervalMs, probes, userTimeoutEnabled } = keepAlive;
+  const idleSec = Math.max(1, Math.round(idleMs / 1000));
+  const intervalSec = Math.max(1, Math.round(intervalMs / 1000));
+  return {
+    noDelay: true,
+    ...(enabled && { keepAlive: { idleSec, intervalSec, probes } }),
+    ...(userTimeoutEnabled && { userTimeoutMs: idleMs + probes * intervalMs }),
+  };
+}
+
+function connectError(error: unknown): ProxyError {
+  return proxyError('CONNECT_FAILED', `connection failed: ${errorText(error)}`, { cause: error });
+}
+
+/** Whether a failed connect got no answer at all: dropped packets rather than a refusal. */
+export function isConnectTimeout(error: ProxyError): boolean {
+  return error.cause instanceof AmbitError && error.cause.code === 'CONNECT_TIMEOUT';
+}

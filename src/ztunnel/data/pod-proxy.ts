@@ -1,0 +1,78 @@
+/**
+ * The proxy of one pod: its listeners and what they feed (facts ztunnel-wire 1.1).
+ *
+ * States: starting -> running -> draining -> stopped. A start that fails closes what it had opened.
+ */
+import type { InboundConnection } from '../../net/inbound-connection.ts';
+import type { TcpListener } from '../../net/tcp-listener.ts';
+import { proxyError } from '../proxy-error.ts';
+import { Inbound } from './inbound.ts';
+import { InboundPlaintext } from './inbound-plaintext.ts';
+import { Outbound } from './outbound.ts';
+import type { PodContext } from './pod-context.ts';
+import type { ListenerKind } from './pod-network.ts';
+
+/** The ports that a pod's proxy listens on; useful when they were chosen by the kernel. */
+export interface PodPorts {
+  readonly outbound: number;
+  readonly inboundPlaintext: number;
+  readonly inbound: number;
+}
+
+export class PodProxy {
+  readonly #context: PodContext;
+  readonly #outbound: Outbound;
+  readonly #inbound: Inbound;
+  readonly #plaintext: InboundPlaintext;
+  #listeners: TcpListener[] = [];
+
+  constructor(context: PodContext) {
+    this.#context = context;
+    this.#outbound = new Outbound(context);
+    this.#inbound = new Inbound(context);
+    this.#plaintext = new InboundPlaintext(context);
+  }
+
+  /** Opens the listeners. Throws an AmbitError when one cannot be opened; nothing is left open then. */
+  async start(): Promise<PodPorts> {
+    const { config } = this.#context;
+    try {
+      const outbound = await this.#listen('outbound', config.outboundPort, (one) => this.#outbound.accept(one));
+      const plaintext = await this.#listen('inbound-plaintext', config.inboundPlaintextPort, (one) =>
+        this.#plaintext.accept(one),
+      );
+      const inbound = await this.#listen('inbound-tunnel', config.inboundPort, (one) => this.#inbound.accept(one));
+      return { outbound, inboundPlaintext: plaintext, inbound };
+    } catch (error) {
+      this.#closeListeners();
+      throw error;
+    }
+  }
+
+  /** Stops accepting; what is open goes on. */
+  drain(): void {
+    this.#closeListeners();
+    this.#outbound.drain();
+    this.#inbound.drain();
+  }
+
+  /** Ends everything of this pod now. */
+  stop(): void {
+    this.drain();
+    const drained = proxyError('DRAINED', 'connection closed due to connection drain');
+    this.#context.tracker.abortAll(drained, this.#context.podUid);
+    this.#outbound.stop();
+    this.#inbound.stop();
+  }
+
+  async #listen(kind: ListenerKind, port: number, accept: (connection: InboundConnection) => void): Promise<number> {
+    const listener = await this.#context.network.listen(kind, port, accept);
+    this.#listeners.push(listener);
+    return listener.endpoint.port;
+  }
+
+  #closeListeners(): void {
+    for (const listener of this.#listeners) listener.close();
+    this.#listeners = [];
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * One client connection through the proxy, from the moment its route is known: telemetry, tracking and the end of it in
+ * one place, so that every way of ending reports exactly once.
+ */
+import type { Socket } from 'node:net';
+import type { AmbitError } from '../../base/errors.ts';
+import type { RelayErrorCode } from '../../http2/relay.ts';
+import type { ByteCounters, SocketEnd } from '../../telemetry/tcp-metrics.ts';
+import { type ProxyError, proxyError } from '../proxy-error.ts';
+import { type ConnectionFacts, openReport, type ReportDeps } from './connection-report.ts';
+import type {
+  ConnectionSummary,
+  ConnectionTracker,
+  TrackedAuthorization,
+  TrackedConnection,
+} from './connection-tracker.ts';
+
+export interface ProxiedConnectionOptions {
+  readonly podUid: string;
+  readonly summary: ConnectionSummary;
+  readonly facts: ConnectionFacts;
+  readonly socketEnd: SocketEnd;
+  readonly authorization?: TrackedAuthorization;
+}
+
+export interface ProxiedConnectionDeps extends ReportDeps {
+  readonly tracker: ConnectionTracker;
+}
+
+export class ProxiedConnection implements TrackedConnection {
+  readonly podUid: string;
+  readonly summary: ConnectionSummary;
+  readonly authorization: TrackedAuthorization | undefined;
+  readonly #tracker: ConnectionTracker;
+  readonly #report: { readonly bytes: ByteCounters; close(error: ProxyError | undefined): void };
+  readonly #closers: (() => void)[] = [];
+  #ended = false;
+
+  constructor(options: ProxiedConnectionOptions, deps: ProxiedConnectionDeps) {
+    this.podUid = options.podUid;
+    this.summary = options.summary;
+    this.authorization = options.authorization;
+    this.#tracker = deps.tracker;
+    this.#report = openReport(options.facts, options.socketEnd, deps);
+    deps.tracker.add(this);
+  }
+
+  get bytes(): ByteCounters {
+    return this.#report.bytes;
+  }
+
+  /** Whether the end was reported already. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Registers what an abort has to close. */
+  onAbort(close: () => void): void {
+    if (this.#ended) close();
+    else this.#closers.push(close);
+  }
+
+  abort(error: ProxyError): void {
+    const closers = this.#closers.splice(0);
+    this.end(error);
+    for (const close of closers) close();
+  }
+
+  /** Reports the end; only the first call counts. */
+  end(error: ProxyError | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#tracker.remove(this);
+    this.#report.close(error);
+  }
+}
+
+const RELAY_CODES = {
+  RELAY_DESTINATION_DISCONNECTED: 'DESTINATION_DISCONNECTED',
+  RELAY_CLIENT_DISCONNECTED: 'CLIENT_DISCONNECTED',
+  RELAY_FAILED: 'IO',
+} as const;
+
+/** How the end of a copy loop is reported. */
+export function relayError(error: AmbitError<RelayErrorCode> | undefined): ProxyError | undefined {
+  return (
+    error &&
+    proxyError(RELAY_CODES[error.code], error.code === 'RELAY_FAILED' ? `io error: ${error.message}` : error.message, {
+      cause: error,
+    })
+  );
+}
+
+/** Closes a socket at once and without a word about errors that follow. */
+export function discard(socket: Socket): void {
+  socket.on('error', ignoreLateError);
+  socket.destroy();
+}
+
+function ignoreLateError(): void {
+  // The connection was given up; its reason is reported elsewhere.
+}

@@ -1,0 +1,68 @@
+/** The two resource types that ztunnel subscribes to, decoded into changes of the mesh state (facts ztunnel-wire 5). */
+import { decodeAddress } from '../model/feed-decode.ts';
+import { decodeAuthorization } from '../model/policy-decode.ts';
+import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/client/delta-client.ts';
+import type { StateChange } from './mesh-state.ts';
+
+export const ADDRESS_TYPE = 'type.googleapis.com/istio.workload.Address';
+export const AUTHORIZATION_TYPE = 'type.googleapis.com/istio.security.Authorization';
+
+/** The handlers that turn pushes into changes; `publish` gets each push as a whole. */
+export function feedHandlers(
+  options: { readonly onDemand: boolean },
+  publish: (changes: readonly StateChange[]) => void,
+): readonly ResourceHandler[] {
+  return [
+    {
+      typeUrl: ADDRESS_TYPE,
+      onDemand: options.onDemand,
+      apply: (resources, removed) =>
+        decodeAll(
+          resources,
+          removed.map((name) => ({ kind: 'remove-address', name })),
+          addressChange,
+          publish,
+        ),
+    },
+    {
+      typeUrl: AUTHORIZATION_TYPE,
+      onDemand: false,
+      apply: (resources, removed) =>
+        decodeAll(
+          resources,
+          removed.map((name) => ({ kind: 'remove-policy', name })),
+          policyChange,
+          publish,
+        ),
+    },
+  ];
+}
+
+type Decoded = { readonly ok: true; readonly value: StateChange } | { readonly ok: false; readonly error: string };
+
+function addressChange({ bytes }: ReceivedResource): Decoded {
+  const decoded = decodeAddress(bytes);
+  return decoded.ok ? { ok: true, value: decoded.value } : decoded;
+}
+
+function policyChange({ bytes }: ReceivedResource): Decoded {
+  const decoded = decodeAuthorization(bytes);
+  return decoded.ok ? { ok: true, value: { kind: 'policy', policy: decoded.value } } : decoded;
+}
+
+function decodeAll(
+  resources: readonly ReceivedResource[],
+  removals: StateChange[],
+  decode: (resource: ReceivedResource) => Decoded,
+  publish: (changes: readonly StateChange[]) => void,
+): readonly RefusedResource[] {
+  const changes = removals;
+  const refused: RefusedResource[] = [];
+  for (const resource of resources) {
+    const decoded = decode(resource);
+    if (decoded.ok) changes.push(decoded.value);
+    else refused.push({ name: resource.name, reason: decoded.error });
+  }
+  if (changes.length > 0) publish(changes);
+  return refused;
+}

@@ -1,0 +1,58 @@
+/**
+ * What the control thread and the data threads say to each other: plain data, copied on the way. Every request carries
+ * a number that its answer repeats. Descriptors are numbers of the process and valid in every thread; the control thread
+ * owns them and closes them only after all data threads let go of the pod.
+ */
+import type { SpiffeId } from '../model/spiffe.ts';
+import type { WorkloadCertificate } from '../pki/workload-certificate.ts';
+import type { MetricFamily } from '../telemetry/exposition.ts';
+import type { ConnectionSummary } from './data/connection-tracker.ts';
+import type { PodInfo } from './data/local-workload.ts';
+import type { PodPorts } from './data/pod-proxy.ts';
+import type { StateChange } from './mesh-state.ts';
+import type { ProxyErrorCode } from './proxy-error.ts';
+
+/** A pod as the agent handed it over. */
+export interface PodAssignment {
+  readonly uid: string;
+  readonly info: PodInfo;
+  /** Undefined: the process's own namespace. */
+  readonly netnsFd: number | undefined;
+}
+
+/** A certificate, or the reason why there is none. */
+export type CertificateAnswer =
+  | { readonly kind: 'certificate'; readonly certificate: WorkloadCertificate }
+  | { readonly kind: 'error'; readonly code: ProxyErrorCode; readonly message: string };
+
+export type ControlMessage =
+  | { readonly type: 'state'; readonly changes: readonly StateChange[] }
+  | { readonly type: 'certificate'; readonly identity: SpiffeId; readonly answer: CertificateAnswer }
+  | { readonly type: 'forget-certificate'; readonly identity: SpiffeId }
+  | { readonly type: 'start-pod'; readonly request: number; readonly pod: PodAssignment }
+  | { readonly type: 'stop-pod'; readonly request: number; readonly uid: string }
+  | { readonly type: 'drain'; readonly request: number; readonly deadlineMs: number }
+  | { readonly type: 'connections'; readonly request: number }
+  | { readonly type: 'metrics'; readonly request: number }
+  | { readonly type: 'log-filter'; readonly directives: string }
+  | { readonly type: 'ping'; readonly request: number };
+
+/** The answers by the type of their request. */
+export interface DataAnswers {
+  'start-pod': { readonly ports: PodPorts } | { readonly error: string };
+  'stop-pod': undefined;
+  drain: undefined;
+  connections: readonly (readonly [podUid: string, connections: readonly ConnectionSummary[]])[];
+  metrics: readonly MetricFamily[];
+  ping: undefined;
+}
+
+export type DataMessage =
+  | { readonly type: 'answer'; readonly request: number; readonly body: DataAnswers[keyof DataAnswers] }
+  | { readonly type: 'certificate-wanted'; readonly identity: SpiffeId };
+
+/** Either end of a thread's line. */
+export interface MessageLine<Out, In> {
+  post(message: Out): void;
+  onMessage(receive: (message: In) => void): void;
+}
