@@ -2,12 +2,13 @@
 const RANKS = [
   ['base', 'native'],
   ['proto', 'model'],
-  ['net', 'pki', 'tls', 'http2', 'http1', 'dns', 'authz', 'balance', 'xds', 'telemetry'],
+  ['net', 'pki', 'tls', 'http2', 'http1', 'dns', 'authz', 'balance', 'xds', 'telemetry', 'manifests'],
   ['ztunnel', 'waypoint', 'control', 'agent', 'local'],
   ['cli', 'dashboard', 'bin'],
 ];
 // Inside a rank parts stay apart, except for these edges.
 const ALLOWED_WITHIN_RANK = {
+  native: ['base'],
   model: ['proto'],
   tls: ['net', 'pki'],
   http2: ['net'],

@@ -5,7 +5,7 @@ const MIN_MODULES = 48;
 const run = spawnSync(
   process.execPath,
   [
-    'node_modules/dependency-cruiser/bin/depcruise.mjs',
+    'node_modules/dependency-cruiser/bin/dependency-cruiser.mjs',
     '--config',
     '.dependency-cruiser.cjs',
     '--output-type',

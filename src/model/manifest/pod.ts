@@ -36,15 +36,20 @@ export interface Container {
   readonly args: readonly string[];
   /** Plain values only; references to other objects are left out. */
   readonly env: Labels;
+  /** Variables that name a field of the pod itself (`valueFrom.fieldRef.fieldPath`). */
+  readonly envFields: Labels;
   readonly workingDir: string;
   readonly readinessProbe: Probe | undefined;
 }
+
+export type RestartPolicy = 'Always' | 'OnFailure' | 'Never';
 
 export interface PodSpec {
   readonly nodeName: string;
   readonly hostNetwork: boolean;
   /** Empty: `default`. */
   readonly serviceAccount: string;
+  readonly restartPolicy: RestartPolicy;
   readonly containers: readonly Container[];
 }
 
@@ -72,6 +77,7 @@ export interface PodTemplate {
 }
 
 const PHASES = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'] as const;
+const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'] as const;
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const;
 const MAX_SECONDS = 86_400;
 
@@ -93,6 +99,7 @@ function readPodSpec(spec: FieldReader): PodSpec {
     nodeName: spec.string('nodeName') ?? '',
     hostNetwork: spec.boolean('hostNetwork') ?? false,
     serviceAccount: spec.string('serviceAccountName') ?? spec.string('serviceAccount') ?? '',
+    restartPolicy: spec.oneOf('restartPolicy', RESTART_POLICIES) ?? 'Always',
     containers: spec.children('containers').map(readContainer),
   };
 }
@@ -110,6 +117,7 @@ function readContainer(container: FieldReader): Container {
     command: container.strings('command'),
     args: container.strings('args'),
     env: readEnv(container),
+    envFields: readEnvFields(container),
     workingDir: container.string('workingDir') ?? '',
     readinessProbe: probe.isPresent ? readProbe(probe) : undefined,
   };
@@ -123,6 +131,16 @@ function readEnv(container: FieldReader): Labels {
     if (name !== '' && !entry.has('valueFrom')) env.set(name, value ?? '');
   }
   return env;
+}
+
+function readEnvFields(container: FieldReader): Labels {
+  const fields = new Map<string, string>();
+  for (const entry of container.children('env')) {
+    const name = entry.string('name') ?? '';
+    const path = entry.child('valueFrom').child('fieldRef').string('fieldPath');
+    if (name !== '' && path !== undefined) fields.set(name, path);
+  }
+  return fields;
 }
 
 function readProbe(probe: FieldReader): Probe | undefined {

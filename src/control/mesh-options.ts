@@ -1,0 +1,37 @@
+/** What is the same for every object of one mesh. */
+import { DEFAULT_TRUST_DOMAIN } from '../model/spiffe.ts';
+
+export interface MeshOptions {
+  /** Default `cluster.local`. */
+  readonly trustDomain: string;
+  /** Domain of service host names. Default `cluster.local`. */
+  readonly clusterDomain: string;
+  /** First part of workload uids. Default `Kubernetes`. */
+  readonly clusterId: string;
+  /** Network of all addresses. Default empty. */
+  readonly network: string;
+  /** Policies here are mesh-wide. Default `istio-system`. */
+  readonly rootNamespace: string;
+  /**
+   * What a reference to a waypoint that does not exist or does not admit the object does: `closed` makes connections
+   * fail, `open` lets them pass without it, as Istio does. Default `closed`.
+   */
+  readonly missingWaypoint: 'closed' | 'open';
+  /** Whether policies with `istio.io/dry-run` are sent. Default false, as in Istio. */
+  readonly sendDryRunPolicies: boolean;
+}
+
+export const DEFAULT_MESH_OPTIONS: MeshOptions = {
+  trustDomain: DEFAULT_TRUST_DOMAIN,
+  clusterDomain: 'cluster.local',
+  clusterId: 'Kubernetes',
+  network: '',
+  rootNamespace: 'istio-system',
+  missingWaypoint: 'closed',
+  sendDryRunPolicies: false,
+};
+
+/** `<name>.<namespace>.svc.<cluster domain>`. */
+export function serviceHostname(mesh: MeshOptions, namespace: string, name: string): string {
+  return `${name}.${namespace}.svc.${mesh.clusterDomain}`;
+}

@@ -1,0 +1,277 @@
+/**
+ * Objects to the resources of the feed, incrementally: a change rebuilds what depends on it and nothing else.
+ *
+ * Invariants:
+ * - What the stores hold depends only on the objects in force, not on the order in which they came.
+ * - Policies are in place before the workloads that list them: a proxy skips a key it does not know.
+ * - Two objects may claim one resource name (a Service and a ServiceEntry of one host); the better claim is served.
+ */
+import { createHash } from 'node:crypto';
+import type { ObjectChange, ObjectStore } from '../manifests/object-store.ts';
+import {
+  ADDRESS_TYPE_URL,
+  AUTHORIZATION_TYPE_URL,
+  encodeAuthorization,
+  encodeService,
+  encodeWorkload,
+  type ServiceHints,
+  WORKLOAD_TYPE_URL,
+} from '../model/feed-encode.ts';
+import { networkAddressKey } from '../model/gateway-address.ts';
+import type { ManifestObject } from '../model/manifest/manifest-object.ts';
+import { type AuthorizationPolicy, policyKey } from '../model/policy.ts';
+import { type Service, serviceKey } from '../model/service.ts';
+import type { Workload } from '../model/workload.ts';
+import { Authorization } from '../proto/gen/authorization.ts';
+import { Address, Workload as WorkloadProto } from '../proto/gen/workload.ts';
+import { ResourceStore, type StoredResource } from '../xds/server/resource-store.ts';
+import { collectAffected } from './affected-objects.ts';
+import type { BuildContext } from './build-context.ts';
+import type { MeshOptions } from './mesh-options.ts';
+import { isNamespaceStrict } from './policy-binding.ts';
+import { buildAuthorization, buildPeerAuthentication, l7Attributes, staticStrictPolicy } from './policy-builder.ts';
+import { buildService, buildServiceEntry } from './service-builder.ts';
+import { ServiceVips } from './service-vips.ts';
+import {
+  buildPodWorkload,
+  buildServiceEntryWorkloads,
+  buildSliceWorkloads,
+  buildWorkloadEntry,
+} from './workload-builder.ts';
+
+/** One resource made from an object. */
+type Output =
+  | { readonly kind: 'workload'; readonly name: string; readonly workload: Workload }
+  | { readonly kind: 'service'; readonly name: string; readonly service: Service; readonly hints: ServiceHints }
+  | { readonly kind: 'policy'; readonly name: string; readonly policy: AuthorizationPolicy };
+
+interface Claim {
+  readonly sourceKey: string;
+  readonly output: Output;
+}
+
+const STATIC_KEY = 'static';
+/** Names of policies and addresses live in different stores. */
+const POLICY_PREFIX = 'policy ';
+
+export class ModelBuilder {
+  readonly addresses = new ResourceStore(ADDRESS_TYPE_URL);
+  readonly workloads = new ResourceStore(WORKLOAD_TYPE_URL);
+  readonly authorizations = new ResourceStore(AUTHORIZATION_TYPE_URL);
+  readonly #context: BuildContext;
+  readonly #outputsOf = new Map<string, readonly Output[]>();
+  readonly #claims = new Map<string, Claim[]>();
+  readonly #notes = new Map<string, string>();
+  readonly #unsubscribe: () => void;
+
+  /** Builds everything that is in the store and follows it from then on. */
+  constructor(store: ObjectStore, mesh: MeshOptions) {
+    this.#context = { store, mesh, vips: new ServiceVips() };
+    const changes: ObjectChange[] = [];
+    for (const key of store.keys()) changes.push({ key, before: undefined, after: store.getByKey(key) });
+    for (const change of changes) this.#context.vips.note(change.key, undefined, change.after);
+    this.#rebuild(this.#everything());
+    this.#unsubscribe = store.subscribe((next) => this.#onChanges(next));
+  }
+
+  /** Remarks on objects that are in force, by object key. */
+  get notes(): ReadonlyMap<string, string> {
+    return this.#notes;
+  }
+
+  stop(): void {
+    this.#unsubscribe();
+  }
+
+  #onChanges(changes: readonly ObjectChange[]): void {
+    const { store, mesh, vips } = this.#context;
+    let affected = new Set<string>();
+    let partial = true;
+    for (const change of changes) {
+      for (const loser of vips.note(change.key, change.before, change.after)) affected.add(loser);
+      partial = collectAffected(store, mesh, change, affected) && partial;
+      if (change.before?.kind === 'PeerAuthentication' || change.after?.kind === 'PeerAuthentication') {
+        affected.add(STATIC_KEY);
+      }
+    }
+    if (!partial) affected = new Set([...affected, ...this.#everything()]);
+    this.#rebuild(affected);
+  }
+
+  #everything(): Set<string> {
+    return new Set([...this.#context.store.keys(), STATIC_KEY]);
+  }
+
+  #rebuild(sourceKeys: ReadonlySet<string>): void {
+    const touched = new Set<string>();
+    for (const sourceKey of sourceKeys) this.#replaceOutputs(sourceKey, this.#build(sourceKey), touched);
+    this.#publish(touched);
+  }
+
+  #replaceOutputs(sourceKey: string, outputs: readonly Output[], touched: Set<string>): void {
+    for (const output of this.#outputsOf.get(sourceKey) ?? []) {
+      const name = claimName(output);
+      touched.add(name);
+      const others = (this.#claims.get(name) ?? []).filter((claim) => claim.sourceKey !== sourceKey);
+      if (others.length === 0) this.#claims.delete(name);
+      else this.#claims.set(name, others);
+    }
+    if (outputs.length === 0) this.#outputsOf.delete(sourceKey);
+    else this.#outputsOf.set(sourceKey, outputs);
+    for (const output of outputs) {
+      const name = claimName(output);
+      touched.add(name);
+      const claims = [...(this.#claims.get(name) ?? []), { sourceKey, output }];
+      this.#claims.set(name, claims.length === 1 ? claims : claims.sort(byStrength));
+    }
+  }
+
+  #publish(touched: ReadonlySet<string>): void {
+    const addresses = new Batch();
+    const workloads = new Batch();
+    const authorizations = new Batch();
+    for (const claimedName of touched) {
+      const output = this.#claims.get(claimedName)?.[0]?.output;
+      if (claimedName.startsWith(POLICY_PREFIX)) {
+        if (output?.kind === 'policy') authorizations.upserts.push(policyResource(output.policy));
+        else authorizations.removals.push(claimedName.slice(POLICY_PREFIX.length));
+        continue;
+      }
+      if (output?.kind !== 'workload') workloads.removals.push(claimedName);
+      if (output === undefined || output.kind === 'policy') addresses.removals.push(claimedName);
+      else if (output.kind === 'service') addresses.upserts.push(serviceResource(output.service, output.hints));
+      else {
+        addresses.upserts.push(workloadResource(output.workload, 'address'));
+        workloads.upserts.push(workloadResource(output.workload, 'workload'));
+      }
+    }
+    // Policies that appear come first, policies that nobody lists any more go last.
+    this.authorizations.update(authorizations.upserts);
+    this.addresses.update(addresses.upserts, addresses.removals);
+    this.workloads.update(workloads.upserts, workloads.removals);
+    this.authorizations.update([], authorizations.removals);
+  }
+
+  #build(sourceKey: string): readonly Output[] {
+    this.#notes.delete(sourceKey);
+    const { store, mesh } = this.#context;
+    if (sourceKey === STATIC_KEY) {
+      for (const _any of store.all('PeerAuthentication')) return [policyOutput(staticStrictPolicy(mesh))];
+      return [];
+    }
+    const object = store.getByKey(sourceKey);
+    return object === undefined ? [] : this.#buildObject(sourceKey, object);
+  }
+
+  #buildObject(sourceKey: string, object: ManifestObject): readonly Output[] {
+    const context = this.#context;
+    switch (object.kind) {
+      case 'Pod': {
+        const built = buildPodWorkload(context, object);
+        this.#note(sourceKey, built?.note);
+        return built === undefined ? [] : [workloadOutput(built.workload)];
+      }
+      case 'WorkloadEntry': {
+        const built = buildWorkloadEntry(context, object);
+        this.#note(sourceKey, built.note);
+        return [workloadOutput(built.workload)];
+      }
+      case 'Service': {
+        const built = buildService(context, object);
+        this.#note(sourceKey, built?.note);
+        return built === undefined ? [] : [serviceOutput(built.service, built.hints)];
+      }
+      case 'ServiceEntry': {
+        const built = buildServiceEntry(context, object);
+        this.#note(sourceKey, built[0]?.note);
+        const endpoints = buildServiceEntryWorkloads(context, object).map(workloadOutput);
+        return [...built.map(({ service, hints }) => serviceOutput(service, hints)), ...endpoints];
+      }
+      case 'EndpointSlice':
+        return buildSliceWorkloads(context, object).map(workloadOutput);
+      case 'AuthorizationPolicy': {
+        const policy = buildAuthorization(object, context.mesh);
+        const l7 = policy === undefined ? [] : l7Attributes(object);
+        this.#note(
+          sourceKey,
+          l7.length === 0 ? undefined : `ztunnel cannot check these L7 attributes: ${l7.join(', ')}`,
+        );
+        return policy === undefined ? [] : [policyOutput(policy)];
+      }
+      case 'PeerAuthentication': {
+        if (object.selector === undefined || object.meta.namespace === context.mesh.rootNamespace) return [];
+        const inherited = isNamespaceStrict(context.store, context.mesh, object.meta.namespace);
+        const policy = buildPeerAuthentication(object, inherited);
+        return policy === undefined ? [] : [policyOutput(policy)];
+      }
+      default:
+        return [];
+    }
+  }
+
+  #note(sourceKey: string, note: string | undefined): void {
+    if (note !== undefined) this.#notes.set(sourceKey, note);
+  }
+}
+
+class Batch {
+  readonly upserts: StoredResource[] = [];
+  readonly removals: string[] = [];
+}
+
+function workloadOutput(workload: Workload): Output {
+  return { kind: 'workload', name: workload.uid, workload };
+}
+
+function serviceOutput(service: Service, hints: ServiceHints): Output {
+  return { kind: 'service', name: serviceKey(service), service, hints };
+}
+
+function policyOutput(policy: AuthorizationPolicy): Output {
+  return { kind: 'policy', name: policyKey(policy), policy };
+}
+
+function claimName(output: Output): string {
+  return output.kind === 'policy' ? POLICY_PREFIX + output.name : output.name;
+}
+
+/** Kubernetes Services before ServiceEntries, then by key. */
+function byStrength(a: Claim, b: Claim): number {
+  const strength = (claim: Claim) => (claim.output.kind === 'service' && claim.output.service.canonical ? 0 : 1);
+  return strength(a) - strength(b) || (a.sourceKey < b.sourceKey ? -1 : 1);
+}
+
+function workloadResource(workload: Workload, as: 'address' | 'workload'): StoredResource {
+  const encoded = encodeWorkload(workload);
+  const bytes =
+    as === 'workload'
+      ? WorkloadProto.encode(encoded).finish()
+      : Address.encode({ type: { $case: 'workload', workload: encoded } }).finish();
+  // Addresses of the host network belong to the node, not to the workload.
+  const aliased = workload.networkMode === 'HostNetwork' ? [] : workload.addresses;
+  return {
+    ...hashed(workload.uid, bytes),
+    aliases: aliased.map((ip) => networkAddressKey(workload.network, ip)),
+    groups: [...workload.services.keys()],
+  };
+}
+
+function serviceResource(service: Service, hints: ServiceHints): StoredResource {
+  const bytes = Address.encode({ type: { $case: 'service', service: encodeService(service, hints) } }).finish();
+  return {
+    ...hashed(serviceKey(service), bytes),
+    aliases: service.vips.map((vip) => networkAddressKey(vip.network, vip.address)),
+    groups: [],
+  };
+}
+
+function policyResource(policy: AuthorizationPolicy): StoredResource {
+  const value = Buffer.from(Authorization.encode(encodeAuthorization(policy)).finish());
+  // Policies carry no version and are all sent again after a reconnect (facts ztunnel-wire 5.4).
+  return { name: policyKey(policy), version: '', value, aliases: [], groups: [] };
+}
+
+function hashed(name: string, bytes: Uint8Array): { name: string; version: string; value: Buffer } {
+  const value = Buffer.from(bytes);
+  return { name, version: createHash('sha1').update(value).digest('base64url'), value };
+}

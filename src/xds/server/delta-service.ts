@@ -1,0 +1,91 @@
+/** Delta xDS over gRPC: binds `DeltaStream` to a grpc-js stream (AggregatedDiscoveryService). */
+import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import type { Clock } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import type {
+  AggregatedDiscoveryServiceServer,
+  DeltaDiscoveryRequest,
+  DeltaDiscoveryResponse,
+} from '../../proto/gen/discovery.ts';
+import { type DeltaServerStats, DeltaStream, type DeltaStreamOptions } from './delta-server.ts';
+import type { ResourceStore } from './resource-store.ts';
+
+export interface DeltaServiceDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly stats: DeltaServerStats;
+  readonly stores: readonly ResourceStore[];
+  /** Who calls, by the value of the authorization header; undefined refuses the stream. */
+  readonly authenticate: (authorization: string) => Promise<string | undefined>;
+}
+
+type Call = ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
+
+/** The gRPC handlers. Requests that arrive before the caller is known wait in the stream. */
+export function createDeltaService(
+  deps: DeltaServiceDeps,
+  options: DeltaStreamOptions = {},
+): AggregatedDiscoveryServiceServer {
+  const stores = new Map(deps.stores.map((store) => [store.typeUrl, store]));
+  return {
+    deltaAggregatedResources: (call: Call) => {
+      call.on('error', (error) => deps.logger.debug('stream ended', { reason: errorText(error) }));
+      admit(call, deps).then(
+        (caller) => {
+          if (caller !== undefined && !call.cancelled) serve(call, caller, { ...deps, byType: stores }, options);
+        },
+        (error: unknown) => {
+          deps.logger.error('authentication is not possible', { reason: errorText(error) });
+          call.emit('error', { code: status.UNAVAILABLE, details: 'authentication is not possible now' });
+        },
+      );
+    },
+  };
+}
+
+async function admit(call: Call, deps: DeltaServiceDeps): Promise<string | undefined> {
+  const [authorization = ''] = call.metadata.get('authorization');
+  const caller = await deps.authenticate(String(authorization));
+  if (caller === undefined) {
+    deps.logger.warn('xDS stream refused: no valid token', { peer: call.getPeer() });
+    call.emit('error', { code: status.UNAUTHENTICATED, details: 'authentication failure' });
+  }
+  return caller;
+}
+
+function serve(
+  call: Call,
+  caller: string,
+  deps: DeltaServiceDeps & { readonly byType: ReadonlyMap<string, ResourceStore> },
+  options: DeltaStreamOptions,
+): void {
+  const { clock, logger, stats } = deps;
+  const stream = new DeltaStream(options, {
+    clock,
+    logger,
+    stats,
+    stores: deps.byType,
+    send: (response) => call.write(response),
+    fail: (reason) => {
+      logger.warn('xDS stream ended', { caller, reason });
+      stream.close();
+      call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: reason });
+    },
+  });
+  let known = false;
+  call.on('data', (request: DeltaDiscoveryRequest) => {
+    if (!known && request.node !== undefined) {
+      known = true;
+      logger.info('xDS client connected', { caller, node: request.node.id, peer: call.getPeer() });
+    }
+    stream.onRequest(request);
+  });
+  call.on('drain', () => stream.drained());
+  call.on('cancelled', () => stream.close());
+  call.on('error', () => stream.close());
+  call.on('end', () => {
+    stream.close();
+    call.end();
+  });
+}
