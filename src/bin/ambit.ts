@@ -1,10 +1,20 @@
 /** The entry of every role. */
 import { errorText } from '../base/errors.ts';
-import { createProgram } from '../cli/program.ts';
 import { processEnvironment } from './config.ts';
 
-try {
+/** The proxy of every node starts without the command-line parser: what is not loaded costs no memory there. */
+async function main(): Promise<void> {
+  const [role, ...flags] = process.argv.slice(2);
+  if (role === 'ztunnel' && !flags.some((flag) => flag.startsWith('-'))) {
+    const { runZtunnel } = await import('../cli/roles/ztunnel.ts');
+    return runZtunnel(processEnvironment());
+  }
+  const { createProgram } = await import('../cli/program.ts');
   await createProgram(processEnvironment()).parseAsync();
+}
+
+try {
+  await main();
 } catch (error) {
   process.stderr.write(`ambit: ${errorText(error)}\n`);
   process.exitCode = 1;

@@ -5,9 +5,11 @@
  * - `decodeDer` never throws and never keeps more than it was given: depth is bounded, trailing bytes are refused.
  * - Bytes that carry a signature are never re-encoded: `derElement` cuts them out of the input as they came.
  */
-import forge from 'node-forge';
+import type forge from 'node-forge';
+import asn1Module from 'node-forge/lib/asn1.js';
 
-const { asn1 } = forge;
+// The library's other parts stay unloaded: the node proxy needs DER and nothing else.
+const asn1 = asn1Module;
 
 /** One decoded or constructed element. */
 export type DerNode = forge.asn1.Asn1;

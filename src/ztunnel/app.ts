@@ -22,7 +22,6 @@ import type { PodPorts } from './data/pod-proxy.ts';
 import { DataThreads } from './data-threads.ts';
 import { FakeCertificateSource, noCertificateSource } from './fake-certificate-source.ts';
 import { feedHandlers } from './feed.ts';
-import { parseLocalConfig } from './local-config.ts';
 import { MeshState, type StateChange } from './mesh-state.ts';
 import { PodManager } from './pod-manager.ts';
 import { CertificatePrefetch } from './prefetch.ts';
@@ -155,7 +154,7 @@ class Ztunnel {
 
   #startThreads(): void {
     const { clock, random, logger, logFilter, inThread } = this.#deps;
-    if (inThread === true) {
+    if (inThread === true || this.#config.singleThread) {
       this.#threads.startInThread(this.#config, {
         clock,
         random,
@@ -191,6 +190,8 @@ class Ztunnel {
   async #startFeed(): Promise<void> {
     const { localXds, xdsAddress } = this.#config;
     if (localXds !== undefined) {
+      // Only a proxy without a control plane pays for the YAML reader.
+      const { parseLocalConfig } = await import('./local-config.ts');
       const text = 'path' in localXds ? readFileSync(localXds.path, 'utf8') : localXds.text;
       this.#apply(parseLocalConfig(text, 'path' in localXds ? localXds.path : 'LOCAL_XDS'));
     }

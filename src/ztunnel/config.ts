@@ -3,8 +3,8 @@
  * Precedence: the mesh file's `defaultConfig` < `PROXY_CONFIG` < the environment; `ISTIO_META_*` sets proxy metadata.
  */
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { parse as parseYaml } from 'yaml';
 import { type Environment, EnvironmentReader } from '../base/environment.ts';
 import { errorText } from '../base/errors.ts';
 
@@ -65,6 +65,8 @@ export interface ZtunnelConfig {
   readonly localhostAppTunnel: boolean;
   readonly socks5Enabled: boolean;
   readonly dataThreads: number;
+  /** Control and data in one thread: half the memory, and a large push of the control plane delays bytes. */
+  readonly singleThread: boolean;
   readonly poolMaxStreams: number;
   readonly poolIdleMs: number;
   readonly http2: Http2Config;
@@ -80,6 +82,8 @@ export interface ZtunnelConfig {
   readonly unknownPolicy: 'deny' | 'allow';
   readonly dnsCapture: boolean;
   readonly dnsPort: number;
+  /** The resolv.conf whose name servers are asked for names outside the mesh. */
+  readonly resolvConfPath: string;
   readonly adminPort: number;
   readonly metricsPort: number;
   readonly readinessPort: number;
@@ -180,6 +184,7 @@ function dataPathOf(env: EnvironmentReader, mode: 'shared' | 'dedicated') {
     localhostAppTunnel: env.flag('LOCALHOST_APP_TUNNEL', true),
     socks5Enabled: env.flag('UNSTABLE_ENABLE_SOCKS5', false),
     dataThreads: dataThreadsOf(env),
+    singleThread: env.flag('AMBIT_SINGLE_THREAD', false),
     poolMaxStreams: env.integer('POOL_MAX_STREAMS_PER_CONNECTION', 100, 1, 65535),
     poolIdleMs: env.durationMs('POOL_UNUSED_RELEASE_TIMEOUT', 5 * 60_000),
     http2: {
@@ -197,8 +202,18 @@ function dataPathOf(env: EnvironmentReader, mode: 'shared' | 'dedicated') {
     responseBaggage: env.flag('ENABLE_RESPONSE_BAGGAGE', true),
     // The spelling is that of the variable that operators set (facts ztunnel-wire 17).
     preferredServiceNamespace: env.optional('PREFERED_SERVICE_NAMESPACE'),
-    dnsCapture: env.flag('ISTIO_META_DNS_CAPTURE', true),
+    dnsCapture: dnsCaptureOf(env),
+    resolvConfPath: env.text('AMBIT_RESOLV_CONF', '/etc/resolv.conf'),
   };
+}
+
+/** Answers need the whole mesh, which XDS_ON_DEMAND does not bring (facts ztunnel-wire 12). */
+function dnsCaptureOf(env: EnvironmentReader): boolean {
+  const capture = env.flag('ISTIO_META_DNS_CAPTURE', true);
+  if (capture && env.flag('XDS_ON_DEMAND', false)) {
+    env.refuse('XDS_ON_DEMAND=true leaves the DNS proxy without names: set ISTIO_META_DNS_CAPTURE=false');
+  }
+  return capture;
 }
 
 function portsOf(env: EnvironmentReader) {
@@ -281,7 +296,9 @@ function proxyConfigOverlay(environment: Environment): { variables: Record<strin
   const problems: string[] = [];
   const merge = (source: string, text: string, pick: (document: Record<string, unknown>) => unknown) => {
     try {
-      const document: unknown = parseYaml(text);
+      // The YAML reader is loaded only where there is YAML to read: most proxies have none and save its memory.
+      const yaml = createRequire(import.meta.url)('yaml') as typeof import('yaml');
+      const document: unknown = yaml.parse(text);
       Object.assign(variables, toVariables(isRecord(document) ? pick(document) : undefined));
     } catch (error) {
       problems.push(`${source}: ${errorText(error)}`);

@@ -1,40 +1,14 @@
-/** `ambit ztunnel`: the node proxy, configured by its environment (facts ztunnel-wire 13). */
+/** `ambit ztunnel`: the node proxy. */
 import type { Command } from 'commander';
-import { systemClock } from '../../base/clock.ts';
-import { raiseFileLimit } from '../../native/sockets.ts';
-import { LogFilter } from '../../telemetry/log-filter.ts';
-import { createLogger } from '../../telemetry/logger.ts';
-import { startZtunnel } from '../../ztunnel/app.ts';
-import { readZtunnelConfig } from '../../ztunnel/config.ts';
-import { onShutdownSignal } from '../shutdown.ts';
-import { VERSION } from '../version.ts';
 
 /** Adds the command. Arguments after it are accepted and ignored, as in `proxy ztunnel`. */
 export function addZtunnelCommand(program: Command, environment: NodeJS.ProcessEnv): void {
   program
     .command('ztunnel')
-    .description('run the node proxy (L4, mutual TLS tunnels) of this node')
+    .description('run the node proxy (L4, mutual TLS tunnels) of this node; configured by environment variables')
     .argument('[ignored...]')
-    .action(() => runZtunnel(environment));
-}
-
-async function runZtunnel(environment: NodeJS.ProcessEnv): Promise<void> {
-  const config = readZtunnelConfig(environment);
-  const logFilter = new LogFilter(config.logLevel);
-  const logger = createLogger({ format: config.logFormat, filter: logFilter });
-  raiseFileLimit();
-  const ztunnel = await startZtunnel(config, {
-    clock: systemClock,
-    random: Math.random,
-    logger,
-    logFilter,
-    version: { version: VERSION, istioVersion: 'unknown', nodeVersion: process.versions.node },
-    onExit: (code) => process.exit(code),
-  });
-  onShutdownSignal(() => void ztunnel.drain());
-  logger.scope('app').info('ztunnel started', {
-    admin: ztunnel.adminPort,
-    metrics: ztunnel.metricsPort,
-    readiness: ztunnel.readinessPort,
-  });
+    .action(async () => {
+      const { runZtunnel } = await import('../roles/ztunnel.ts');
+      await runZtunnel(environment);
+    });
 }

@@ -1,5 +1,4 @@
 /** The CONNECT request of a tunnelled connection, and its answer (facts ztunnel-wire 7.2, 7.3). */
-import { STATUS_CODES } from 'node:http';
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { Http2Connection } from '../../http2/connection.ts';
 import type { Header } from '../../http2/header.ts';
@@ -37,6 +36,19 @@ export function requestConnect(
 }
 
 const CANCEL = 8;
+/** The reasons of the statuses that tunnel servers and waypoints answer with. */
+const REASONS: Readonly<Record<string, string>> = {
+  '400': 'Bad Request',
+  '401': 'Unauthorized',
+  '403': 'Forbidden',
+  '404': 'Not Found',
+  '405': 'Method Not Allowed',
+  '429': 'Too Many Requests',
+  '500': 'Internal Server Error',
+  '502': 'Bad Gateway',
+  '503': 'Service Unavailable',
+  '504': 'Gateway Timeout',
+};
 
 function requestHeaders(request: ConnectRequest): Header[] {
   const headers: Header[] = [
@@ -62,7 +74,7 @@ class PendingConnect implements StreamHandler {
     const status = headers.find(([name]) => name === ':status')?.[1] ?? '';
     if (status.startsWith('1')) return;
     if (status === '200' && !endStream) return this.#settle(ok({ stream, headers }));
-    this.#settle(fail(proxyError('HTTP_STATUS', `http status: ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd())));
+    this.#settle(fail(proxyError('HTTP_STATUS', `http status: ${status} ${REASONS[status] ?? ''}`.trimEnd())));
     stream.reset(CANCEL);
   }
 

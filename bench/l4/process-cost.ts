@@ -1,0 +1,18 @@
+/** CPU time and memory of a process from /proc. */
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** CPU of all threads in microseconds, from the scheduler's own account. */
+export function cpuUs(pid: number): number {
+  let nanoseconds = 0;
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    nanoseconds += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
+  }
+  return nanoseconds / 1000;
+}
+
+/** Memory of a process in bytes. */
+export function memoryBytes(pid: number): { rss: number; anonymous: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const kib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? Number.NaN);
+  return { rss: kib('VmRSS') * 1024, anonymous: kib('RssAnon') * 1024 };
+}
