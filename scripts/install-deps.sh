@@ -19,6 +19,7 @@ need openssl openssl
 need protoc protobuf-compiler
 need curl curl
 need haproxy haproxy
+need wrk wrk
 need perl perl
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" -ne 0 ]; then

@@ -1,4 +1,4 @@
-/** CPU time and memory of a process from /proc. */
+/** CPU time and memory of a process from /proc, and the cores that the bench divides. */
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** CPU of all threads in microseconds, from the scheduler's own account. */
@@ -15,4 +15,13 @@ export function memoryBytes(pid: number): { rss: number; anonymous: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const kib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? Number.NaN);
   return { rss: kib('VmRSS') * 1024, anonymous: kib('RssAnon') * 1024 };
+}
+
+/** Where load and applications run, and where the proxies do. */
+export const LOAD_CORE = 0;
+export const PROXY_CORE = 1;
+
+/** The arguments of `taskset` in front of a command. */
+export function onCore(core: number): string[] {
+  return ['-c', String(core)];
 }

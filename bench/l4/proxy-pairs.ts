@@ -11,6 +11,7 @@ import type { SpiffeId } from '../../src/model/spiffe.ts';
 import { FakeCertificateSource } from '../../src/ztunnel/fake-certificate-source.ts';
 import { eventually } from '../../test/helpers/eventually.ts';
 import type { LabPod } from '../../test/helpers/netns.ts';
+import { onCore, PROXY_CORE } from './process-cost.ts';
 
 export interface ProxyPair {
   readonly name: 'ambit' | 'haproxy';
@@ -18,6 +19,7 @@ export interface ProxyPair {
   readonly host: string;
   readonly echoPort: number;
   readonly sinkPort: number;
+  readonly httpPort: number;
   readonly clientPid: number;
   readonly serverPid: number;
   stop(): Promise<void>;
@@ -29,6 +31,7 @@ export interface PairOptions {
   readonly server: LabPod;
   readonly echoPort: number;
   readonly sinkPort: number;
+  readonly httpPort: number;
 }
 
 const LAUNCHER = join(import.meta.dirname, '../../bin/ambit');
@@ -42,7 +45,7 @@ async function stopChild(child: ChildProcess): Promise<void> {
 
 /** One ztunnel per pod, as on two nodes, one data thread each. */
 export async function startAmbitPair(options: PairOptions): Promise<ProxyPair> {
-  const { folder, client, server, echoPort, sinkPort } = options;
+  const { folder, client, server, echoPort, sinkPort, httpPort } = options;
   const feed = join(folder, 'feed.yaml');
   const pods = [
     ['client', client],
@@ -75,6 +78,7 @@ export async function startAmbitPair(options: PairOptions): Promise<ProxyPair> {
     host: server.ipv4,
     echoPort,
     sinkPort,
+    httpPort,
     clientPid: clientSide?.child.pid ?? 0,
     serverPid: serverSide?.child.pid ?? 0,
     stop: async () => {
@@ -94,7 +98,7 @@ async function startSide(name: string, pod: LabPod, index: number, folder: strin
     log: silentLogger,
   });
   const readinessPort = 25021 + index;
-  const child = spawn(LAUNCHER, ['ztunnel'], {
+  const child = spawn('taskset', [...onCore(PROXY_CORE), LAUNCHER, 'ztunnel'], {
     stdio: 'inherit',
     env: {
       PATH: process.env['PATH'],
@@ -113,7 +117,15 @@ async function startSide(name: string, pod: LabPod, index: number, folder: strin
     },
   });
   await eventually(`${name} ztunnel is ready`, readyCheck(readinessPort), 15_000);
-  const body = { uid: name, name, namespace: 'bench', serviceAccount: name, netns: pod.path, ips: [pod.ipv4], annotations: {} };
+  const body = {
+    uid: name,
+    name,
+    namespace: 'bench',
+    serviceAccount: name,
+    netns: pod.path,
+    ips: [pod.ipv4],
+    annotations: {},
+  };
   await post(socketPath, JSON.stringify(body));
   return { child, agent };
 }
@@ -148,25 +160,32 @@ function post(socketPath: string, body: string): Promise<void> {
 
 /** HAProxy as a mutual TLS 1.3 TCP pair in the same pods, one thread each. */
 export async function startHaproxyPair(options: PairOptions): Promise<ProxyPair> {
-  const { folder, client, server, echoPort, sinkPort } = options;
+  const { folder, client, server, echoPort, sinkPort, httpPort } = options;
   await writeCredentials(folder);
-  const head = 'global\n  nbthread 1\n  maxconn 4000\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 120s\n  timeout server 120s\n';
+  const head =
+    'global\n  nbthread 1\n  maxconn 4000\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 120s\n  timeout server 120s\n';
   const tls = `ssl ca-file ${folder}/ca.pem crt ${folder}/leaf.pem verify required`;
   const forward = (name: string, bind: string, to: string) => `listen ${name}\n  bind ${bind}\n  server s ${to}\n`;
   const clientConfig =
     head +
     forward('echo', '127.0.0.1:21001', `${server.ipv4}:21011 ${tls} force-tlsv13`) +
-    forward('sink', '127.0.0.1:21002', `${server.ipv4}:21012 ${tls} force-tlsv13`);
+    forward('sink', '127.0.0.1:21002', `${server.ipv4}:21012 ${tls} force-tlsv13`) +
+    forward('http', '127.0.0.1:21003', `${server.ipv4}:21013 ${tls} force-tlsv13`);
   const serverConfig =
     head +
     forward('echo', `:21011 ${tls} ssl-min-ver TLSv1.3`, `127.0.0.1:${echoPort}`) +
-    forward('sink', `:21012 ${tls} ssl-min-ver TLSv1.3`, `127.0.0.1:${sinkPort}`);
+    forward('sink', `:21012 ${tls} ssl-min-ver TLSv1.3`, `127.0.0.1:${sinkPort}`) +
+    forward('http', `:21013 ${tls} ssl-min-ver TLSv1.3`, `127.0.0.1:${httpPort}`);
   const start = (name: string, pod: LabPod, config: string) => {
     const path = join(folder, `${name}.cfg`);
     writeFileSync(path, config);
-    return spawn('nsenter', [`--net=${pod.path}`, 'haproxy', '-db', '-q', '-f', path], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+    return spawn(
+      'taskset',
+      [...onCore(PROXY_CORE), 'nsenter', `--net=${pod.path}`, 'haproxy', '-db', '-q', '-f', path],
+      {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      },
+    );
   };
   const children = [start('ha-server', server, serverConfig), start('ha-client', client, clientConfig)];
   const pid = (child: ChildProcess | undefined) => child?.pid ?? 0;
@@ -175,6 +194,7 @@ export async function startHaproxyPair(options: PairOptions): Promise<ProxyPair>
     host: '127.0.0.1',
     echoPort: 21001,
     sinkPort: 21002,
+    httpPort: 21003,
     clientPid: pid(children[1]),
     serverPid: pid(children[0]),
     stop: async () => {

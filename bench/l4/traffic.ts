@@ -2,12 +2,11 @@
  * The programs at both ends of the bench, run inside the pods: `echo PORT`, `sink PORT`, and the load generators that
  * print one line of JSON. Closed loop: each connection has one request outstanding.
  *
- * Run: NODE bench/l4/traffic.ts requests HOST PORT CONNECTIONS SECONDS
+ * Run: NODE bench/l4/traffic.ts tunnels HOST PORT PARALLEL SECONDS
  */
-import { createServer, createConnection, type Socket } from 'node:net';
+import { createConnection, createServer, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 
-const MESSAGE = Buffer.alloc(1024, 0x61);
 const BULK_CHUNK = Buffer.alloc(256 * 1024, 0x62);
 
 function serve(port: number, onData: (socket: Socket, chunk: Buffer) => void): void {
@@ -28,50 +27,6 @@ function connect(host: string, port: number): Promise<Socket> {
       resolve(socket);
     });
   });
-}
-
-function percentile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-}
-
-/** 1 KB there and back, again and again. */
-async function requests(host: string, port: number, connections: number, seconds: number): Promise<object> {
-  const sockets = await Promise.all(Array.from({ length: connections }, () => connect(host, port)));
-  const latencies: number[] = [];
-  const startMs = performance.now();
-  const endMs = startMs + seconds * 1000;
-  await Promise.all(
-    sockets.map(
-      (socket) =>
-        new Promise<void>((resolve) => {
-          let missing = MESSAGE.length;
-          let sentMs = performance.now();
-          socket.on('data', (chunk: Buffer) => {
-            missing -= chunk.length;
-            if (missing > 0) return;
-            const nowMs = performance.now();
-            latencies.push(nowMs - sentMs);
-            if (nowMs >= endMs) {
-              socket.destroy();
-              return;
-            }
-            missing = MESSAGE.length;
-            sentMs = nowMs;
-            socket.write(MESSAGE);
-          });
-          socket.on('close', () => resolve());
-          socket.write(MESSAGE);
-        }),
-    ),
-  );
-  const elapsedMs = performance.now() - startMs;
-  latencies.sort((a, b) => a - b);
-  return {
-    count: latencies.length,
-    perSecond: (latencies.length / elapsedMs) * 1000,
-    p50Us: percentile(latencies, 0.5) * 1000,
-    p99Us: percentile(latencies, 0.99) * 1000,
-  };
 }
 
 /** Connect, one byte there and back, close; `parallel` at a time. */
@@ -160,7 +115,6 @@ if (command === 'echo') {
     socket.once('drain', () => socket.resume());
   });
 } else if (command === 'sink') serve(Number(first), () => undefined);
-else if (command === 'requests') print(await requests(first, port, Number(third), Number(fourth)));
 else if (command === 'tunnels') print(await tunnels(first, port, Number(third), Number(fourth)));
 else if (command === 'bulk') print(await bulk(first, port, Number(third), Number(fourth)));
 else if (command === 'idle') await idle(first, port, Number(third));

@@ -181,6 +181,11 @@ export class Http2Stream {
     if (this.#state !== 'closed') this.#host.resetStream(this, code);
   }
 
+  /** The same under the name that sockets have for it. */
+  destroy(): void {
+    this.reset();
+  }
+
   /** Gives flow-control credit back for received bytes that left this process. */
   consume(bytes: number): void {
     const returned = Math.min(bytes, this.#heldBytes);

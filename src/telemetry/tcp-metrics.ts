@@ -26,19 +26,44 @@ interface Series {
   readonly failed: Map<string, number>;
 }
 
-interface OpenConnection {
-  readonly series: Series;
-  readonly socketEnd: SocketEnd;
-  readonly bytes: ByteCounters;
-  settledFrom: number;
-  settledTo: number;
-}
+/**
+ * The part of one connection in the metrics. It is itself what the copy loop counts in: one object per connection, since
+ * idle connections are many.
+ */
+export class ConnectionMeter implements ByteCounters {
+  bytesFromSocket = 0;
+  bytesToSocket = 0;
+  readonly #open: Set<ConnectionMeter>;
+  readonly #series: Series;
+  readonly #socketEnd: SocketEnd;
+  #settledFrom = 0;
+  #settledTo = 0;
 
-/** The part of one connection in the metrics. */
-export interface ConnectionMeter {
-  readonly bytes: ByteCounters;
+  constructor(open: Set<ConnectionMeter>, series: Series, socketEnd: SocketEnd) {
+    this.#open = open;
+    this.#series = series;
+    this.#socketEnd = socketEnd;
+    open.add(this);
+  }
+
+  /** Adds the bytes counted since the last time to the connection's series. */
+  settle(): void {
+    const from = this.bytesFromSocket - this.#settledFrom;
+    const to = this.bytesToSocket - this.#settledTo;
+    const clientIsSocket = this.#socketEnd === 'client';
+    this.#series.receivedBytes += clientIsSocket ? from : to;
+    this.#series.sentBytes += clientIsSocket ? to : from;
+    this.#settledFrom = this.bytesFromSocket;
+    this.#settledTo = this.bytesToSocket;
+  }
+
   /** Ends the connection; a `failed` one counts in both families. Calling it again does nothing. */
-  close(flag: string, failed: boolean): void;
+  close(flag: string, failed: boolean): void {
+    if (!this.#open.delete(this)) return;
+    this.settle();
+    increment(this.#series.closed, flag);
+    if (failed) increment(this.#series.failed, flag);
+  }
 }
 
 export const MAX_TRAFFIC_SERIES = 50_000;
@@ -54,7 +79,7 @@ const OVERFLOW: TrafficLabels = {
 
 export class TcpMetrics {
   readonly #series = new Map<string, Series>();
-  readonly #open = new Set<OpenConnection>();
+  readonly #open = new Set<ConnectionMeter>();
   readonly #maxSeries: number;
 
   constructor(maxSeries: number = MAX_TRAFFIC_SERIES) {
@@ -65,23 +90,12 @@ export class TcpMetrics {
   open(labels: TrafficLabels, socketEnd: SocketEnd): ConnectionMeter {
     const series = this.#seriesOf(labels);
     series.opened++;
-    const bytes = { bytesFromSocket: 0, bytesToSocket: 0 };
-    const connection: OpenConnection = { series, socketEnd, bytes, settledFrom: 0, settledTo: 0 };
-    this.#open.add(connection);
-    return {
-      bytes,
-      close: (flag, failed) => {
-        if (!this.#open.delete(connection)) return;
-        settle(connection);
-        increment(series.closed, flag);
-        if (failed) increment(series.failed, flag);
-      },
-    };
+    return new ConnectionMeter(this.#open, series, socketEnd);
   }
 
   /** The families as they stand, bytes of open connections included. */
   families(): MetricFamily[] {
-    for (const connection of this.#open) settle(connection);
+    for (const meter of this.#open) meter.settle();
     const all = [...this.#series.values()];
     const plain = (value: (series: Series) => number): Sample[] =>
       all.map((series) => ({ labels: withFlag(series.labels, '-'), value: value(series) }));
@@ -135,17 +149,6 @@ export class TcpMetrics {
     this.#series.set(key, series);
     return series;
   }
-}
-
-/** Adds the bytes counted since the last time to the connection's series. */
-function settle(connection: OpenConnection): void {
-  const { series, socketEnd, bytes } = connection;
-  const from = bytes.bytesFromSocket - connection.settledFrom;
-  const to = bytes.bytesToSocket - connection.settledTo;
-  series.receivedBytes += socketEnd === 'client' ? from : to;
-  series.sentBytes += socketEnd === 'client' ? to : from;
-  connection.settledFrom = bytes.bytesFromSocket;
-  connection.settledTo = bytes.bytesToSocket;
 }
 
 function increment(counts: Map<string, number>, flag: string): void {

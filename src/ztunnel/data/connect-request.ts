@@ -21,18 +21,18 @@ export type ConnectAnswer = (result: Result<{ stream: Http2Stream; headers: read
 /**
  * Asks the tunnel's other end for a connection. Until the caller gives the accepted stream a handler of its own,
  * which it does before it returns from `answer`, this one holds it.
- * @returns how to give up while no answer came
+ * @returns the stream, to give up while no answer came; undefined when the request could not be sent
  */
 export function requestConnect(
   connection: Http2Connection,
   request: ConnectRequest,
   answer: ConnectAnswer,
-): () => void {
+): Http2Stream | undefined {
   const pending = new PendingConnect(answer);
   const opened = connection.request(requestHeaders(request), pending);
-  if (opened.ok) return () => opened.value.reset(CANCEL);
+  if (opened.ok) return opened.value;
   answer(fail(proxyError('H2_FAILED', `h2 failed: ${opened.error.message}`, { cause: opened.error })));
-  return () => undefined;
+  return undefined;
 }
 
 const CANCEL = 8;

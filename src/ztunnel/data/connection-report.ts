@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { LogFields, Logger } from '../../base/logger.ts';
 import type { Service } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
-import type { ByteCounters, SocketEnd, TcpMetrics } from '../../telemetry/tcp-metrics.ts';
+import type { ByteCounters, ConnectionMeter, SocketEnd, TcpMetrics } from '../../telemetry/tcp-metrics.ts';
 import { type PeerLabels, workloadPeer } from '../../telemetry/traffic-labels.ts';
 import { type ProxyError, responseFlag } from '../proxy-error.ts';
 
@@ -32,36 +32,44 @@ export interface ReportDeps {
   readonly accessLog: Logger;
 }
 
-export interface ConnectionReport {
-  readonly bytes: ByteCounters;
-  /** Reports the end; calling it again does nothing. */
-  close(error: ProxyError | undefined): void;
-}
+/** Counts and logs the opening of a connection, and its end once. */
+export class ConnectionReport {
+  readonly #facts: ConnectionFacts;
+  readonly #socketEnd: SocketEnd;
+  readonly #deps: ReportDeps;
+  readonly #startMs: number;
+  readonly #meter: ConnectionMeter;
+  #closed = false;
 
-/** Counts and logs the opening, and returns what the end is reported to. */
-export function openReport(facts: ConnectionFacts, socketEnd: SocketEnd, deps: ReportDeps): ConnectionReport {
-  const { clock, metrics, accessLog } = deps;
-  const startMs = clock.monotonicMs();
-  const meter = metrics.open(trafficLabels(facts), socketEnd);
-  if (accessLog.enabled('debug')) accessLog.debug('connection opened', addressFields(facts));
-  let closed = false;
-  return {
-    bytes: meter.bytes,
-    close(error) {
-      if (closed) return;
-      closed = true;
-      meter.close(responseFlag(error), error !== undefined);
-      const level = error === undefined ? 'info' : 'error';
-      if (!accessLog.enabled(level)) return;
-      const durationMs = Math.round(clock.monotonicMs() - startMs);
-      accessLog[level]('connection complete', {
-        ...addressFields(facts),
-        ...byteFields(meter.bytes, facts.direction, socketEnd),
-        duration: `${durationMs}ms`,
-        error: error?.message,
-      });
-    },
-  };
+  constructor(facts: ConnectionFacts, socketEnd: SocketEnd, deps: ReportDeps) {
+    this.#facts = facts;
+    this.#socketEnd = socketEnd;
+    this.#deps = deps;
+    this.#startMs = deps.clock.monotonicMs();
+    this.#meter = deps.metrics.open(trafficLabels(facts), socketEnd);
+    if (deps.accessLog.enabled('debug')) deps.accessLog.debug('connection opened', addressFields(facts));
+  }
+
+  get bytes(): ByteCounters {
+    return this.#meter;
+  }
+
+  /** Reports the end; calling it again does nothing. */
+  close(error: ProxyError | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#meter.close(responseFlag(error), error !== undefined);
+    const { clock, accessLog } = this.#deps;
+    const level = error === undefined ? 'info' : 'error';
+    if (!accessLog.enabled(level)) return;
+    const durationMs = Math.round(clock.monotonicMs() - this.#startMs);
+    accessLog[level]('connection complete', {
+      ...addressFields(this.#facts),
+      ...byteFields(this.#meter, this.#facts.direction, this.#socketEnd),
+      duration: `${durationMs}ms`,
+      error: error?.message,
+    });
+  }
 }
 
 function trafficLabels(facts: ConnectionFacts) {

@@ -67,7 +67,7 @@ export class InboundPlaintext {
       return connection.reject();
     }
     const downstream = openQuietly(connection);
-    proxied.onAbort(() => downstream.destroy());
+    proxied.holds(downstream);
     const spoofedSource = plain.peerIp === plain.ip ? undefined : plain.peerIp;
     const upstream = await this.#context.network.dial({ address: plain.ip, port: plain.port }, { spoofedSource });
     if (!upstream.ok) {
@@ -75,7 +75,7 @@ export class InboundPlaintext {
       return discard(downstream);
     }
     if (proxied.ended) return discard(upstream.value);
-    proxied.onAbort(() => upstream.value.destroy());
+    proxied.holds(upstream.value);
     relaySockets(downstream, upstream.value, proxied.bytes, (error) => {
       proxied.end(error && proxyError('IO', `io error: ${error.message}`, { cause: error }));
     });

@@ -36,8 +36,10 @@ import {
   resolveInboundTarget,
 } from './inbound-target.ts';
 import { openQuietly } from './open-quietly.ts';
+import { PendingHandshakes } from './pending-handshakes.ts';
 import { type PodContext, WORKLOAD_WAIT_MS, workloadText } from './pod-context.ts';
 import { discard, ProxiedConnection, relayError } from './proxied-connection.ts';
+import type { WorkloadTls } from './tls-store.ts';
 
 /** One tunnel connection of a peer. */
 interface InboundTunnel {
@@ -59,11 +61,11 @@ interface InboundRequest {
   readonly port: number;
 }
 
-const CANCEL = 8;
-
 export class Inbound {
   readonly #context: PodContext;
   readonly #tunnels = new Set<Http2Connection>();
+  readonly #handshakes = new PendingHandshakes();
+  #draining = false;
 
   constructor(context: PodContext) {
     this.#context = context;
@@ -76,27 +78,46 @@ export class Inbound {
 
   /** Tells peers to open no more streams; the tunnels end with their connections. */
   drain(): void {
+    this.#draining = true;
     for (const tunnel of this.#tunnels) tunnel.drain();
   }
 
+  /** Ends every tunnel, those that are not up yet included. */
   stop(): void {
+    this.#draining = true;
+    this.#handshakes.clear();
     for (const tunnel of [...this.#tunnels]) tunnel.destroy();
   }
 
   async #handshake(connection: InboundConnection): Promise<void> {
-    const { local, tls } = this.#context;
-    const workload = await local.wait(WORKLOAD_WAIT_MS);
-    if (workload === undefined) {
-      const text = `failed to fetch information about local workload: ${workloadText(local.info)}`;
-      return this.#refuse(connection, proxyError('UNKNOWN_LOCAL_WORKLOAD', text));
+    let close = () => connection.reject();
+    let givenUp = false;
+    const leave = this.#handshakes.enter(() => {
+      givenUp = true;
+      close();
+    });
+    const own = await this.#ownTls();
+    if (givenUp) return this.#log(connection, proxyError('TLS_FAILED', 'tls error: too many handshakes at once'));
+    if (!own.ok) {
+      leave();
+      return this.#refuse(connection, own.error);
     }
-    const own = await tls.get(workloadIdentity(workload));
-    if (!own.ok) return this.#refuse(connection, own.error);
-    own.value.server.accept(openQuietly(connection), (result) => {
+    const socket = openQuietly(connection);
+    close = () => socket.resetAndDestroy();
+    own.value.server.accept(socket, (result) => {
+      leave();
       if (result.ok) this.#serve(connection, result.value);
       else
         this.#log(connection, proxyError('TLS_FAILED', `tls error: ${result.error.message}`, { cause: result.error }));
     });
+  }
+
+  async #ownTls(): Promise<Result<WorkloadTls, ProxyError>> {
+    const { local, tls } = this.#context;
+    const workload = await local.wait(WORKLOAD_WAIT_MS);
+    if (workload !== undefined) return tls.get(workloadIdentity(workload));
+    const text = `failed to fetch information about local workload: ${workloadText(local.info)}`;
+    return fail(proxyError('UNKNOWN_LOCAL_WORKLOAD', text));
   }
 
   #serve(connection: InboundConnection, { socket, peer }: MeshPeer): void {
@@ -125,6 +146,8 @@ export class Inbound {
       },
     );
     this.#tunnels.add(http);
+    // A handshake that was under way when the drain began brings a tunnel that nobody may use.
+    if (this.#draining) http.drain();
   }
 
   #request(tunnel: InboundTunnel, stream: Http2Stream, headers: readonly Header[]): StreamHandler {
@@ -155,7 +178,9 @@ export class Inbound {
     }
     const target = resolveInboundTarget(state, config.network, local, tunnel.localIp, authority.value);
     if (!target.ok) return target;
-    if (isIllegalPort(config, target.value.port)) {
+    const { servedPorts } = this.#context;
+    const served = servedPorts === undefined || servedPorts.includes(target.value.port);
+    if (!served || isIllegalPort(config, target.value.port)) {
       return fail(proxyError('RECURSIVE_CALL', 'attempted recursive call to ourselves'));
     }
     const port = local.applicationTunnel?.port ?? target.value.port;
@@ -171,7 +196,7 @@ export class Inbound {
     const { stream, local, port } = request;
     // Nothing may be answered before the holder is the stream's handler.
     await Promise.resolve();
-    proxied.onAbort(() => stream.reset(CANCEL));
+    proxied.holds(stream);
     const denied = authorizeInbound(this.#context, local, authorizationInput(tunnel, port));
     if (denied !== undefined) return refuse(proxied, stream, denied);
     const intake = new SocketIntake(this.#context.intakeBuffer);
@@ -180,7 +205,7 @@ export class Inbound {
     if (!upstream.ok) return refuse(proxied, stream, upstream.error);
     const socket = upstream.value;
     if (proxied.ended) return discard(socket);
-    proxied.onAbort(() => socket.destroy());
+    proxied.holds(socket);
     const baggage = this.#context.config.responseBaggage ? formatBaggage(local) : '';
     stream.respond(
       baggage === ''
@@ -206,7 +231,9 @@ export class Inbound {
     if (target.proxyDestination !== undefined && this.#context.config.localhostAppTunnel) {
       return { address: localIp.includes(':') ? '::1' : '127.0.0.1', spoofedSource: undefined };
     }
-    return { address: localIp, spoofedSource: peerIp === localIp ? undefined : peerIp };
+    // The replies to a foreign source find their way back only where the redirection rules are.
+    const keepsSource = peerIp !== localIp && this.#context.servedPorts === undefined;
+    return { address: localIp, spoofedSource: keepsSource ? peerIp : undefined };
   }
 
   #report(tunnel: InboundTunnel, request: InboundRequest): ProxiedConnection {

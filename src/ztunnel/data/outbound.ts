@@ -60,12 +60,18 @@ export class Outbound {
       ip: canonicalIp(connection.originalDestination.address),
       port: connection.originalDestination.port,
     };
-    if (isLoopback(destination.ip) && isIllegalPort(this.#context.config, destination.port)) {
+    if (this.#callsOurselves(connection, destination)) {
       return this.#refuse(connection, proxyError('RECURSIVE_CALL', 'attempted recursive call to ourselves'));
     }
     const source = this.#context.local.current();
     if (source !== undefined) this.#start(connection, destination, source);
     else void this.#startLater(connection, destination);
+  }
+
+  /** Whether the client called this listener itself, on the loopback or on any address of the pod: it was not redirected. */
+  #callsOurselves({ local }: InboundConnection, { ip, port }: Capture['destination']): boolean {
+    if (!isIllegalPort(this.#context.config, port)) return false;
+    return isLoopback(ip) || (local.port === port && canonicalIp(local.address) === ip);
   }
 
   /** Stops keeping tunnels; those in use end with their connections. */
@@ -156,7 +162,7 @@ export class Outbound {
     tunnel: Tunnel,
   ): void {
     const request = this.#request(capture, route, authority);
-    const giveUp = requestConnect(tunnel.connection, request, (answer) => {
+    const stream = requestConnect(tunnel.connection, request, (answer) => {
       if (!answer.ok) {
         proxied.end(answer.error);
         discard(capture.socket);
@@ -168,7 +174,7 @@ export class Outbound {
         this.#relay(capture, answer.value.stream, proxied);
       }
     });
-    proxied.onAbort(giveUp);
+    if (stream !== undefined) proxied.holds(stream);
   }
 
   /** TLS and HTTP/2 once more inside the gateway's stream, for this connection alone (facts 6.6). */
@@ -179,7 +185,7 @@ export class Outbound {
     outer: Http2Stream,
   ): Promise<void> {
     const duplex = streamDuplex(outer);
-    proxied.onAbort(() => duplex.destroy());
+    proxied.holds(duplex);
     const identity = workloadIdentity(capture.source);
     const inner = await openTunnelOver(duplex, identity, route.identities, () => duplex.destroy(), this.#tunnelDeps());
     const failed = (error: ProxyError) => {
@@ -199,10 +205,6 @@ export class Outbound {
   }
 
   #relay({ socket, intake }: Capture, stream: Http2Stream, proxied: ProxiedConnection, onDone?: () => void): void {
-    proxied.onAbort(() => {
-      stream.reset(CANCEL);
-      socket.destroy();
-    });
     relay(
       socket,
       stream,
@@ -217,7 +219,6 @@ export class Outbound {
 
   async #connectPlain(capture: Capture, proxied: ProxiedConnection, ip: IpAddress, port: number): Promise<void> {
     const { socket } = capture;
-    proxied.onAbort(() => discard(socket));
     const upstream = await this.#context.network.dial({ address: ip, port });
     if (!upstream.ok) {
       proxied.end(upstream.error);
@@ -225,7 +226,7 @@ export class Outbound {
       return;
     }
     if (proxied.ended) return discard(upstream.value);
-    proxied.onAbort(() => discard(upstream.value));
+    proxied.holds(upstream.value);
     relaySockets(socket, upstream.value, proxied.bytes, (error) => {
       proxied.end(error && proxyError('IO', `io error: ${error.message}`, { cause: error }));
     });
@@ -275,7 +276,7 @@ export class Outbound {
       },
       this.#context,
     );
-    proxied.onAbort(() => discard(capture.socket));
+    proxied.holds(capture.socket);
     return proxied;
   }
 

@@ -7,7 +7,7 @@ import type { AmbitError } from '../../base/errors.ts';
 import type { RelayErrorCode } from '../../http2/relay.ts';
 import type { ByteCounters, SocketEnd } from '../../telemetry/tcp-metrics.ts';
 import { type ProxyError, proxyError } from '../proxy-error.ts';
-import { type ConnectionFacts, openReport, type ReportDeps } from './connection-report.ts';
+import { type ConnectionFacts, ConnectionReport, type ReportDeps } from './connection-report.ts';
 import type {
   ConnectionSummary,
   ConnectionTracker,
@@ -27,13 +27,18 @@ export interface ProxiedConnectionDeps extends ReportDeps {
   readonly tracker: ConnectionTracker;
 }
 
+/** What can be closed at once: a socket, or a stream. */
+export interface Closable {
+  destroy(): unknown;
+}
+
 export class ProxiedConnection implements TrackedConnection {
   readonly podUid: string;
   readonly summary: ConnectionSummary;
   readonly authorization: TrackedAuthorization | undefined;
   readonly #tracker: ConnectionTracker;
-  readonly #report: { readonly bytes: ByteCounters; close(error: ProxyError | undefined): void };
-  readonly #closers: (() => void)[] = [];
+  readonly #report: ConnectionReport;
+  #ends: Closable[] = [];
   #ended = false;
 
   constructor(options: ProxiedConnectionOptions, deps: ProxiedConnectionDeps) {
@@ -41,7 +46,7 @@ export class ProxiedConnection implements TrackedConnection {
     this.summary = options.summary;
     this.authorization = options.authorization;
     this.#tracker = deps.tracker;
-    this.#report = openReport(options.facts, options.socketEnd, deps);
+    this.#report = new ConnectionReport(options.facts, options.socketEnd, deps);
     deps.tracker.add(this);
   }
 
@@ -54,22 +59,23 @@ export class ProxiedConnection implements TrackedConnection {
     return this.#ended;
   }
 
-  /** Registers what an abort has to close. */
-  onAbort(close: () => void): void {
-    if (this.#ended) close();
-    else this.#closers.push(close);
+  /** Names what an abort has to close; after one it is closed at once. */
+  holds(end: Closable): void {
+    if (this.#ended) end.destroy();
+    else this.#ends.push(end);
   }
 
   abort(error: ProxyError): void {
-    const closers = this.#closers.splice(0);
+    const ends = this.#ends;
     this.end(error);
-    for (const close of closers) close();
+    for (const end of ends) end.destroy();
   }
 
   /** Reports the end; only the first call counts. */
   end(error: ProxyError | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#ends = [];
     this.#tracker.remove(this);
     this.#report.close(error);
   }
