@@ -4,12 +4,11 @@
  */
 import { fstatSync, readFileSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
-import { errorText } from '../base/errors.ts';
+import { AmbitError, errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { closeFd } from '../native/sockets.ts';
 import { serveHttp } from '../net/http-endpoint.ts';
 import type { Node } from '../proto/gen/discovery.ts';
-import { OPEN_METRICS_CONTENT_TYPE, renderMetrics, TEXT_CONTENT_TYPE } from '../telemetry/exposition.ts';
 import type { LogFilter } from '../telemetry/log-filter.ts';
 import { CaClient, type CertificateSource } from '../xds/client/ca-client.ts';
 import { DeltaClient } from '../xds/client/delta-client.ts';
@@ -18,15 +17,18 @@ import { adminRoutes } from './admin-routes.ts';
 import { CertificateManager } from './certificate-manager.ts';
 import type { ZtunnelConfig } from './config.ts';
 import { configDump } from './config-dump.ts';
+import type { LookupAddresses } from './data/hostname-resolver.ts';
 import type { PodPorts } from './data/pod-proxy.ts';
 import { DataThreads } from './data-threads.ts';
 import { FakeCertificateSource, noCertificateSource } from './fake-certificate-source.ts';
 import { feedHandlers } from './feed.ts';
 import { MeshState, type StateChange } from './mesh-state.ts';
+import { metricsRoutes } from './metrics-routes.ts';
 import { PodManager } from './pod-manager.ts';
 import { CertificatePrefetch } from './prefetch.ts';
 import { mergeFamilies, podFamilies, processFamilies, XdsMetrics } from './process-metrics.ts';
 import { Readiness } from './readiness.ts';
+import { checkPrivileges } from './start-checks.ts';
 import type { CertificateAnswer, PodAssignment } from './thread-messages.ts';
 import { ZdsClient } from './zds-client.ts';
 
@@ -38,6 +40,10 @@ export interface ZtunnelDeps {
   readonly version: Readonly<Record<string, string>>;
   /** Run the data plane in the calling thread instead of in workers. */
   readonly inThread?: boolean;
+  /** Where certificates come from, in place of what the configuration says. */
+  readonly certificateSource?: CertificateSource;
+  /** How workloads named by hostname are found, when the data plane runs in the calling thread. */
+  readonly lookup?: LookupAddresses;
   /** Called once when the process should end: drained after a signal or `/quitquitquit`, or because of a failure. */
   onExit(code: number): void;
 }
@@ -48,6 +54,8 @@ export interface ZtunnelHandle {
   readonly readinessPort: number;
   /** The ports of the workload of dedicated mode. */
   readonly dedicatedPorts: PodPorts | undefined;
+  /** The tunnel port of this process's own endpoints, when it has one. */
+  readonly selfPort: number | undefined;
   readonly ready: () => boolean;
   /** Applies changes as if they came from the control plane. */
   apply(changes: readonly StateChange[]): void;
@@ -114,17 +122,22 @@ class Ztunnel {
 
   async start(): Promise<ZtunnelHandle> {
     const config = this.#config;
+    const shared = config.mode === 'shared' && config.proxyEnabled;
+    if (shared) checkPrivileges(config.packetMark);
     const { adminPort, metricsPort, readinessPort } = await this.#serveEndpoints();
     if (config.proxyEnabled) this.#startThreads();
     const stateTask = this.#readiness.task('state manager');
-    const synced = this.#startFeed().then(() => stateTask.ready());
+    await this.#applyLocalConfig();
+    const synced = this.#subscribe().then(() => stateTask.ready());
     const dedicatedPorts = config.mode === 'dedicated' ? await this.#startDedicated(synced) : undefined;
-    if (config.mode === 'shared' && config.proxyEnabled) this.#startShared(synced);
+    const selfPort = shared ? await this.#startSelf([metricsPort, readinessPort]) : undefined;
+    if (shared) this.#startShared(synced);
     return {
       adminPort,
       metricsPort,
       readinessPort,
       dedicatedPorts,
+      selfPort,
       ready: () => this.#readiness.isReady,
       apply: (changes) => this.#apply(changes),
       drain: () => this.drain(),
@@ -153,20 +166,26 @@ class Ztunnel {
   }
 
   #startThreads(): void {
-    const { clock, random, logger, logFilter, inThread } = this.#deps;
+    const { clock, random, logger, logFilter, inThread, lookup } = this.#deps;
     if (inThread === true || this.#config.singleThread) {
       this.#threads.startInThread(this.#config, {
         clock,
         random,
         logger,
         setLogFilter: (directives) => void logFilter.update(directives),
+        ...(lookup !== undefined && { lookup }),
       });
-    } else this.#threads.startWorkers(this.#config, this.#config.dataThreads);
+    } else {
+      // Dedicated mode shares its ports with nobody, so that a conflict shows: one thread has them.
+      const { mode, dataThreads } = this.#config;
+      this.#threads.startWorkers(this.#config, mode === 'dedicated' ? 1 : dataThreads);
+    }
   }
 
   #certificateSource(): CertificateSource {
     const { fakeCa, caAddress, caRootCa, altCaHostname, authToken, clusterId, caHeaders, secretTtlMs, mode } =
       this.#config;
+    if (this.#deps.certificateSource !== undefined) return this.#deps.certificateSource;
     if (fakeCa) return new FakeCertificateSource(secretTtlMs, this.#deps.clock);
     if (caAddress === '') return noCertificateSource;
     const endpoint = {
@@ -186,20 +205,19 @@ class Ztunnel {
     if (this.#config.mode === 'shared') this.#prefetch.apply(changes);
   }
 
-  /** Resolves once the first state is in: from the static configuration, from the control plane, or at once. */
-  async #startFeed(): Promise<void> {
-    const { localXds, xdsAddress } = this.#config;
-    if (localXds !== undefined) {
-      // Only a proxy without a control plane pays for the YAML reader.
-      const { parseLocalConfig } = await import('./local-config.ts');
-      const text = 'path' in localXds ? readFileSync(localXds.path, 'utf8') : localXds.text;
-      this.#apply(parseLocalConfig(text, 'path' in localXds ? localXds.path : 'LOCAL_XDS'));
-    }
-    if (xdsAddress === '') return;
-    await this.#subscribe(xdsAddress);
+  async #applyLocalConfig(): Promise<void> {
+    const { localXds } = this.#config;
+    if (localXds === undefined) return;
+    // Only a proxy without a control plane pays for the YAML reader.
+    const { parseLocalConfig } = await import('./local-config.ts');
+    const text = 'path' in localXds ? readLocalConfig(localXds.path) : localXds.text;
+    this.#apply(parseLocalConfig(text, 'path' in localXds ? localXds.path : 'LOCAL_XDS'));
   }
 
-  #subscribe(address: string): Promise<void> {
+  /** Resolves once the control plane gave its first state, or at once without a control plane. */
+  #subscribe(): Promise<void> {
+    const address = this.#config.xdsAddress;
+    if (address === '') return Promise.resolve();
     const { xdsRootCa, altXdsHostname, authToken, clusterId, xdsHeaders, xdsOnDemand } = this.#config;
     const endpoint: ControlPlaneEndpoint = {
       address,
@@ -291,12 +309,24 @@ class Ztunnel {
   async #startDedicated(synced: Promise<void>): Promise<PodPorts | undefined> {
     const info = this.#config.dedicatedWorkload;
     if (info === undefined) return undefined;
-    const task = this.#readiness.task('proxy');
-    if (this.#config.localXds !== undefined) await synced;
+    const tasks = [this.#readiness.task('proxy')];
+    if (this.#config.dnsCapture) tasks.push(this.#readiness.task('dns proxy'));
     const started = await this.#startPod({ uid: 'dedicated', info, netnsFd: undefined });
-    if ('error' in started) throw new Error(started.error);
-    void synced.then(() => task.ready());
+    if ('error' in started) throw startFailed(started.error);
+    void synced.then(() => {
+      for (const task of tasks) task.ready();
+    });
     return started.ports;
+  }
+
+  /** Our own endpoints over mutual TLS, for scrapers inside the mesh (facts ztunnel-wire 1.1). */
+  async #startSelf(servedPorts: readonly number[]): Promise<number | undefined> {
+    const { podName: name, podNamespace: namespace, serviceAccount } = this.#config;
+    if (name === '' || namespace === '' || serviceAccount === '') return undefined;
+    const info = { name, namespace, serviceAccount };
+    const started = await this.#startPod({ uid: 'ztunnel-self', info, netnsFd: undefined, servedPorts });
+    if ('error' in started) throw startFailed(started.error);
+    return started.ports.inbound;
   }
 
   async #serveEndpoints(): Promise<{ adminPort: number; metricsPort: number; readinessPort: number }> {
@@ -315,18 +345,8 @@ class Ztunnel {
       }),
     );
     this.#closers.push(() => admin.close());
-    const scrape = async ({ headers }: { headers: { accept?: string | undefined } }) => {
-      const open = headers.accept?.includes('application/openmetrics-text') === true;
-      return {
-        status: 200,
-        body: renderMetrics(await this.#metricFamilies(), open ? 'openmetrics' : 'text'),
-        contentType: open ? OPEN_METRICS_CONTENT_TYPE : TEXT_CONTENT_TYPE,
-      };
-    };
-    const metrics = await serveHttp(wildcard, config.metricsPort, {
-      'GET /metrics': scrape,
-      'GET /stats/prometheus': scrape,
-    });
+    const routes = metricsRoutes(() => this.#metricFamilies());
+    const metrics = await serveHttp(wildcard, config.metricsPort, routes);
     this.#closers.push(() => metrics.close());
     const readiness = await serveHttp(wildcard, config.readinessPort, {
       'GET /healthz/ready': async () => {
@@ -361,6 +381,18 @@ class Ztunnel {
       pods: this.#pods.summaries(),
       connections,
     });
+  }
+}
+
+function startFailed(reason: string): AmbitError {
+  return new AmbitError('PROXY_START_FAILED', `cannot start the proxy: ${reason}`);
+}
+
+function readLocalConfig(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new AmbitError('INVALID_LOCAL_CONFIG', `cannot read LOCAL_XDS_PATH ${path}: ${errorText(cause)}`, { cause });
   }
 }
 

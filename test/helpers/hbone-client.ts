@@ -22,6 +22,8 @@ export interface HboneClient extends Disposable {
   request(headers: readonly Header[], text?: string): Promise<HboneReply>;
   /** CONNECT to an authority. */
   connect(authority: string, text?: string): Promise<HboneReply>;
+  /** CONNECT, `text`, and the own side stays open until the other one ended: for servers that give up on a FIN. */
+  ask(authority: string, text: string): Promise<HboneReply>;
 }
 
 export interface HboneClientOptions {
@@ -69,11 +71,26 @@ export async function openHbone(pod: LabPod, options: HboneClientOptions): Promi
         ],
         text,
       ),
+    ask: (authority, text) =>
+      exchange(
+        connection,
+        [
+          [':method', 'CONNECT'],
+          [':authority', authority],
+        ],
+        text,
+        true,
+      ),
     [Symbol.dispose]: () => connection.destroy(),
   };
 }
 
-function exchange(connection: Http2Connection, headers: readonly Header[], text?: string): Promise<HboneReply> {
+function exchange(
+  connection: Http2Connection,
+  headers: readonly Header[],
+  text?: string,
+  keepOpen = false,
+): Promise<HboneReply> {
   return new Promise((resolve, reject) => {
     let answer: readonly Header[] = [];
     let body = '';
@@ -81,13 +98,15 @@ function exchange(connection: Http2Connection, headers: readonly Header[], text?
     const opened = connection.request(headers, {
       onHeaders(stream, received, endStream) {
         answer = received;
-        stream.end(text === undefined || endStream ? undefined : Buffer.from(text));
+        const bytes = text === undefined || endStream ? undefined : Buffer.from(text);
+        if (keepOpen && bytes !== undefined) stream.write(bytes);
+        else stream.end(bytes);
       },
       onData(stream, chunk) {
         body += chunk.toString();
         stream.consume(chunk.length);
       },
-      onEnd: () => undefined,
+      onEnd: (stream) => stream.end(),
       onWritable: () => undefined,
       onClosed(_stream, reason) {
         if (answer.length === 0) reject(new Error(`no answer: ${reason.kind}`));

@@ -18,7 +18,9 @@ import { createWorkload, type Workload } from '../../src/model/workload.ts';
 import { LogFilter } from '../../src/telemetry/log-filter.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { startZtunnel, type ZtunnelHandle } from '../../src/ztunnel/app.ts';
+import type { CertificateSource } from '../../src/xds/client/ca-client.ts';
 import { readZtunnelConfig } from '../../src/ztunnel/config.ts';
+import type { LookupAddresses } from '../../src/ztunnel/data/hostname-resolver.ts';
 import type { StateChange } from '../../src/ztunnel/mesh-state.ts';
 import { eventually } from './eventually.ts';
 import { type LabPod, NetnsLab } from './netns.ts';
@@ -38,6 +40,9 @@ export interface MeshLabOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Let ztunnel run its data plane in workers. */
   readonly workers?: boolean;
+  readonly certificateSource?: CertificateSource;
+  /** The DNS of workloads that are named by hostname. */
+  readonly lookup?: LookupAddresses;
 }
 
 export class MeshLab implements AsyncDisposable {
@@ -81,6 +86,8 @@ export class MeshLab implements AsyncDisposable {
       logFilter,
       version: { version: 'test' },
       inThread: options.workers !== true,
+      ...(options.certificateSource !== undefined && { certificateSource: options.certificateSource }),
+      ...(options.lookup !== undefined && { lookup: options.lookup }),
       onExit: () => undefined,
     });
     await eventually('ztunnel is ready', () => lab.ztunnel.ready());
@@ -132,9 +139,20 @@ export class MeshLab implements AsyncDisposable {
   }
 
   /** The text of an endpoint of ztunnel. */
-  async fetch(port: number, path: string, method = 'GET'): Promise<{ status: number; body: string }> {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, { method });
-    return { status: response.status, body: await response.text() };
+  fetch(port: number, path: string, method = 'GET'): Promise<{ status: number; body: string }> {
+    return new Promise((resolve, reject) => {
+      // Without an agent no connection stays open, which tests that count sockets rely on.
+      const outgoing = request({ host: '127.0.0.1', port, path, method, agent: false }, (response) => {
+        let body = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          body += chunk;
+        });
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+      });
+      outgoing.on('error', reject);
+      outgoing.end();
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

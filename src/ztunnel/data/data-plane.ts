@@ -2,7 +2,7 @@
  * A data thread: pods, connections and their telemetry. It is told everything by the control thread and decides every
  * connection by itself, so configuration work never delays bytes.
  */
-import { Resolver } from 'node:dns/promises';
+import { randomInt } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
@@ -26,9 +26,17 @@ import type {
   PodAssignment,
 } from '../thread-messages.ts';
 import { ConnectionTracker } from './connection-tracker.ts';
-import { createHostnameResolver, HOSTNAME_CACHE_ENTRIES } from './hostname-resolver.ts';
+import { DnsMetrics } from './dns-metrics.ts';
+import { ResolvConfFile } from './dns-nameservers.ts';
+import { createDnsNetwork } from './dns-network.ts';
+import {
+  createHostnameResolver,
+  HOSTNAME_CACHE_ENTRIES,
+  type LookupAddresses,
+  systemLookup,
+} from './hostname-resolver.ts';
 import { LocalWorkload } from './local-workload.ts';
-import { HANDSHAKE_TIMEOUT_MS, type ThreadContext } from './pod-context.ts';
+import { type DnsContext, HANDSHAKE_TIMEOUT_MS, type ThreadContext } from './pod-context.ts';
 import { createPodNetwork } from './pod-network.ts';
 import { PodProxy } from './pod-proxy.ts';
 import { TlsStore } from './tls-store.ts';
@@ -37,6 +45,8 @@ export interface DataPlaneDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
+  /** How workloads named by hostname are found; default the resolvers of the process. */
+  readonly lookup?: LookupAddresses;
   /** Changes the levels of this thread's log. */
   setLogFilter(directives: string): void;
 }
@@ -70,16 +80,6 @@ export class DataPlane {
   #createContext(config: ZtunnelConfig): ThreadContext {
     const { clock, random, logger } = this.#deps;
     const state = new MeshState();
-    const dns = new Resolver();
-    const resolve = async (hostname: string) => {
-      const answers = await Promise.allSettled([
-        dns.resolve4(hostname, { ttl: true }),
-        dns.resolve6(hostname, { ttl: true }),
-      ]);
-      return answers
-        .flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
-        .map(({ address, ttl }) => ({ address, ttlSec: ttl }));
-    };
     return {
       config,
       clock,
@@ -89,7 +89,7 @@ export class DataPlane {
       state,
       resolver: new DestinationResolver(state, { network: config.network, random }),
       hostnames: createHostnameResolver({
-        lookup: resolve,
+        lookup: this.#deps.lookup ?? systemLookup(),
         cache: new LRUCache({ max: HOSTNAME_CACHE_ENTRIES }),
         random,
       }),
@@ -104,8 +104,21 @@ export class DataPlane {
       }),
       metrics: new TcpMetrics(),
       tracker: new ConnectionTracker(),
+      dns: this.#createDnsContext(config),
       blocks: new BlockPool(),
       intakeBuffer: Buffer.allocUnsafeSlow(INTAKE_BYTES),
+    };
+  }
+
+  #createDnsContext(config: ZtunnelConfig): DnsContext {
+    const { clock } = this.#deps;
+    const logger = this.#deps.logger.scope('dns');
+    return {
+      logger,
+      metrics: new DnsMetrics(),
+      nameservers: new ResolvConfFile(config.resolvConfPath, { clock, logger }),
+      // Ids that can be foreseen let a stranger answer in the server's place.
+      randomId: () => randomInt(0x10000),
     };
   }
 
@@ -142,7 +155,7 @@ export class DataPlane {
       case 'connections':
         return [...this.#pods.keys()].map((uid) => [uid, [...this.#context.tracker.ofPod(uid)]] as const);
       case 'metrics':
-        return this.#context.metrics.families();
+        return [...this.#context.metrics.families(), ...this.#context.dns.metrics.families()];
       case 'ping':
         return undefined;
     }
@@ -155,6 +168,8 @@ export class DataPlane {
       ...this.#context,
       podUid: pod.uid,
       network: createPodNetwork(config, pod.netnsFd, { clock, logger }),
+      dnsNetwork: createDnsNetwork(config, pod.netnsFd, { clock, logger }),
+      servedPorts: pod.servedPorts,
       local: new LocalWorkload(pod.info, state, clock),
     });
     try {

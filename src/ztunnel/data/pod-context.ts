@@ -7,10 +7,23 @@ import type { ZtunnelConfig } from '../config.ts';
 import type { MeshState } from '../mesh-state.ts';
 import type { DestinationResolver } from '../resolve-destination.ts';
 import type { ConnectionTracker } from './connection-tracker.ts';
+import type { DnsMetrics } from './dns-metrics.ts';
+import type { Nameservers } from './dns-nameservers.ts';
+import type { DnsNetwork } from './dns-network.ts';
 import type { HostnameResolver } from './hostname-resolver.ts';
 import type { LocalWorkload } from './local-workload.ts';
 import type { PodNetwork } from './pod-network.ts';
 import type { TlsStore } from './tls-store.ts';
+
+/** What the DNS proxies of all pods share. */
+export interface DnsContext {
+  /** The scope `dns`. */
+  readonly logger: Logger;
+  readonly metrics: DnsMetrics;
+  readonly nameservers: Nameservers;
+  /** Unpredictable numbers from 0 to 65535. */
+  readonly randomId: () => number;
+}
 
 /** Shared by all pods of a data thread. */
 export interface ThreadContext {
@@ -25,6 +38,7 @@ export interface ThreadContext {
   readonly tls: TlsStore;
   readonly metrics: TcpMetrics;
   readonly tracker: ConnectionTracker;
+  readonly dns: DnsContext;
   readonly blocks: BlockPool;
   /** The one buffer that plaintext sockets read into. */
   readonly intakeBuffer: Uint8Array;
@@ -34,6 +48,9 @@ export interface ThreadContext {
 export interface PodContext extends ThreadContext {
   readonly podUid: string;
   readonly network: PodNetwork;
+  readonly dnsNetwork: DnsNetwork;
+  /** The ports that tunnels may reach; undefined: all of the pod's that are not the proxy's own. */
+  readonly servedPorts: readonly number[] | undefined;
   /** The pod's own workload in the feed. */
   readonly local: LocalWorkload;
 }

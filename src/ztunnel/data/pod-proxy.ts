@@ -6,6 +6,7 @@
 import type { InboundConnection } from '../../net/inbound-connection.ts';
 import type { TcpListener } from '../../net/tcp-listener.ts';
 import { proxyError } from '../proxy-error.ts';
+import { DnsProxy } from './dns-proxy.ts';
 import { Inbound } from './inbound.ts';
 import { InboundPlaintext } from './inbound-plaintext.ts';
 import { Outbound } from './outbound.ts';
@@ -17,6 +18,8 @@ export interface PodPorts {
   readonly outbound: number;
   readonly inboundPlaintext: number;
   readonly inbound: number;
+  /** Undefined without DNS capture. */
+  readonly dns: number | undefined;
 }
 
 export class PodProxy {
@@ -24,6 +27,7 @@ export class PodProxy {
   readonly #outbound: Outbound;
   readonly #inbound: Inbound;
   readonly #plaintext: InboundPlaintext;
+  readonly #dns: DnsProxy;
   #listeners: TcpListener[] = [];
 
   constructor(context: PodContext) {
@@ -31,27 +35,37 @@ export class PodProxy {
     this.#outbound = new Outbound(context);
     this.#inbound = new Inbound(context);
     this.#plaintext = new InboundPlaintext(context);
+    this.#dns = new DnsProxy(context);
   }
 
   /** Opens the listeners. Throws an AmbitError when one cannot be opened; nothing is left open then. */
   async start(): Promise<PodPorts> {
-    const { config } = this.#context;
+    const { config, servedPorts } = this.#context;
     try {
+      if (servedPorts !== undefined) return await this.#startTunnelsOnly();
       const outbound = await this.#listen('outbound', config.outboundPort, (one) => this.#outbound.accept(one));
       const plaintext = await this.#listen('inbound-plaintext', config.inboundPlaintextPort, (one) =>
         this.#plaintext.accept(one),
       );
       const inbound = await this.#listen('inbound-tunnel', config.inboundPort, (one) => this.#inbound.accept(one));
-      return { outbound, inboundPlaintext: plaintext, inbound };
+      const dns = config.dnsCapture ? await this.#dns.start() : undefined;
+      return { outbound, inboundPlaintext: plaintext, inbound, dns };
     } catch (error) {
       this.#closeListeners();
       throw error;
     }
   }
 
+  async #startTunnelsOnly(): Promise<PodPorts> {
+    const { inboundPort } = this.#context.config;
+    const inbound = await this.#listen('inbound-tunnel', inboundPort, (one) => this.#inbound.accept(one));
+    return { outbound: 0, inboundPlaintext: 0, inbound, dns: undefined };
+  }
+
   /** Stops accepting; what is open goes on. */
   drain(): void {
     this.#closeListeners();
+    this.#dns.drain();
     this.#outbound.drain();
     this.#inbound.drain();
   }
@@ -63,6 +77,7 @@ export class PodProxy {
     this.#context.tracker.abortAll(drained, this.#context.podUid);
     this.#outbound.stop();
     this.#inbound.stop();
+    this.#dns.stop();
   }
 
   async #listen(kind: ListenerKind, port: number, accept: (connection: InboundConnection) => void): Promise<number> {
