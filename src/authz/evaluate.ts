@@ -15,7 +15,7 @@ import {
   type ServiceAccountMatch,
   type StringMatch,
 } from '../model/policy.ts';
-import type { Identity } from '../model/spiffe.ts';
+import { type Identity, principalOf, spiffeId } from '../model/spiffe.ts';
 
 /** What policies can see of a connection. */
 export interface AuthorizationInput {
@@ -86,7 +86,7 @@ function decide(
 function toSubject(input: AuthorizationInput): Subject {
   const { identity } = input;
   return {
-    principal: identity && `${identity.trustDomain}/ns/${identity.namespace}/sa/${identity.serviceAccount}`,
+    principal: identity && principalOf(spiffeId(identity)),
     namespace: identity?.namespace ?? '',
     serviceAccount: identity?.serviceAccount,
     sourceIp: ipToBytes(input.sourceIp),
