@@ -1,7 +1,8 @@
 /** The entry of a data thread's worker. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../base/clock.ts';
-import { AmbitError } from '../../base/errors.ts';
+import { AmbitError, errorText } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
 import { LogFilter } from '../../telemetry/log-filter.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import type { ZtunnelConfig } from '../config.ts';
@@ -18,6 +19,8 @@ function runDataThread(): DataPlane {
   if (port === null) throw new AmbitError('NOT_A_WORKER', 'the data thread runs only as a worker of ambit ztunnel');
   const { config } = workerData as DataThreadInput;
   const filter = new LogFilter(config.logLevel);
+  const logger = createLogger({ format: config.logFormat, filter });
+  containDefects(logger);
   return new DataPlane(
     config,
     {
@@ -27,10 +30,18 @@ function runDataThread(): DataPlane {
     {
       clock: systemClock,
       random: Math.random,
-      logger: createLogger({ format: config.logFormat, filter }),
+      logger,
       setLogFilter: (directives) => void filter.update(directives),
     },
   );
+}
+
+/** A defect in the handling of one connection is logged with its stack; it must not end every pod's traffic. */
+function containDefects(logger: Logger): void {
+  const report = (what: string) => (error: unknown) =>
+    logger.error(what, { error: errorText(error), stack: error instanceof Error ? error.stack : undefined });
+  process.on('uncaughtException', report('internal error'));
+  process.on('unhandledRejection', report('internal error in a promise'));
 }
 
 runDataThread();
