@@ -11,7 +11,13 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { enterPrivateNetns, type LabPod, NetnsLab } from '../../test/helpers/netns.ts';
 import { cpuUs, LOAD_CORE, memoryBytes, onCore } from './process-cost.ts';
-import { type ProxyPair, startAmbitPair, startHaproxyPair } from './proxy-pairs.ts';
+import {
+  type PairOptions,
+  type ProxyPair,
+  startAmbitPair,
+  startBareHaproxyPair,
+  startHaproxyPair,
+} from './proxy-pairs.ts';
 
 enterPrivateNetns(import.meta.url);
 
@@ -143,91 +149,120 @@ function widenPorts(pod: LabPod): void {
   pod.exec('sh', '-c', settings);
 }
 
+interface Contestant {
+  readonly pair: ProxyPair;
+  readonly client: LabPod;
+  readonly helpers: readonly ChildProcess[];
+}
+
+/** A pair of pods with the applications, and the proxies between them. */
+async function enter(
+  name: string,
+  lab: NetnsLab,
+  folder: string,
+  start: (options: PairOptions) => Promise<ProxyPair>,
+): Promise<Contestant> {
+  const client = lab.addPod(`${name}-client`);
+  const server = lab.addPod(`${name}-server`);
+  for (const pod of [client, server]) widenPorts(pod);
+  const servers = [inPod(server, 'echo', String(ECHO_PORT)), inPod(server, 'sink', String(SINK_PORT))];
+  await Promise.all(servers.map(output));
+  const helpers = [...servers, startResponder(server, folder)];
+  const ports = { echoPort: ECHO_PORT, sinkPort: SINK_PORT, httpPort: HTTP_PORT };
+  return { pair: await start({ folder, client, server, ...ports }), client, helpers };
+}
+
+interface Median extends Sample {
+  readonly name: string;
+  readonly samples: readonly Sample[];
+}
+
+/** Rounds of one line over all contestants, interleaved. */
+async function measureLine(line: Line, contestants: readonly Contestant[]): Promise<Median[]> {
+  const samples = contestants.map((): Sample[] => []);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [index, { pair, client }] of contestants.entries()) {
+      samples[index]?.push(await measure(line, pair, client));
+    }
+  }
+  return contestants.map(({ pair }, index) => {
+    const list = samples[index] ?? [];
+    return {
+      name: pair.name,
+      rate: median(list.map(({ rate }) => rate)),
+      cpuUsPerUnit: median(list.map(({ cpuUsPerUnit }) => cpuUsPerUnit)),
+      p50Us: median(list.map(({ p50Us }) => p50Us)),
+      samples: list,
+    };
+  });
+}
+
 async function run(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'ambit-bench-'));
   using lab = new NetnsLab();
-  const client = lab.addPod('client');
-  const server = lab.addPod('server');
-  const servers = [inPod(server, 'echo', String(ECHO_PORT)), inPod(server, 'sink', String(SINK_PORT))];
-  await Promise.all(servers.map(output));
-  // HAProxy has a pair of pods of its own on the same bridge: in enrolled pods its connections would be captured.
-  const options = { folder, client, server, echoPort: ECHO_PORT, sinkPort: SINK_PORT, httpPort: HTTP_PORT };
-  const plainClient = lab.addPod('plain-client');
-  const plainServer = lab.addPod('plain-server');
-  const plainServers = [inPod(plainServer, 'echo', String(ECHO_PORT)), inPod(plainServer, 'sink', String(SINK_PORT))];
-  await Promise.all(plainServers.map(output));
-  const responders = [server, plainServer].map((pod) => startResponder(pod, folder));
-  for (const pod of [client, server, plainClient, plainServer]) widenPorts(pod);
-  const haproxy = await startHaproxyPair({ ...options, client: plainClient, server: plainServer });
-  const ambit = await startAmbitPair(options);
   const contestants = [
-    { pair: ambit, client },
-    { pair: haproxy, client: plainClient },
-  ] as const;
+    await enter('ambit', lab, folder, startAmbitPair),
+    await enter('haproxy', lab, folder, startHaproxyPair),
+    await enter('bare', lab, folder, startBareHaproxyPair),
+  ];
   try {
     await new Promise((resolve) => setTimeout(resolve, 1000));
-    const idleProcess = contestants.map(({ pair }) => ({
-      client: memoryBytes(pair.clientPid),
-      server: memoryBytes(pair.serverPid),
-    }));
+    const memory = [];
     // Before any load: memory that a burst left behind would hide what idle tunnels cost.
-    const idle = [];
-    for (const { pair, client: from } of contestants) idle.push({ name: pair.name, ...(await idleCost(pair, from)) });
+    for (const { pair, client } of contestants) {
+      const idleProcess = [pair.clientPid, pair.serverPid].map(memoryBytes);
+      memory.push({ name: pair.name, idleProcess, idleTunnel: await idleCost(pair, client) });
+    }
     const lines = [];
     for (const line of LINES) {
-      const samples: Sample[][] = [[], []];
-      for (let round = 0; round < ROUNDS; round++) {
-        for (const [index, { pair, client: from }] of contestants.entries()) {
-          samples[index]?.push(await measure(line, pair, from));
-        }
-      }
-      const [ours, theirs] = samples.map((list) => ({
-        rate: median(list.map(({ rate }) => rate)),
-        cpuUsPerUnit: median(list.map(({ cpuUsPerUnit }) => cpuUsPerUnit)),
-        p50Us: median(list.map(({ p50Us }) => p50Us)),
-        samples: list,
-      }));
-      lines.push({ ...line, ambit: ours, haproxy: theirs });
-      if (ours !== undefined && theirs !== undefined) printLine(line, ours, theirs);
+      const results = await measureLine(line, contestants);
+      lines.push({ ...line, results });
+      printLine(line, results);
     }
-    printMemory(idle, idleProcess);
-    writeResults({ lines, idle, idleProcess });
+    for (const entry of memory) printMemory(entry);
+    writeResults({ lines, memory });
   } finally {
-    await ambit.stop();
-    await haproxy.stop();
-    for (const child of [...servers, ...plainServers, ...responders]) child.kill('SIGKILL');
+    for (const { pair, helpers } of contestants) {
+      await pair.stop();
+      for (const child of helpers) child.kill('SIGKILL');
+    }
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function printLine(line: Line, ours: Omit<Sample, 'samples'>, theirs: Omit<Sample, 'samples'>): void {
-  const cpuUnit = line.command === 'bulk' ? 'ms/GB' : 'µs';
-  const scale = line.command === 'bulk' ? 1000 : 1;
+function printLine(line: Line, results: readonly Median[]): void {
+  const bulk = line.command === 'bulk';
   const number = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(1));
-  const cell = (sample: Sample) =>
-    `${number(sample.rate)} ${line.unit}, ${number(sample.cpuUsPerUnit / scale)} ${cpuUnit}` +
-    (Number.isNaN(sample.p50Us) ? '' : `, p50 ${number(sample.p50Us)} µs`);
-  const ratios = [
-    `rate ${(ours.rate / theirs.rate).toFixed(2)}`,
-    `cpu ${(ours.cpuUsPerUnit / theirs.cpuUsPerUnit).toFixed(2)}`,
-    ...(Number.isNaN(ours.p50Us) ? [] : [`p50 ${(ours.p50Us / theirs.p50Us).toFixed(2)}`]),
-  ];
-  console.log(`${line.name.padEnd(32)}${cell(ours).padEnd(46)}${cell(theirs).padEnd(46)}${ratios.join('  ')}`);
-}
-
-function printMemory(
-  idle: readonly { name: string; clientBytes: number; serverBytes: number }[],
-  processes: readonly { client: { anonymous: number; rss: number }; server: { anonymous: number; rss: number } }[],
-): void {
-  const kib = (bytes: number) => `${(bytes / 1024).toFixed(1)} KB`;
-  const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MB`;
-  for (const [index, { name, clientBytes, serverBytes }] of idle.entries()) {
-    const { client, server } = processes[index] ?? {};
+  console.log(line.name);
+  const [ours] = results;
+  for (const result of results) {
+    const cpu = bulk ? `${number(result.cpuUsPerUnit / 1000)} ms/GB` : `${number(result.cpuUsPerUnit)} µs`;
+    const p50 = Number.isNaN(result.p50Us) ? '' : `, p50 ${number(result.p50Us)} µs`;
+    const ratio = (value: (sample: Sample) => number) =>
+      ours === undefined ? '' : (value(ours) / value(result)).toFixed(2);
+    const ratios = [`rate ${ratio((one) => one.rate)}`, `cpu ${ratio((one) => one.cpuUsPerUnit)}`];
+    if (p50 !== '') ratios.push(`p50 ${ratio((one) => one.p50Us)}`);
+    const against = result === ours ? '' : `ambit against it: ${ratios.join(', ')}`;
     console.log(
-      `${name}: idle tunnel ${kib(clientBytes)} + ${kib(serverBytes)}; idle process anonymous ` +
-        `${mib(client?.anonymous ?? 0)} + ${mib(server?.anonymous ?? 0)}, RSS ${mib(client?.rss ?? 0)} + ${mib(server?.rss ?? 0)}`,
+      `  ${result.name.padEnd(14)}${`${number(result.rate)} ${line.unit}, ${cpu}${p50}`.padEnd(44)}${against}`,
     );
   }
+}
+
+function printMemory(entry: {
+  name: string;
+  idleProcess: readonly { anonymous: number; rss: number }[];
+  idleTunnel: { clientBytes: number; serverBytes: number };
+}): void {
+  const kib = (bytes: number) => `${(bytes / 1024).toFixed(1)} KB`;
+  const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MB`;
+  const { clientBytes, serverBytes } = entry.idleTunnel;
+  const sides = (value: (one: { anonymous: number; rss: number }) => number) =>
+    entry.idleProcess.map((one) => mib(value(one))).join(' + ');
+  console.log(
+    `${entry.name}: idle tunnel ${kib(clientBytes)} + ${kib(serverBytes)}; idle process anonymous ` +
+      `${sides((one) => one.anonymous)}, RSS ${sides((one) => one.rss)}`,
+  );
 }
 
 function writeResults(results: object): void {

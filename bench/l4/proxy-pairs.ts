@@ -1,10 +1,15 @@
-/** The two contestants between a client pod and a server pod: an ambit ztunnel on each side, HAProxy on each side. */
+/**
+ * The contestants between a client pod and a server pod: an ambit ztunnel on each side; HAProxy on each side behind the
+ * same redirection; HAProxy on each side reached directly.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { startAgent } from '../../src/agent/app.ts';
 import { parseAgentConfig } from '../../src/agent/config.ts';
+import { RuleApplier } from '../../src/agent/rule-applier.ts';
+import { runCommand } from '../../src/agent/run-command.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { SpiffeId } from '../../src/model/spiffe.ts';
@@ -14,7 +19,7 @@ import type { LabPod } from '../../test/helpers/netns.ts';
 import { onCore, PROXY_CORE } from './process-cost.ts';
 
 export interface ProxyPair {
-  readonly name: 'ambit' | 'haproxy';
+  readonly name: 'ambit' | 'haproxy' | 'haproxy-bare';
   /** Where the client connects to reach the server's echo and sink. */
   readonly host: string;
   readonly echoPort: number;
@@ -158,54 +163,122 @@ function post(socketPath: string, body: string): Promise<void> {
   });
 }
 
-/** HAProxy as a mutual TLS 1.3 TCP pair in the same pods, one thread each. */
-export async function startHaproxyPair(options: PairOptions): Promise<ProxyPair> {
-  const { folder, client, server, echoPort, sinkPort, httpPort } = options;
-  await writeCredentials(folder);
-  const head =
-    'global\n  nbthread 1\n  maxconn 4000\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 120s\n  timeout server 120s\n';
-  const tls = `ssl ca-file ${folder}/ca.pem crt ${folder}/leaf.pem verify required`;
-  const forward = (name: string, bind: string, to: string) => `listen ${name}\n  bind ${bind}\n  server s ${to}\n`;
-  const clientConfig =
-    head +
-    forward('echo', '127.0.0.1:21001', `${server.ipv4}:21011 ${tls} force-tlsv13`) +
-    forward('sink', '127.0.0.1:21002', `${server.ipv4}:21012 ${tls} force-tlsv13`) +
-    forward('http', '127.0.0.1:21003', `${server.ipv4}:21013 ${tls} force-tlsv13`);
-  const serverConfig =
-    head +
-    forward('echo', `:21011 ${tls} ssl-min-ver TLSv1.3`, `127.0.0.1:${echoPort}`) +
-    forward('sink', `:21012 ${tls} ssl-min-ver TLSv1.3`, `127.0.0.1:${sinkPort}`) +
-    forward('http', `:21013 ${tls} ssl-min-ver TLSv1.3`, `127.0.0.1:${httpPort}`);
-  const start = (name: string, pod: LabPod, config: string) => {
-    const path = join(folder, `${name}.cfg`);
-    writeFileSync(path, config);
-    return spawn(
-      'taskset',
-      [...onCore(PROXY_CORE), 'nsenter', `--net=${pod.path}`, 'haproxy', '-db', '-q', '-f', path],
-      {
-        stdio: ['ignore', 'ignore', 'inherit'],
-      },
-    );
-  };
-  const children = [start('ha-server', server, serverConfig), start('ha-client', client, clientConfig)];
-  const pid = (child: ChildProcess | undefined) => child?.pid ?? 0;
-  return {
-    name: 'haproxy',
+/** The user that HAProxy's sockets belong to, by which the redirection lets them pass. */
+const HAPROXY_UID = 64_000;
+const HAPROXY_HEAD = `global
+  nbthread 1
+  maxconn 4000
+  uid ${HAPROXY_UID}
+  gid ${HAPROXY_UID}
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 120s
+  timeout server 120s
+`;
+
+/** HAProxy as a mutual TLS 1.3 TCP pair, one thread each, reached on ports of its own: no redirection, no NAT. */
+export async function startBareHaproxyPair(options: PairOptions): Promise<ProxyPair> {
+  const { server } = options;
+  const tls = await writeCredentials(options.folder);
+  const ports = portsOf(options);
+  const listen = (name: string, bind: string, to: string) => `listen ${name}\n  bind ${bind}\n  server s ${to}\n`;
+  const clientConfig = ports.map(([name], index) =>
+    listen(name, `127.0.0.1:${21_001 + index}`, `${server.ipv4}:${21_011 + index} ${tls} force-tlsv13`),
+  );
+  const serverConfig = ports.map(([name, port], index) =>
+    listen(name, `:${21_011 + index} ${tls} ssl-min-ver TLSv1.3`, `127.0.0.1:${port}`),
+  );
+  return haproxyPair('haproxy-bare', options, clientConfig, serverConfig, {
     host: '127.0.0.1',
-    echoPort: 21001,
-    sinkPort: 21002,
-    httpPort: 21003,
-    clientPid: pid(children[1]),
-    serverPid: pid(children[0]),
+    echoPort: 21_001,
+    sinkPort: 21_002,
+    httpPort: 21_003,
+  });
+}
+
+/** The same behind the same in-pod redirection as ambit: what HAProxy would do as the data path of a mesh. */
+export async function startHaproxyPair(options: PairOptions): Promise<ProxyPair> {
+  const { client, server, echoPort, sinkPort, httpPort } = options;
+  const rules = new RuleApplier('iptables', { run: runCommand, log: silentLogger });
+  for (const pod of [client, server]) {
+    await rules.apply(pod.path, { ...parseAgentConfig([], {}).rules, dnsCapture: false });
+    pod.exec(
+      'iptables',
+      '-t',
+      'nat',
+      '-I',
+      'ISTIO_OUTPUT',
+      '1',
+      '-p',
+      'tcp',
+      '-m',
+      'owner',
+      '--uid-owner',
+      String(HAPROXY_UID),
+      '-j',
+      'ACCEPT',
+    );
+    pod.exec('iptables', '-t', 'nat', '-I', 'ISTIO_PRERT', '1', '-p', 'tcp', '--dport', '15009:15010', '-j', 'ACCEPT');
+  }
+  const tls = await writeCredentials(options.folder);
+  const ports = portsOf(options);
+  const clientConfig = [
+    `frontend captured\n  bind :15001\n${ports.map(([name, port]) => `  use_backend ${name} if { dst_port ${port} }\n`).join('')}`,
+    ...ports.map(
+      ([name], index) => `backend ${name}\n  server s ${server.ipv4}:${15_008 + index} ${tls} force-tlsv13\n`,
+    ),
+  ];
+  const serverConfig = ports.map(
+    ([name, port], index) =>
+      `listen ${name}\n  bind :${15_008 + index} ${tls} ssl-min-ver TLSv1.3\n  server s ${server.ipv4}:${port}\n`,
+  );
+  return haproxyPair('haproxy', options, clientConfig, serverConfig, {
+    host: server.ipv4,
+    echoPort,
+    sinkPort,
+    httpPort,
+  });
+}
+
+function portsOf({ echoPort, sinkPort, httpPort }: PairOptions): readonly (readonly [name: string, port: number])[] {
+  return [
+    ['echo', echoPort],
+    ['sink', sinkPort],
+    ['http', httpPort],
+  ];
+}
+
+function haproxyPair(
+  name: ProxyPair['name'],
+  { folder, client, server }: PairOptions,
+  clientConfig: readonly string[],
+  serverConfig: readonly string[],
+  target: Pick<ProxyPair, 'host' | 'echoPort' | 'sinkPort' | 'httpPort'>,
+): ProxyPair {
+  const start = (side: string, pod: LabPod, config: readonly string[]) => {
+    const path = join(folder, `${name}-${side}.cfg`);
+    writeFileSync(path, HAPROXY_HEAD + config.join(''));
+    const command = ['nsenter', `--net=${pod.path}`, 'haproxy', '-db', '-q', '-f', path];
+    return spawn('taskset', [...onCore(PROXY_CORE), ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
+  };
+  const children = [start('server', server, serverConfig), start('client', client, clientConfig)];
+  return {
+    name,
+    ...target,
+    clientPid: children[1]?.pid ?? 0,
+    serverPid: children[0]?.pid ?? 0,
     stop: async () => {
       for (const child of children) await stopChild(child);
     },
   };
 }
 
-async function writeCredentials(folder: string): Promise<void> {
+/** @returns the arguments of a `bind` or `server` line */
+async function writeCredentials(folder: string): Promise<string> {
   const source = new FakeCertificateSource(86_400_000, systemClock);
   const leaf = await source.fetch('spiffe://cluster.local/ns/bench/sa/haproxy' as SpiffeId);
   writeFileSync(join(folder, 'ca.pem'), leaf.rootsPem.join(''));
   writeFileSync(join(folder, 'leaf.pem'), leaf.chainPem.join('') + leaf.keyPem, { mode: 0o600 });
+  return `ssl ca-file ${folder}/ca.pem crt ${folder}/leaf.pem verify required`;
 }
