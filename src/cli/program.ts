@@ -1,5 +1,11 @@
 /** The `ambit` command: one sub-command per role and per question. */
 import { Command } from 'commander';
+import { addAgentCommand } from './commands/agent.ts';
+import { addControlCommand } from './commands/control.ts';
+import { addDownCommand } from './commands/down.ts';
+import { addExecCommand } from './commands/exec.ts';
+import { addUpCommand } from './commands/up.ts';
+import { addUpInnerCommand } from './commands/up-inner.ts';
 import { addZtunnelCommand } from './commands/ztunnel.ts';
 import { VERSION } from './version.ts';
 
@@ -9,6 +15,12 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
     .description('a service mesh without sidecars')
     .version(VERSION, '-V, --version')
     .showHelpAfterError('(run ambit help for the commands)');
+  addUpCommand(program, environment);
+  addUpInnerCommand(program, environment);
+  addExecCommand(program, environment);
+  addDownCommand(program, environment);
+  addControlCommand(program);
+  addAgentCommand(program, environment);
   addZtunnelCommand(program, environment);
   return program;
 }

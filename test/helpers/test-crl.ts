@@ -1,0 +1,37 @@
+/** Revocation lists for tests. Their signature is a placeholder: the proxy does not look at it. */
+
+import { bitString, type DerNode, encodeDer, oid, positiveInteger, sequence, time } from '../../src/pki/der.ts';
+import { OID } from '../../src/pki/oids.ts';
+import { parseCertificate } from '../../src/pki/parsed-certificate.ts';
+import { formatPem, parsePem } from '../../src/pki/pem.ts';
+
+/** A serial number as `config_dump` prints it. */
+export type DecimalSerial = string;
+
+/** A list of the certificate authority with this certificate, in DER. */
+export function createCrl(issuerPem: string, serials: readonly DecimalSerial[], version2 = true): Buffer {
+  const issuer = parseCertificate(parsePem(issuerPem)[0]?.der ?? Buffer.alloc(0));
+  if (issuer === undefined) throw new Error('no issuer certificate');
+  const nowMs = Date.now();
+  const algorithm = sequence(oid(OID.ecdsaWithSha256));
+  const entries: DerNode[] = serials.map((serial) => sequence(positiveInteger(serialBytes(serial)), time(nowMs)));
+  const list = sequence(
+    ...(version2 ? [positiveInteger(Buffer.of(1))] : []),
+    algorithm,
+    issuer.subject,
+    time(nowMs),
+    time(nowMs + 86_400_000),
+    ...(entries.length > 0 ? [sequence(...entries)] : []),
+  );
+  return encodeDer(sequence(list, algorithm, bitString(Buffer.alloc(8))));
+}
+
+/** The same as PEM. */
+export function createCrlPem(issuerPem: string, serials: readonly DecimalSerial[]): string {
+  return formatPem('X509 CRL', createCrl(issuerPem, serials));
+}
+
+function serialBytes(serial: DecimalSerial): Buffer {
+  const hex = BigInt(serial).toString(16);
+  return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex');
+}

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { silentLogger } from '../../../src/base/logger.ts';
+import { KeyFileAuthenticator } from '../../../src/control/token-authenticator.ts';
+import { TokenIssuer } from '../../../src/local/token-issuer.ts';
+import { ManualClock } from '../../helpers/manual-clock.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'ambit-token-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const HALF_HOUR_MS = 1_800_000;
+
+describe('TokenIssuer', () => {
+  it('signs tokens that the control plane takes for the node, and renews them before they expire', async () => {
+    const clock = new ManualClock();
+    const keyFile = join(folder, 'keys.pem');
+    const tokenFile = join(folder, 'nodes/node1/token');
+    const issuer = await TokenIssuer.create(keyFile, { clock, logger: silentLogger });
+    const subject = { namespace: 'istio-system', serviceAccount: 'ztunnel', podName: 'zt-1', nodeName: 'node1' };
+    await issuer.maintain(tokenFile, subject);
+    const first = readFileSync(tokenFile, 'utf8');
+    const authenticator = new KeyFileAuthenticator({ keyFile }, clock);
+    const caller = await authenticator.authenticate(first);
+    assert.ok(caller.ok, caller.ok ? '' : caller.error.message);
+    const { podUid, ...rest } = caller.value;
+    assert.notEqual(podUid, '');
+    assert.deepEqual(rest, { ...subject });
+    clock.advance(HALF_HOUR_MS);
+    for (let tries = 0; readFileSync(tokenFile, 'utf8') === first && tries < 500; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const second = readFileSync(tokenFile, 'utf8');
+    clock.advance(HALF_HOUR_MS + 60_000);
+    assert.equal((await authenticator.authenticate(first)).ok, false);
+    const renewed = await authenticator.authenticate(second);
+    assert.ok(renewed.ok && renewed.value.podUid === podUid);
+    issuer.stop();
+  });
+});
