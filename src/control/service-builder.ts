@@ -116,9 +116,10 @@ function preferencesOf(wanted: string): readonly LoadBalancingScope[] {
   }
 }
 
+/** A service that says nothing is single-stack IPv4, as on a Kubernetes cluster whose first family that is. */
 function declaredFamilies(object: ServiceObject): Service['ipFamilies'] {
   if (object.families.length > 1) return 'Dual';
-  return object.families[0];
+  return object.families[0] ?? (object.dualStackWanted ? 'Dual' : 'IPv4');
 }
 
 function hintsOf(

@@ -129,6 +129,11 @@ export class ManifestSet {
     else this.#contested.delete(key);
   }
 
+  /** An earlier folder overrides a later one on purpose; twice in one folder is a mistake. */
+  #severity(winner: Held, other: Held): ManifestProblem['severity'] {
+    return this.#rank(winner.position.file) === this.#rank(other.position.file) ? 'error' : 'note';
+  }
+
   #winner(key: string): Held | undefined {
     const [first] = this.#sorted(this.#holders.get(key) ?? []);
     return first === undefined ? undefined : this.#files.get(first)?.held.get(key);
@@ -142,7 +147,7 @@ export class ManifestSet {
     const [first, ...others] = this.#sorted(files).map((file) => this.#files.get(file)?.held.get(key));
     if (first === undefined) return [];
     return others.flatMap((other) =>
-      other === undefined ? [] : [duplicateProblem(key, other.position, first.position)],
+      other === undefined ? [] : [duplicateProblem(key, other.position, first.position, this.#severity(first, other))],
     );
   }
 }
@@ -164,9 +169,14 @@ function nextState(before: FileState, text: string, file: string): FileState {
   return { held, problems };
 }
 
-function duplicateProblem(key: string, position: SourcePosition, winner: SourcePosition): ManifestProblem {
+function duplicateProblem(
+  key: string,
+  position: SourcePosition,
+  winner: SourcePosition,
+  severity: ManifestProblem['severity'] = 'error',
+): ManifestProblem {
   const reason = `is defined a second time; the definition at ${formatPosition(winner)} is in force`;
-  return { severity: 'error', object: titleOfKey(key), field: '', reason, position };
+  return { severity, object: titleOfKey(key), field: '', reason, position };
 }
 
 function fileProblem(position: SourcePosition, reason: string): ManifestProblem {
