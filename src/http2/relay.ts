@@ -73,17 +73,17 @@ class Relay implements StreamHandler {
   #read(): void {
     const { intake } = this.#options;
     const socket = this.#socket;
-    if (socket.readableEnded) {
-      this.#stream.end();
-    } else if (intake === undefined) {
-      socket.on('data', (chunk: Buffer) => {
-        if (!this.#fromSocket(chunk)) socket.pause();
-      });
-    } else {
+    if (intake !== undefined) {
       const resume = intake.holds;
       intake.attach((chunk) => this.#fromSocket(chunk));
       if (resume) socket.resume();
+    } else if (!socket.readableEnded) {
+      socket.on('data', (chunk: Buffer) => {
+        if (!this.#fromSocket(chunk)) socket.pause();
+      });
     }
+    // What was read before the end came, if anything, went out above.
+    if (socket.readableEnded) this.#stream.end();
   }
 
   #fromSocket(chunk: Uint8Array): boolean {

@@ -66,9 +66,7 @@ function plainFields(fields: LogFields): string {
   for (const key in fields) {
     const value = fields[key];
     if (value === undefined) continue;
-    parts.push(
-      `${key}=${typeof value === 'string' && !UNQUOTED_KEYS.has(key) ? quote(value) : escapeText(String(value))}`,
-    );
+    parts.push(`${key}=${typeof value === 'string' && !isBare(key, value) ? quote(value) : String(value)}`);
   }
   return parts.join(' ');
 }
@@ -76,13 +74,23 @@ function plainFields(fields: LogFields): string {
 /** Addresses are printed bare, as the real peers do. */
 const UNQUOTED_KEYS: ReadonlySet<string> = new Set(['src.addr', 'dst.addr', 'dst.hbone_addr']);
 
+/** A peer chooses some of the addresses: with anything else in it the value is quoted and cannot pass for two fields. */
+const ADDRESS_TEXT = /^[\w.:[\]*%-]+$/;
+
+function isBare(key: string, value: string): boolean {
+  return UNQUOTED_KEYS.has(key) && ADDRESS_TEXT.test(value);
+}
+
+/** Control characters that JSON lets stand: DEL, the second control set, and the line separators of Unicode. */
+const LATE_CONTROLS = /[\u007f-\u009f\u2028\u2029]/g;
+
 function quote(text: string): string {
-  return JSON.stringify(text);
+  return JSON.stringify(text).replace(LATE_CONTROLS, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function escapeText(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return /[\u0000-\u001f\u007f]/.test(text) ? JSON.stringify(text).slice(1, -1) : text;
+  return /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text) ? quote(text).slice(1, -1) : text;
 }
 
 /** RFC 3339 in UTC with microseconds. */

@@ -12,8 +12,10 @@ import type { SpiffeId } from '../model/spiffe.ts';
 import type { WorkloadCertificate } from '../pki/workload-certificate.ts';
 import { type PeerIdentity, peerIdentity } from './peer-identity.ts';
 
-export type TlsErrorCode = 'TLS_HANDSHAKE_FAILED' | 'TLS_PEER_REFUSED';
+export type TlsErrorCode = 'TLS_HANDSHAKE_FAILED' | 'TLS_PEER_REFUSED' | 'TLS_PEER_REVOKED';
 export type TlsError = AmbitError<TlsErrorCode>;
+
+export type IsRevoked = (certificate: X509Certificate) => boolean;
 
 export interface MeshTlsOptions {
   /** Adds TLS 1.2 with forward-secret AES-GCM suites. */
@@ -21,6 +23,8 @@ export interface MeshTlsOptions {
   /** `pqc`: only the hybrid post-quantum group. */
   readonly compliancePolicy: '' | 'pqc' | 'fips-140-2';
   readonly handshakeTimeoutMs: number;
+  /** Whether a verified certificate was withdrawn. */
+  readonly isRevoked?: IsRevoked;
 }
 
 /** A mesh peer after its handshake. */
@@ -74,8 +78,13 @@ export class MeshTlsServer {
       handshakeTimeout: options.handshakeTimeoutMs,
       allowHalfOpen: true,
     });
-    this.#server.on('secureConnection', (socket: TLSSocket) => settle(socket, this.#checkPeer(socket)));
-    this.#server.on('tlsClientError', (error: Error, socket: TLSSocket) => settle(socket, fail(handshakeFailed(error))));
+    this.#server.on('secureConnection', (socket: TLSSocket) => {
+      socket.allowHalfOpen = true;
+      settle(socket, this.#checkPeer(socket));
+    });
+    this.#server.on('tlsClientError', (error: Error, socket: TLSSocket) =>
+      settle(socket, fail(handshakeFailed(error))),
+    );
   }
 
   /** New connections get the new certificate; established ones keep the one they have. */
@@ -95,11 +104,13 @@ export class MeshTlsServer {
     const closed = () => finish(fail(handshakeFailed(new Error('connection closed during the handshake'))));
     socket.on('close', closed);
     pending.set(socket, finish);
+    // A peer that ends its side in the middle of the handshake is gone; the deadline need not be waited for.
+    socket.allowHalfOpen = false;
     this.#server.emit('connection', socket);
   }
 
   #checkPeer(socket: TLSSocket): Result<MeshPeer, TlsError> {
-    const found = verifiedPeer(socket);
+    const found = verifiedPeer(socket, this.#options.isRevoked);
     if (!found.ok) return found;
     const { trustDomain } = found.value.peer.identity;
     if (trustDomain === this.#trustDomain) return found;
@@ -130,6 +141,7 @@ export interface MeshConnectOptions {
   /** The identities that the peer may have; an empty list refuses every peer. */
   readonly identities: readonly SpiffeId[];
   readonly handshakeTimeoutMs: number;
+  readonly isRevoked?: IsRevoked;
 }
 
 /** Runs the client handshake and checks who answered. The stream is destroyed when it fails. */
@@ -159,19 +171,19 @@ export function connectMeshTls(options: MeshConnectOptions): Promise<Result<Mesh
     const closed = () => finish(fail(handshakeFailed(new Error('connection closed during the handshake'))));
     socket.on('error', failed);
     socket.on('close', closed);
-    socket.once('secureConnect', () => finish(checkServer(socket, options.identities)));
+    socket.once('secureConnect', () => finish(checkServer(socket, options)));
   });
 }
 
-function checkServer(socket: TLSSocket, identities: readonly SpiffeId[]): Result<MeshPeer, TlsError> {
-  const found = verifiedPeer(socket);
+function checkServer(socket: TLSSocket, { identities, isRevoked }: MeshConnectOptions): Result<MeshPeer, TlsError> {
+  const found = verifiedPeer(socket, isRevoked);
   if (!found.ok) return found;
   const { id } = found.value.peer;
   if (identities.includes(id)) return found;
   return fail(peerRefused(`identity verification error: peer is ${id}, expected one of [${identities.join(', ')}]`));
 }
 
-function verifiedPeer(socket: TLSSocket): Result<MeshPeer, TlsError> {
+function verifiedPeer(socket: TLSSocket, isRevoked: IsRevoked | undefined): Result<MeshPeer, TlsError> {
   if (!socket.authorized)
     return fail(peerRefused(`peer certificate not verified: ${String(socket.authorizationError)}`));
   if (socket.alpnProtocol !== 'h2' && socket.alpnProtocol !== false) return fail(peerRefused('peer does not speak h2'));
@@ -183,6 +195,9 @@ function verifiedPeer(socket: TLSSocket): Result<MeshPeer, TlsError> {
         'peer certificate carries no mesh identity: exactly one URI name spiffe://<td>/ns/<ns>/sa/<sa> is needed',
       ),
     );
+  }
+  if (isRevoked?.(certificate) === true) {
+    return fail(new AmbitError('TLS_PEER_REVOKED', 'peer certificate revoked by CRL', { side: 'upstream' }));
   }
   return ok({ socket, peer, certificate });
 }

@@ -17,6 +17,7 @@ import { adminRoutes } from './admin-routes.ts';
 import { CertificateManager } from './certificate-manager.ts';
 import type { ZtunnelConfig } from './config.ts';
 import { configDump } from './config-dump.ts';
+import { CrlFile } from './crl-file.ts';
 import type { LookupAddresses } from './data/hostname-resolver.ts';
 import type { PodPorts } from './data/pod-proxy.ts';
 import { DataThreads } from './data-threads.ts';
@@ -127,6 +128,7 @@ class Ztunnel {
     const { adminPort, metricsPort, readinessPort } = await this.#serveEndpoints();
     if (config.proxyEnabled) this.#startThreads();
     const stateTask = this.#readiness.task('state manager');
+    this.#followCrl();
     await this.#applyLocalConfig();
     const synced = this.#subscribe().then(() => stateTask.ready());
     const dedicatedPorts = config.mode === 'dedicated' ? await this.#startDedicated(synced) : undefined;
@@ -205,6 +207,16 @@ class Ztunnel {
     if (this.#config.mode === 'shared') this.#prefetch.apply(changes);
   }
 
+  #followCrl(): void {
+    const { crlPath } = this.#config;
+    if (crlPath === undefined) return;
+    const { clock, logger } = this.#deps;
+    const onList = (keys: readonly string[]) => this.#threads.broadcast({ type: 'revocations', keys });
+    const file = new CrlFile(crlPath, { clock, logger: logger.scope('crl'), onList });
+    file.start();
+    this.#closers.push(() => file.stop());
+  }
+
   async #applyLocalConfig(): Promise<void> {
     const { localXds } = this.#config;
     if (localXds === undefined) return;
@@ -227,7 +239,9 @@ class Ztunnel {
       clusterId,
       headers: xdsHeaders,
     };
-    const handlers = feedHandlers({ onDemand: xdsOnDemand }, (changes) => this.#apply(changes));
+    // With everything at hand nothing has to be asked for: a superset of what the setting promises.
+    if (xdsOnDemand) this.#deps.logger.warn('XDS_ON_DEMAND is not supported: all resources are subscribed to');
+    const handlers = feedHandlers({ onDemand: false }, (changes) => this.#apply(changes));
     const waiting = new Set(handlers.filter(({ onDemand }) => !onDemand).map(({ typeUrl }) => typeUrl));
     const { clock, logger } = this.#deps;
     return new Promise((resolve) => {

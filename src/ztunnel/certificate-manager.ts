@@ -37,6 +37,8 @@ interface Entry {
   queued: FetchPriority | undefined;
   fetching: boolean;
   timer: Timer | undefined;
+  /** Not before this time does a waiting connection cause another request after a failed one. */
+  retryAtMs: number;
   waiters: ((result: CertificateResult) => void)[];
 }
 
@@ -53,6 +55,8 @@ const MAX_IN_FLIGHT = 8;
 const RETRY = { initialMs: 1000, maxMs: 150_000, jitter: 0.2 };
 /** Renewals of identities that were issued together spread over this share of the time until the renewal. */
 const RENEWAL_JITTER = 0.1;
+/** After a failure connections that wait may cause a request this often; otherwise the backoff decides. */
+const MIN_RETRY_MS = 1000;
 /** An authority whose certificates are nearly expired when they come must not make us ask without pause. */
 const MIN_RENEWAL_MS = 250;
 
@@ -72,6 +76,10 @@ export class CertificateManager {
     const { state } = entry;
     if (state.kind === 'Available' && state.certificate.notAfterMs > this.#deps.clock.nowMs()) {
       return Promise.resolve(ok(state.certificate));
+    }
+    if (state.kind === 'Unavailable' && !entry.fetching && entry.queued === undefined) {
+      // Callers learn the reason at once; an authority that is down is not asked for every connection.
+      if (this.#deps.clock.nowMs() < entry.retryAtMs) return Promise.resolve(fail(identityError(state.error)));
     }
     return new Promise((resolve) => {
       entry.waiters.push(resolve);
@@ -110,7 +118,16 @@ export class CertificateManager {
     if (entry === undefined) {
       const backoff = new Backoff({ ...RETRY, random: this.#deps.random });
       const state: CertificateState = { kind: 'Initializing' };
-      entry = { identity, backoff, state, queued: undefined, fetching: false, timer: undefined, waiters: [] };
+      entry = {
+        identity,
+        backoff,
+        state,
+        queued: undefined,
+        fetching: false,
+        timer: undefined,
+        retryAtMs: 0,
+        waiters: [],
+      };
       this.#entries.set(identity, entry);
     }
     return entry;
@@ -169,6 +186,7 @@ export class CertificateManager {
     }
     logger.warn('certificate could not be fetched', { identity: entry.identity, error: result.error });
     const delayMs = entry.backoff.next();
+    entry.retryAtMs = nowMs + MIN_RETRY_MS;
     const current = entry.state.kind === 'Available' ? entry.state.certificate : undefined;
     if (current !== undefined && current.notAfterMs > nowMs) {
       this.#schedule(entry, Math.min(delayMs, current.notAfterMs - nowMs));

@@ -79,6 +79,7 @@ export class DataThreads {
 
   /** Asks every thread and resolves with all answers. */
   request<T extends keyof DataAnswers>(message: RequestOf<T> & { type: T }): Promise<DataAnswers[T][]> {
+    if (this.#threads.length === 0) return Promise.resolve([]);
     const request = ++this.#lastRequest;
     return new Promise((resolve) => {
       const settle = resolve as (answers: unknown[]) => void;

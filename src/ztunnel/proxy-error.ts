@@ -3,6 +3,7 @@
  * one table maps each code to the response flag of metrics and logs and to the status that a tunnel peer sees (7.3).
  */
 import { AmbitError, type AmbitErrorOptions, type ErrorSide } from '../base/errors.ts';
+import type { TlsError } from '../tls/mesh-tls.ts';
 
 /** The value of the metric label `response_flags`. */
 export type ResponseFlag =
@@ -63,6 +64,13 @@ export function responseFlag(error: ProxyError | undefined): ResponseFlag {
 /** The HTTP status with which a CONNECT request is refused. */
 export function refusalStatus(error: ProxyError): number {
   return OUTCOMES[error.code][1];
+}
+
+/** Why a TLS handshake did not come up. */
+export function tlsFailed(error: TlsError): ProxyError {
+  if (error.code === 'TLS_PEER_REVOKED')
+    return proxyError('CERTIFICATE_REVOKED', `connection closed: ${error.message}`);
+  return proxyError('TLS_FAILED', `tls error: ${error.message}`, { cause: error });
 }
 
 /** `connection closed due to policy rejection: <reason>`. */

@@ -80,6 +80,8 @@ interface Upstream {
 export interface ResolverOptions {
   /** The network this proxy is on. */
   readonly network: string;
+  /** The port on which workloads take tunnels; default 15008. */
+  readonly tunnelPort?: number;
   /** Uniform numbers in [0, 1). */
   readonly random: () => number;
 }
@@ -172,7 +174,11 @@ export class DestinationResolver {
   #direct(upstream: Upstream, destination: Destination): Result<OutboundRoute, ProxyError> {
     const { workload, service, targetPort } = upstream;
     const tunnelled = workload.protocol === 'HBONE';
-    const target = dialTarget(upstream, destination.ip, tunnelled ? HBONE_PORT : targetPort);
+    const target = dialTarget(
+      upstream,
+      destination.ip,
+      tunnelled ? (this.#options.tunnelPort ?? HBONE_PORT) : targetPort,
+    );
     if (target === undefined) return fail(noAddress(workload));
     if (!tunnelled) return ok({ kind: 'tcp', target, workload, service });
     const authority = target.kind === 'address' ? formatAddress(target.ip, targetPort) : undefined;

@@ -6,6 +6,7 @@
 import type { SpiffeId } from '../model/spiffe.ts';
 import type { WorkloadCertificate } from '../pki/workload-certificate.ts';
 import type { MetricFamily } from '../telemetry/exposition.ts';
+import type { RevocationKey } from '../tls/revocation-list.ts';
 import type { ConnectionSummary } from './data/connection-tracker.ts';
 import type { PodInfo } from './data/local-workload.ts';
 import type { PodPorts } from './data/pod-proxy.ts';
@@ -18,6 +19,8 @@ export interface PodAssignment {
   readonly info: PodInfo;
   /** Undefined: the process's own namespace. */
   readonly netnsFd: number | undefined;
+  /** Set for this process's own endpoints: only tunnels to these ports are served, nothing is captured. */
+  readonly servedPorts?: readonly number[];
 }
 
 /** A certificate, or the reason why there is none. */
@@ -29,6 +32,7 @@ export type ControlMessage =
   | { readonly type: 'state'; readonly changes: readonly StateChange[] }
   | { readonly type: 'certificate'; readonly identity: SpiffeId; readonly answer: CertificateAnswer }
   | { readonly type: 'forget-certificate'; readonly identity: SpiffeId }
+  | { readonly type: 'revocations'; readonly keys: readonly RevocationKey[] }
   | { readonly type: 'start-pod'; readonly request: number; readonly pod: PodAssignment }
   | { readonly type: 'stop-pod'; readonly request: number; readonly uid: string }
   | { readonly type: 'drain'; readonly request: number; readonly deadlineMs: number }

@@ -7,6 +7,7 @@
  *   workload as it is now, so a policy that was attached later counts too.
  */
 import { type AuthorizationInput, authorize } from '../../authz/evaluate.ts';
+import { type MetricFamily, renderLabels } from '../../telemetry/exposition.ts';
 import type { MeshState } from '../mesh-state.ts';
 import { type ProxyError, proxyError } from '../proxy-error.ts';
 
@@ -30,6 +31,8 @@ export interface TrackedConnection {
   readonly summary: ConnectionSummary;
   /** Undefined for outbound connections: their destination decides. */
   readonly authorization: TrackedAuthorization | undefined;
+  /** The tunnel peer's certificates as a revocation list names them. */
+  readonly peerKeys: readonly string[] | undefined;
   /** Ends both sides now, for this reason. */
   abort(error: ProxyError): void;
 }
@@ -53,6 +56,17 @@ export class ConnectionTracker {
     for (const resolve of waiting) resolve();
   }
 
+  /** The gauge of open connections by the side that this proxy is on (facts ztunnel-wire 11.1). */
+  families(): MetricFamily[] {
+    let outbound = 0;
+    for (const { summary } of this.#connections) if (summary.direction === 'outbound') outbound++;
+    const sample = (reporter: string, value: number) => ({ labels: renderLabels([['reporter', reporter]]), value });
+    const samples = [sample('source', outbound), sample('destination', this.#connections.size - outbound)];
+    return [
+      { name: 'istio_tcp_sockets_open', help: 'Number of open TCP connections (unstable).', type: 'gauge', samples },
+    ];
+  }
+
   /** Ends every connection that the policies in force now deny. */
   recheck(state: MeshState): void {
     for (const connection of [...this.#connections]) {
@@ -61,6 +75,13 @@ export class ConnectionTracker {
       if (authorization === undefined || workload === undefined) continue;
       const { decision } = authorize(state.policiesFor(workload).policies, authorization.input);
       if (!decision.allowed) connection.abort(proxyError('POLICY_CHANGED', 'connection closed due to policy change'));
+    }
+  }
+
+  /** Ends every connection through a tunnel whose peer `isRevoked`. */
+  abortRevoked(isRevoked: (peerKeys: readonly string[]) => boolean, error: () => ProxyError): void {
+    for (const connection of [...this.#connections]) {
+      if (connection.peerKeys !== undefined && isRevoked(connection.peerKeys)) connection.abort(error());
     }
   }
 

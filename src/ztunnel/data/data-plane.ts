@@ -36,9 +36,11 @@ import {
   systemLookup,
 } from './hostname-resolver.ts';
 import { LocalWorkload } from './local-workload.ts';
+import { OnDemandDnsMetrics } from './on-demand-dns-metrics.ts';
 import { type DnsContext, HANDSHAKE_TIMEOUT_MS, type ThreadContext } from './pod-context.ts';
 import { createPodNetwork } from './pod-network.ts';
 import { PodProxy } from './pod-proxy.ts';
+import { peerRevoked, Revocations } from './revocations.ts';
 import { TlsStore } from './tls-store.ts';
 
 export interface DataPlaneDeps {
@@ -80,6 +82,7 @@ export class DataPlane {
   #createContext(config: ZtunnelConfig): ThreadContext {
     const { clock, random, logger } = this.#deps;
     const state = new MeshState();
+    const revocations = config.crlPath === undefined ? undefined : new Revocations();
     return {
       config,
       clock,
@@ -87,7 +90,11 @@ export class DataPlane {
       logger,
       accessLog: logger.scope('access'),
       state,
-      resolver: new DestinationResolver(state, { network: config.network, random }),
+      resolver: new DestinationResolver(state, {
+        network: config.network,
+        random,
+        ...(config.inboundPort !== 0 && { tunnelPort: config.inboundPort }),
+      }),
       hostnames: createHostnameResolver({
         lookup: this.#deps.lookup ?? systemLookup(),
         cache: new LRUCache({ max: HOSTNAME_CACHE_ENTRIES }),
@@ -99,11 +106,17 @@ export class DataPlane {
           tls12: config.tls12Enabled,
           compliancePolicy: config.compliancePolicy,
           handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+          ...(revocations !== undefined && {
+            isRevoked: (certificate) => revocations.refuses(certificate, 'destination'),
+          }),
         },
+
         fetch: (identity) => this.#wantCertificate(identity),
       }),
+      revocations,
       metrics: new TcpMetrics(),
       tracker: new ConnectionTracker(),
+      onDemandDns: new OnDemandDnsMetrics(),
       dns: this.#createDnsContext(config),
       blocks: new BlockPool(),
       intakeBuffer: Buffer.allocUnsafeSlow(INTAKE_BYTES),
@@ -130,11 +143,22 @@ export class DataPlane {
         return this.#receiveCertificate(message.identity, message.answer);
       case 'forget-certificate':
         return this.#context.tls.forget(message.identity);
+      case 'revocations':
+        return this.#revoke(message.keys);
       case 'log-filter':
         return this.#deps.setLogFilter(message.directives);
       default:
         void this.#answer(message);
     }
+  }
+
+  /** Facts ztunnel-wire 7.1: live tunnels of peers that are revoked now are closed, with their connections. */
+  #revoke(keys: readonly string[]): void {
+    const { revocations, tracker } = this.#context;
+    if (revocations === undefined) return;
+    revocations.replace(keys);
+    tracker.abortRevoked((peerKeys) => revocations.has(peerKeys), peerRevoked);
+    revocations.closeRevoked();
   }
 
   async #answer(message: Extract<ControlMessage, { request: number }>): Promise<void> {
@@ -155,7 +179,13 @@ export class DataPlane {
       case 'connections':
         return [...this.#pods.keys()].map((uid) => [uid, [...this.#context.tracker.ofPod(uid)]] as const);
       case 'metrics':
-        return [...this.#context.metrics.families(), ...this.#context.dns.metrics.families()];
+        return [
+          ...this.#context.metrics.families(),
+          ...this.#context.tracker.families(),
+          ...this.#context.onDemandDns.families(),
+          ...this.#context.dns.metrics.families(),
+          ...(this.#context.revocations?.families() ?? []),
+        ];
       case 'ping':
         return undefined;
     }

@@ -1,4 +1,5 @@
 /** Addresses of workloads that the feed names by hostname, asked for when a connection needs them (facts 6.5, 12). */
+import { Resolver } from 'node:dns/promises';
 import type { LRUCache } from 'lru-cache';
 import { type IpAddress, parseIpAddress } from '../../model/address.ts';
 import type { Service } from '../../model/service.ts';
@@ -27,6 +28,20 @@ export interface HostnameResolverDeps {
 /** Names kept at once (facts ztunnel-wire 12). */
 export const HOSTNAME_CACHE_ENTRIES = 4096;
 const MIN_TTL_MS = 1000;
+
+/** Asks the resolvers of this process's own `/etc/resolv.conf`, both families at once. */
+export function systemLookup(): LookupAddresses {
+  const dns = new Resolver();
+  return async (hostname) => {
+    const answers = await Promise.allSettled([
+      dns.resolve4(hostname, { ttl: true }),
+      dns.resolve6(hostname, { ttl: true }),
+    ]);
+    return answers
+      .flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+      .map(({ address, ttl }) => ({ address, ttlSec: ttl }));
+  };
+}
 
 /** A resolver that keeps answers as long as their records say. */
 export function createHostnameResolver(deps: HostnameResolverDeps): HostnameResolver {

@@ -75,7 +75,11 @@ export function resolveInboundTarget(
 ): Result<InboundTarget, ProxyError> {
   if (authority.kind === 'hostname') return resolveHostname(state, network, local, authority.hostname, authority.port);
   const proxied = local.applicationTunnel?.protocol === 'PROXY';
-  if (authority.ip !== localIp && !proxied && !isWaypointFor(state, network, local, authority.ip)) {
+  if (
+    authority.ip !== localIp &&
+    local.applicationTunnel === undefined &&
+    !isWaypointFor(state, network, local, authority.ip)
+  ) {
     return fail(proxyError('IP_MISMATCH', `ip mismatch: ${authority.ip} != ${localIp}`));
   }
   const destination = { address: authority.ip, port: authority.port };
@@ -97,7 +101,7 @@ function resolveHostname(
   }
   const endpoint = state.endpoints(serviceKey(service)).get(local.uid);
   const targetPort = endpoint ? targetPortOf(endpoint, service, port) : service.ports.get(port) || undefined;
-  if (targetPort === undefined && !proxied) {
+  if (targetPort === undefined && local.applicationTunnel?.port === undefined) {
     return fail(proxyError('NO_SERVICE_PORT', `requested service ${hostname}:${port} found, but cannot resolve port`));
   }
   if (!proxied) return ok({ port: targetPort ?? port, proxyDestination: undefined });

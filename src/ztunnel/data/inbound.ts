@@ -23,7 +23,7 @@ import { encodeProxyHeader } from '../../net/proxy-protocol-v2.ts';
 import { formatBaggage, parseBaggage } from '../../telemetry/baggage.ts';
 import { forwardedHost } from '../../telemetry/forwarded.ts';
 import type { MeshPeer } from '../../tls/mesh-tls.ts';
-import { type ProxyError, proxyError, refusalStatus } from '../proxy-error.ts';
+import { type ProxyError, proxyError, refusalStatus, tlsFailed } from '../proxy-error.ts';
 import { authorizeInbound } from './authorize-inbound.ts';
 import { isIllegalPort } from './illegal-ports.ts';
 import {
@@ -44,6 +44,7 @@ import type { WorkloadTls } from './tls-store.ts';
 /** One tunnel connection of a peer. */
 interface InboundTunnel {
   readonly peer: MeshPeer['peer'];
+  readonly peerKeys: readonly string[] | undefined;
   readonly peerIp: IpAddress;
   readonly peerPort: number;
   readonly localIp: IpAddress;
@@ -107,8 +108,7 @@ export class Inbound {
     own.value.server.accept(socket, (result) => {
       leave();
       if (result.ok) this.#serve(connection, result.value);
-      else
-        this.#log(connection, proxyError('TLS_FAILED', `tls error: ${result.error.message}`, { cause: result.error }));
+      else this.#log(connection, tlsFailed(result.error));
     });
   }
 
@@ -120,10 +120,12 @@ export class Inbound {
     return fail(proxyError('UNKNOWN_LOCAL_WORKLOAD', text));
   }
 
-  #serve(connection: InboundConnection, { socket, peer }: MeshPeer): void {
+  #serve(connection: InboundConnection, { socket, peer, certificate }: MeshPeer): void {
     const { http2 } = this.#context.config;
+    const watched = this.#context.revocations?.watch(certificate, 'destination', () => http.destroy());
     const tunnel: InboundTunnel = {
       peer,
+      peerKeys: watched?.keys,
       peerIp: canonicalIp(connection.peer.address),
       peerPort: connection.peer.port,
       localIp: canonicalIp(connection.local.address),
@@ -142,7 +144,10 @@ export class Inbound {
       { clock, pool: blocks, settings },
       {
         onStream: (stream, headers) => this.#request(tunnel, stream, headers),
-        onClosed: () => this.#tunnels.delete(http),
+        onClosed: () => {
+          this.#tunnels.delete(http);
+          watched?.unwatch();
+        },
       },
     );
     this.#tunnels.add(http);
@@ -158,6 +163,7 @@ export class Inbound {
     if (!understood.ok) queueMicrotask(() => this.#refuseStream(tunnel, stream, headers, understood.error));
     else {
       proxied = this.#report(tunnel, understood.value);
+      proxied.peerKeys = tunnel.peerKeys;
       void this.#connect(tunnel, understood.value, proxied, holder);
     }
     return holder;

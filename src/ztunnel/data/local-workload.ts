@@ -12,13 +12,16 @@ export interface PodInfo {
 
 /**
  * Invariant: a record counts only when name, namespace and service account all agree with the agent, so a feed that is
- * wrong or late can never lend a pod somebody else's identity.
+ * wrong or late can never lend a pod somebody else's identity. After `close` there is no record and nobody waits: what
+ * came too late for a pod that is gone is refused.
  */
 export class LocalWorkload {
   readonly info: PodInfo;
   readonly #state: MeshState;
   readonly #clock: Clock;
   #uid: string | undefined;
+  #closed = false;
+  readonly #waiting = new Set<() => void>();
 
   constructor(info: PodInfo, state: MeshState, clock: Clock) {
     this.info = info;
@@ -28,6 +31,7 @@ export class LocalWorkload {
 
   /** The record as it is now, or undefined while the feed has none. */
   current(): Workload | undefined {
+    if (this.#closed) return undefined;
     const known = this.#uid === undefined ? undefined : this.#state.workload(this.#uid);
     if (known !== undefined && this.#isOurs(known)) return known;
     const found = this.#state.workloadsByName(this.info.namespace, this.info.name).find((one) => this.#isOurs(one));
@@ -38,19 +42,32 @@ export class LocalWorkload {
   /** The record, waiting up to `waitMs` for the feed to bring it. */
   wait(waitMs: number): Promise<Workload | undefined> {
     const known = this.current();
-    if (known !== undefined) return Promise.resolve(known);
+    if (known !== undefined || this.#closed) return Promise.resolve(known);
     return new Promise((resolve) => {
       const finish = (workload: Workload | undefined) => {
         timer.cancel();
         stopListening();
+        this.#waiting.delete(giveUp);
         resolve(workload);
       };
-      const timer = this.#clock.after(waitMs, () => finish(undefined));
+      const giveUp = () => finish(undefined);
+      this.#waiting.add(giveUp);
+      const timer = this.#clock.after(waitMs, giveUp);
       const stopListening = this.#state.onChange(() => {
         const workload = this.current();
         if (workload !== undefined) finish(workload);
       });
     });
+  }
+
+  /** The pod is gone: ends all waiting. */
+  close(): void {
+    this.#closed = true;
+    for (const giveUp of [...this.#waiting]) giveUp();
+  }
+
+  get closed(): boolean {
+    return this.#closed;
   }
 
   #isOurs(workload: Workload): boolean {

@@ -1,4 +1,5 @@
 /** Opens HBONE tunnels: TCP from the pod's namespace, mutual TLS, HTTP/2 (facts ztunnel-wire 7.1, 7.4). */
+import type { X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
@@ -10,8 +11,9 @@ import { formatAddress } from '../../model/address.ts';
 import type { SpiffeId } from '../../model/spiffe.ts';
 import { connectMeshTls } from '../../tls/mesh-tls.ts';
 import type { Http2Config } from '../config.ts';
-import { type ProxyError, proxyError } from '../proxy-error.ts';
+import { type ProxyError, proxyError, tlsFailed } from '../proxy-error.ts';
 import { isConnectTimeout, type PodNetwork } from './pod-network.ts';
+import type { Revocations } from './revocations.ts';
 import type { TlsStore } from './tls-store.ts';
 import type { Tunnel, TunnelKey } from './tunnel-pool.ts';
 
@@ -22,6 +24,8 @@ export interface OpenTunnelDeps {
   readonly network: PodNetwork;
   readonly http2: Http2Config;
   readonly handshakeTimeoutMs: number;
+  /** Undefined without a revocation list. */
+  readonly revocations: Revocations | undefined;
 }
 
 /** Connects to a tunnel's other end; `onClosed` is called once when an opened tunnel ends. */
@@ -51,10 +55,16 @@ export async function openTunnelOver(
     return own;
   }
   const { context } = own.value;
-  const secured = await connectMeshTls({ stream, context, identities, handshakeTimeoutMs: deps.handshakeTimeoutMs });
-  if (!secured.ok)
-    return fail(proxyError('TLS_FAILED', `tls error: ${secured.error.message}`, { cause: secured.error }));
-  const { http2, clock, blocks } = deps;
+  const { http2, clock, blocks, revocations, handshakeTimeoutMs } = deps;
+  const isRevoked = revocations && ((certificate: X509Certificate) => revocations.refuses(certificate, 'source'));
+  const secured = await connectMeshTls({
+    stream,
+    context,
+    identities,
+    handshakeTimeoutMs,
+    ...(isRevoked !== undefined && { isRevoked }),
+  });
+  if (!secured.ok) return fail(tlsFailed(secured.error));
   const settings = {
     ...hboneSettings('client'),
     initialWindowBytes: http2.streamWindowBytes,
@@ -65,9 +75,15 @@ export async function openTunnelOver(
     socketTransport(secured.value.socket),
     'client',
     { clock, pool: blocks, settings },
-    { onClosed },
+    {
+      onClosed: () => {
+        watched?.unwatch();
+        onClosed();
+      },
+    },
   );
-  return ok({ connection, peer: secured.value.peer.id });
+  const watched = revocations?.watch(secured.value.certificate, 'source', () => connection.destroy());
+  return ok({ connection, peer: secured.value.peer.id, peerKeys: watched?.keys });
 }
 
 /** A tunnel port that answers nothing is most often a NetworkPolicy (facts ztunnel-wire 7.5). */

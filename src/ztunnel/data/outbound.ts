@@ -110,8 +110,10 @@ export class Outbound {
     route: OutboundRoute,
     target: Extract<DialTarget, { kind: 'hostname' }>,
   ): Promise<void> {
-    const { hostnames } = this.#context;
+    const { hostnames, onDemandDns } = this.#context;
+    onDemandDns.count(capture.source, target.hostname);
     const ip = await hostnames.resolve(target.hostname, target.families, capture.destination.ip.includes(':'));
+    if (this.#context.local.closed) return discard(capture.socket);
     if (ip !== undefined) return this.#dispatch(capture, route, ip);
     const name = route.workload?.uid ?? target.hostname;
     const proxied = this.#report(capture, route, target.hostname, undefined);
@@ -162,6 +164,7 @@ export class Outbound {
     tunnel: Tunnel,
   ): void {
     const request = this.#request(capture, route, authority);
+    proxied.peerKeys = tunnel.peerKeys;
     const stream = requestConnect(tunnel.connection, request, (answer) => {
       if (!answer.ok) {
         proxied.end(answer.error);
@@ -194,6 +197,7 @@ export class Outbound {
       discard(capture.socket);
     };
     if (!inner.ok) return failed(inner.error);
+    if (proxied.peerKeys !== undefined) proxied.peerKeys = [...proxied.peerKeys, ...(inner.value.peerKeys ?? [])];
     const request = {
       ...this.#request(capture, route, route.authority),
       originNetwork: this.#context.config.network,
@@ -281,8 +285,8 @@ export class Outbound {
   }
 
   #tunnelDeps() {
-    const { clock, blocks, tls, network, config } = this.#context;
-    return { clock, blocks, tls, network, http2: config.http2, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS };
+    const { clock, blocks, tls, network, config, revocations } = this.#context;
+    return { clock, blocks, tls, network, revocations, http2: config.http2, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS };
   }
 
   /** An early denial: logged, never counted (facts ztunnel-wire 11.1). */

@@ -12,7 +12,9 @@ import type { Nameservers } from './dns-nameservers.ts';
 import type { DnsNetwork } from './dns-network.ts';
 import type { HostnameResolver } from './hostname-resolver.ts';
 import type { LocalWorkload } from './local-workload.ts';
+import type { OnDemandDnsMetrics } from './on-demand-dns-metrics.ts';
 import type { PodNetwork } from './pod-network.ts';
+import type { Revocations } from './revocations.ts';
 import type { TlsStore } from './tls-store.ts';
 
 /** What the DNS proxies of all pods share. */
@@ -36,8 +38,11 @@ export interface ThreadContext {
   readonly resolver: DestinationResolver;
   readonly hostnames: HostnameResolver;
   readonly tls: TlsStore;
+  /** Undefined without CRL_PATH. */
+  readonly revocations: Revocations | undefined;
   readonly metrics: TcpMetrics;
   readonly tracker: ConnectionTracker;
+  readonly onDemandDns: OnDemandDnsMetrics;
   readonly dns: DnsContext;
   readonly blocks: BlockPool;
   /** The one buffer that plaintext sockets read into. */

@@ -12,7 +12,7 @@ import type { ZtunnelConfig } from '../config.ts';
 import { type ProxyError, proxyError } from '../proxy-error.ts';
 
 /** What a listener is for; decides about its socket options. */
-export type ListenerKind = 'outbound' | 'inbound-plaintext' | 'inbound-tunnel';
+export type ListenerKind = 'outbound' | 'inbound-plaintext' | 'inbound-tunnel' | 'socks5';
 
 export interface Address {
   readonly address: string;
@@ -51,15 +51,16 @@ export function createPodNetwork(config: ZtunnelConfig, netnsFd: number | undefi
         ...(config.originalSource === 'off' ? {} : { transparent: config.originalSource }),
         // Tunnels have HTTP/2 pings of their own.
         ...(kind === 'inbound-tunnel' ? { noDelay: true } : stream),
-        reusePort: config.reusePort && netnsFd !== undefined,
-        originalDst: kind !== 'inbound-tunnel',
+        // In dedicated mode nobody else has a right to the port: a conflict has to show.
+        reusePort: config.reusePort && config.mode === 'shared',
+        originalDst: kind !== 'inbound-tunnel' && kind !== 'socks5',
       };
-      return listenWildcard(config.ipv6Enabled, port, (address) =>
+      const listen = (address: string) =>
         listenTcp(
           { ...options, endpoint: { address, port } },
           { onConnection, onError: (error) => deps.logger.warn('accept failed', { port, error: errorText(error) }) },
-        ),
-      );
+        );
+      return kind === 'socks5' ? listen('127.0.0.1') : listenWildcard(config.ipv6Enabled, port, listen);
     },
     async dial(destination, { spoofedSource, readInto } = {}) {
       const spoofed = config.originalSource === 'off' || spoofedSource === undefined ? {} : { spoofedSource };

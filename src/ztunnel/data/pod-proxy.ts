@@ -12,6 +12,7 @@ import { InboundPlaintext } from './inbound-plaintext.ts';
 import { Outbound } from './outbound.ts';
 import type { PodContext } from './pod-context.ts';
 import type { ListenerKind } from './pod-network.ts';
+import { Socks5 } from './socks5.ts';
 
 /** The ports that a pod's proxy listens on; useful when they were chosen by the kernel. */
 export interface PodPorts {
@@ -20,6 +21,7 @@ export interface PodPorts {
   readonly inbound: number;
   /** Undefined without DNS capture. */
   readonly dns: number | undefined;
+  readonly socks5?: number;
 }
 
 export class PodProxy {
@@ -28,6 +30,7 @@ export class PodProxy {
   readonly #inbound: Inbound;
   readonly #plaintext: InboundPlaintext;
   readonly #dns: DnsProxy;
+  readonly #socks5: Socks5;
   #listeners: TcpListener[] = [];
 
   constructor(context: PodContext) {
@@ -36,6 +39,7 @@ export class PodProxy {
     this.#inbound = new Inbound(context);
     this.#plaintext = new InboundPlaintext(context);
     this.#dns = new DnsProxy(context);
+    this.#socks5 = new Socks5(context, (one) => this.#outbound.accept(one));
   }
 
   /** Opens the listeners. Throws an AmbitError when one cannot be opened; nothing is left open then. */
@@ -49,9 +53,12 @@ export class PodProxy {
       );
       const inbound = await this.#listen('inbound-tunnel', config.inboundPort, (one) => this.#inbound.accept(one));
       const dns = config.dnsCapture ? await this.#dns.start() : undefined;
-      return { outbound, inboundPlaintext: plaintext, inbound, dns };
+      const ports = { outbound, inboundPlaintext: plaintext, inbound, dns };
+      if (!config.socks5Enabled) return ports;
+      return { ...ports, socks5: await this.#listen('socks5', config.socks5Port, (one) => this.#socks5.accept(one)) };
     } catch (error) {
       this.#closeListeners();
+      this.#dns.stop();
       throw error;
     }
   }
@@ -72,11 +79,13 @@ export class PodProxy {
 
   /** Ends everything of this pod now. */
   stop(): void {
+    this.#context.local.close();
     this.drain();
     const drained = proxyError('DRAINED', 'connection closed due to connection drain');
     this.#context.tracker.abortAll(drained, this.#context.podUid);
     this.#outbound.stop();
     this.#inbound.stop();
+    this.#socks5.stop();
     this.#dns.stop();
   }
 

@@ -36,6 +36,8 @@ export class ProxiedConnection implements TrackedConnection {
   readonly podUid: string;
   readonly summary: ConnectionSummary;
   readonly authorization: TrackedAuthorization | undefined;
+  /** Set once the peer of the tunnel is known, when there is a revocation list. */
+  peerKeys: readonly string[] | undefined;
   readonly #tracker: ConnectionTracker;
   readonly #report: ConnectionReport;
   #ends: Closable[] = [];

@@ -28,6 +28,8 @@ export interface Tunnel {
   readonly connection: Http2Connection;
   /** The identity that the other end proved. */
   readonly peer: SpiffeId;
+  /** The other end's certificates as a revocation list names them; undefined without a list. */
+  readonly peerKeys?: readonly string[] | undefined;
 }
 
 interface PooledTunnel extends Tunnel {
@@ -137,7 +139,7 @@ export class TunnelPool {
       this.#dropEmpty(keyText(key), slot);
       return created;
     }
-    const { connection, peer } = created.value;
+    const { connection, peer, peerKeys } = created.value;
     // A peer may hang up before the tunnel was given out even once; the stream that is put on it reports that.
     if (closed) return created;
     opened = connection;
@@ -146,7 +148,7 @@ export class TunnelPool {
       connection.drain();
       return fail(poolDraining());
     }
-    slot.tunnels.push({ connection, peer, lastUsedMs: this.#deps.clock.monotonicMs() });
+    slot.tunnels.push({ connection, peer, peerKeys, lastUsedMs: this.#deps.clock.monotonicMs() });
     this.#scheduleSweep();
     return created;
   }

@@ -108,7 +108,8 @@ describe('a block', () => {
   function nodeSays(base: Uint8Array, prefixLength: number, address: Uint8Array): boolean | undefined {
     const baseText = ipFromBytes(base) ?? '';
     const text = ipFromBytes(address) ?? '';
-    if (baseText.includes(':') !== (base.length === 16) || text.includes(':') !== (address.length === 16)) return undefined;
+    if (baseText.includes(':') !== (base.length === 16) || text.includes(':') !== (address.length === 16))
+      return undefined;
     const family = (bytes: Uint8Array) => (bytes.length === 4 ? 'ipv4' : 'ipv6');
     const list = new BlockList();
     list.addSubnet(baseText, prefixLength, family(base));
