@@ -4,7 +4,16 @@ import { readFileSync, writeFileSync } from 'node:fs';
 
 const FILE = 'package-lock.json';
 const SYSTEMS = ['android', 'darwin', 'freebsd', 'linux', 'openharmony', 'win32'];
-const PROCESSORS = { x64: 'x64', arm64: 'arm64', arm: 'arm', ia32: 'ia32', ppc64: 'ppc64', riscv64: 'riscv64', s390x: 's390x', wasm32: 'wasm32' };
+const PROCESSORS = {
+  x64: 'x64',
+  arm64: 'arm64',
+  arm: 'arm',
+  ia32: 'ia32',
+  ppc64: 'ppc64',
+  riscv64: 'riscv64',
+  s390x: 's390x',
+  wasm32: 'wasm32',
+};
 
 const lock = JSON.parse(readFileSync(FILE, 'utf8'));
 const versionOf = (range) => range.replace(/^[\^~]/, '');
@@ -22,7 +31,8 @@ for (const [path, entry] of Object.entries(lock.packages)) {
     const hoisted = `node_modules/${name}`;
     if (lock.packages[nested] !== undefined || lock.packages[hoisted] !== undefined) continue;
     const { os, cpu } = platformOf(name);
-    if (os.length === 0 && cpu.length === 0) throw new Error(`${name} of ${path} is in no lock entry and names no platform`);
+    if (os.length === 0 && cpu.length === 0)
+      throw new Error(`${name} of ${path} is in no lock entry and names no platform`);
     lock.packages[hoisted] = {
       version: versionOf(range),
       ...(os.length > 0 && { os }),

@@ -1,0 +1,447 @@
+// What happens at each bound: [file under src, constant, unit, meaning]. The values come from the code; where a constant
+// is an object or a computed value, the unit is `see` and the meaning is [value, meaning].
+import { DEFAULT_FLOOD_BUDGETS } from '../../src/http2/flood-budget.ts';
+import { hboneSettings } from '../../src/http2/settings.ts';
+
+const SERVER = hboneSettings('server');
+const CLIENT = hboneSettings('client');
+
+function budgets() {
+  return Object.entries(DEFAULT_FLOOD_BUDGETS)
+    .map(([kind, { burst, perSecond }]) => `${kind} ${burst} + ${perSecond}/s`)
+    .join('; ');
+}
+
+export const LIMIT_GROUPS = [
+  {
+    title: 'Connections through ztunnel',
+    limits: [
+      ['net/tcp-dialer.ts', 'CONNECT_TIMEOUT_MS', 'ms', 'A TCP connect without an answer fails.'],
+      [
+        'net/tcp-listener.ts',
+        'DEFAULT_BACKLOG',
+        '',
+        'Connections that wait to be accepted, per listener; the kernel drops the SYN of more.',
+      ],
+      [
+        'native/acceptor.ts',
+        'DEFAULT_MAX_BATCH',
+        '',
+        'Connections accepted per wake-up; the rest waits for the next turn.',
+      ],
+      [
+        'native/acceptor.ts',
+        'BACK_OFF_MS',
+        'ms',
+        'Out of descriptors: one waiting connection is refused and accepting rests this long.',
+      ],
+      ['ztunnel/data/pod-context.ts', 'HANDSHAKE_TIMEOUT_MS', 'ms', 'A TLS handshake that takes longer fails.'],
+      [
+        'ztunnel/data/pod-context.ts',
+        'WORKLOAD_WAIT_MS',
+        'ms',
+        'A connection waits this long for the feed to name its own workload, then it is refused.',
+      ],
+      [
+        'ztunnel/data/pending-handshakes.ts',
+        'MAX_PENDING_HANDSHAKES',
+        '',
+        'Unfinished inbound handshakes per pod and data thread; above it the oldest is given up.',
+      ],
+      [
+        'ztunnel/data/socks5.ts',
+        'MAX_PENDING',
+        '',
+        'SOCKS5 clients that have not said what they want; above it the oldest is given up.',
+      ],
+      ['ztunnel/data/socks5.ts', 'MAX_REQUEST_BYTES', 'bytes', 'A longer SOCKS5 request is refused.'],
+      [
+        'ztunnel/data/hostname-resolver.ts',
+        'HOSTNAME_CACHE_ENTRIES',
+        '',
+        'Host names of workloads kept with their addresses; the least used goes.',
+      ],
+      ['ztunnel/data/hostname-resolver.ts', 'MIN_TTL_MS', 'ms', 'Resolved addresses are kept at least this long.'],
+      [
+        'ztunnel/endpoint-picker.ts',
+        'MAX_CACHED_SERVICES',
+        '',
+        'Services whose ranked endpoints are kept; above it the cache starts over.',
+      ],
+      ['net/proxy-protocol-v2.ts', 'MAX_HEADER_BYTES', 'bytes', 'A longer PROXY header is not read.'],
+      [
+        'ztunnel/pod-manager.ts',
+        'RETRY_MS',
+        'ms',
+        'A pod whose listeners could not be opened is tried again after this.',
+      ],
+    ],
+  },
+  {
+    title: 'Tunnels (HTTP/2)',
+    settings: [
+      [
+        SERVER.maxConcurrentStreams,
+        'maxConcurrentStreams',
+        'Connections that a peer may have open in one tunnel; more are refused.',
+      ],
+      [SERVER.maxHeaderListBytes, 'maxHeaderListBytes', 'Bytes of the headers of a request; more are refused.'],
+      [CLIENT.maxHeaderListBytes, 'maxHeaderListBytes', 'Bytes of the headers of an answer; more end the connection.'],
+    ],
+    limits: [
+      ['http2/connection.ts', 'DEFAULT_PING_INTERVAL_MS', 'ms', 'Time between keep-alive PINGs.'],
+      [
+        'http2/connection.ts',
+        'DEFAULT_PING_TIMEOUT_MS',
+        'ms',
+        'No answer to a PING: the tunnel and its connections end.',
+      ],
+      ['http2/connection.ts', 'MAX_CONTINUATIONS', '', 'CONTINUATION frames of one header block; more end the tunnel.'],
+      ['http2/inbound-frames.ts', 'DEFAULT_MAX_HEADERS', '', 'Headers of one request; more are refused.'],
+      ['http2/hpack-decoder.ts', 'MAX_INTEGER', '', 'Largest integer in a header block; a larger one ends the tunnel.'],
+      [
+        'http2/hpack-encoder.ts',
+        'MAX_INDEXED_VALUE',
+        'bytes',
+        'Longer header values are sent without an entry in the table.',
+      ],
+      ['http2/frame.ts', 'MAX_MAX_FRAME_BYTES', 'bytes', 'Largest frame size that a peer may announce (RFC 9113).'],
+      ['http2/frame-rules.ts', 'MAX_SETTINGS_BYTES', 'bytes', 'A longer SETTINGS frame ends the tunnel.'],
+      ['http2/frame-rules.ts', 'MAX_GOAWAY_BYTES', 'bytes', 'A longer GOAWAY frame ends the tunnel.'],
+      [
+        'http2/connection-core.ts',
+        'MAX_OUTPUT_BYTES',
+        'bytes',
+        'Answers that wait for a peer that does not read; more end the tunnel.',
+      ],
+      ['http2/connection-core.ts', 'MAX_DATA_BYTES', 'bytes', 'Largest DATA frame that is sent.'],
+      ['http2/connection-core.ts', 'MIN_SPLIT_BYTES', 'bytes', 'DATA below this is not split to fill a block.'],
+      ['http2/connection-core.ts', 'CLOSE_GRACE_MS', 'ms', 'Last output of a closing tunnel has this long.'],
+      ['http2/keepalive.ts', 'MAX_PENDING', '', 'PINGs in flight; more are not sent.'],
+      [
+        'http2/flood-budget.ts',
+        'DEFAULT_FLOOD_BUDGETS',
+        'see',
+        [
+          budgets(),
+          'Burst and refill of each kind of cheap frame per tunnel; beyond it the tunnel ends with ENHANCE_YOUR_CALM.',
+        ],
+      ],
+    ],
+  },
+  {
+    title: 'Certificates at ztunnel',
+    limits: [
+      [
+        'ztunnel/certificate-manager.ts',
+        'MAX_IN_FLIGHT',
+        '',
+        'Requests to the certificate service at a time; connections that wait go first.',
+      ],
+      [
+        'ztunnel/certificate-manager.ts',
+        'MIN_RETRY_MS',
+        'ms',
+        'After a failure a waiting connection may cause a new request this often.',
+      ],
+      ['ztunnel/certificate-manager.ts', 'MIN_RENEWAL_MS', 'ms', 'A certificate is renewed no sooner than this.'],
+      [
+        'tls/revocation-list.ts',
+        'MAX_CHAIN',
+        '',
+        "Certificates of a peer's chain that are looked up in revocation lists.",
+      ],
+      ['xds/client/ca-client.ts', 'CALL_TIMEOUT_MS', 'ms', 'A request for a certificate without an answer fails.'],
+    ],
+  },
+  {
+    title: 'DNS',
+    limits: [
+      [
+        'ztunnel/data/dns-forwarder.ts',
+        'MAX_FORWARDED_QUERIES',
+        '',
+        'Forwarded queries open per pod and data thread; more are answered SERVFAIL.',
+      ],
+      ['ztunnel/data/dns-forwarder.ts', 'UDP_DEADLINE_MS', 'ms', 'All tries of a UDP query together, then SERVFAIL.'],
+      ['ztunnel/data/dns-forwarder.ts', 'TCP_DEADLINE_MS', 'ms', 'All tries of a TCP query together, then SERVFAIL.'],
+      ['ztunnel/data/dns-forwarder.ts', 'TCP_CONNECT_TIMEOUT_MS', 'ms', 'Connect to a name server over TCP.'],
+      [
+        'ztunnel/data/dns-forwarder.ts',
+        'MAX_FALSE_ANSWERS',
+        '',
+        'Answers that do not fit the question; then the try is given up.',
+      ],
+      ['ztunnel/data/dns-nameservers.ts', 'CHECK_INTERVAL_MS', 'ms', 'How often resolv.conf is looked at.'],
+      [
+        'ztunnel/data/dns-proxy.ts',
+        'MAX_TCP_SESSIONS',
+        '',
+        'TCP connections for DNS per pod and data thread; more are refused.',
+      ],
+      ['ztunnel/data/dns-resolver.ts', 'MESH_TTL_SEC', 's', 'TTL of answers about the mesh.'],
+      ['dns/dns-tcp-session.ts', 'TCP_IDLE_MS', 'ms', 'A TCP connection without a query is closed.'],
+      [
+        'dns/dns-tcp-session.ts',
+        'MAX_QUEUED_ANSWERS',
+        '',
+        'Answers that wait on one TCP connection; reading rests meanwhile.',
+      ],
+      ['dns/dns-tcp-session.ts', 'MAX_QUERY_BYTES', 'bytes', 'A longer query closes the connection.'],
+      ['dns/dns-name.ts', 'MAX_NAME_BYTES', 'bytes', 'A longer name is a malformed query (RFC 1035).'],
+      ['dns/dns-name.ts', 'MAX_LABEL_BYTES', 'bytes', 'A longer label is a malformed query (RFC 1035).'],
+      [
+        'dns/dns-reply.ts',
+        'MIN_UDP_BYTES',
+        'bytes',
+        'Length of a UDP answer for clients without EDNS; what does not fit is left out and TC set.',
+      ],
+      ['dns/dns-reply.ts', 'MAX_UDP_BYTES', 'bytes', 'Length of a UDP answer for all clients.'],
+      ['dns/dns-reply.ts', 'MAX_MESSAGE_BYTES', 'bytes', 'Length of a TCP answer.'],
+      ['dns/resolv-conf.ts', 'MAX_NAMESERVERS', '', 'Name servers of a resolv.conf; more are ignored.'],
+    ],
+  },
+  {
+    title: 'Telemetry',
+    limits: [
+      [
+        'telemetry/tcp-metrics.ts',
+        'MAX_TRAFFIC_SERIES',
+        '',
+        'Label sets of the TCP metrics per data thread; connections beyond share one set of `unknown`.',
+      ],
+      [
+        'ztunnel/data/on-demand-dns-metrics.ts',
+        'MAX_SERIES',
+        '',
+        'Label sets of `istio_on_demand_dns_total` per data thread; lookups beyond are not counted.',
+      ],
+      [
+        'ztunnel/data/dns-metrics.ts',
+        'MAX_DNS_SERIES',
+        '',
+        'Label sets of the DNS metrics per data thread; queries beyond share one set of `unknown`.',
+      ],
+      ['telemetry/logger.ts', 'MAX_BUFFERED_BYTES', 'bytes', 'Log that waits for a slow reader; more is dropped.'],
+      ['telemetry/baggage.ts', 'MAX_MEMBERS', '', "Members of a peer's baggage; more are ignored."],
+      ['telemetry/baggage.ts', 'MAX_VALUE_LENGTH', '', 'Characters of a value of it; the rest is cut off.'],
+      ['telemetry/forwarded.ts', 'MAX_HOST_LENGTH', '', 'A longer host in `forwarded` is ignored.'],
+      ['ztunnel/metrics-routes.ts', 'MIN_COMPRESSED_BYTES', 'bytes', 'Shorter pages are not compressed.'],
+    ],
+  },
+  {
+    title: 'Hand-off of pods',
+    limits: [
+      [
+        'native/seqpacket.ts',
+        'MAX_PACKET_BYTES',
+        'bytes',
+        'Longer packets are an error of the protocol; names that do not fit cannot be handed over.',
+      ],
+      ['native/seqpacket.ts', 'BACKLOG', '', 'Connections that wait on the socket.'],
+      ['native/seqpacket.ts', 'MAX_BATCH', '', 'Packets or connections taken per wake-up.'],
+      ['native/seqpacket.ts', 'REST_MS', 'ms', 'Out of descriptors: accepting rests this long.'],
+      [
+        'agent/zds-connection.ts',
+        'ZDS_DEADLINE_MS',
+        'ms',
+        'ztunnel does not answer: the connection ends, and it gets a new snapshot when it is back.',
+      ],
+      ['agent/zds-server.ts', 'ACCEPTS_PER_SEC', '', 'Connections of ztunnels taken per second.'],
+      [
+        'agent/pod-enroller.ts',
+        'RETRY_INITIAL_MS',
+        'ms',
+        'A pod that ztunnel did not take is offered again after this, doubling ...',
+      ],
+      ['agent/pod-enroller.ts', 'RETRY_MAX_MS', 'ms', '... up to this.'],
+      ['agent/agent-server.ts', 'MAX_BODY_BYTES', 'bytes', 'A longer request is answered 413.'],
+      ['agent/agent-server.ts', 'REQUEST_TIMEOUT_MS', 'ms', 'A request that is not sent in this time is answered 408.'],
+      ['agent/agent-server.ts', 'MAX_CONNECTIONS', '', 'Connections to the agent; more are refused.'],
+      ['agent/request-schema.ts', 'MAX_NAME_CHARS', '', 'Longer names are answered 400.'],
+      ['agent/request-schema.ts', 'MAX_PATH_CHARS', '', 'Longer paths are answered 400.'],
+      ['agent/request-schema.ts', 'MAX_IPS', '', 'More addresses of a pod are answered 400.'],
+      ['agent/request-schema.ts', 'MAX_ANNOTATIONS', '', 'More annotations are answered 400.'],
+      [
+        'agent/run-command.ts',
+        'TIMEOUT_MS',
+        'ms',
+        'A program such as iptables-restore is ended, and the pod is not enrolled.',
+      ],
+      ['agent/run-command.ts', 'MAX_OUTPUT_BYTES', 'bytes', 'Output of a program; the rest is dropped.'],
+    ],
+  },
+  {
+    title: 'Feed',
+    limits: [
+      [
+        'xds/client/grpc-channel.ts',
+        'MAX_MESSAGE_BYTES',
+        'bytes',
+        'A longer message ends the stream, which is opened again.',
+      ],
+      [
+        'xds/server/delta-server.ts',
+        'DEFAULT_MAX_RESPONSE_BYTES',
+        'bytes',
+        'A push is split into responses of about this size.',
+      ],
+      ['xds/server/delta-server.ts', 'MAX_LOGGED_NACK', '', 'Characters of a refusal that are logged.'],
+      [
+        'xds/server/type-subscription.ts',
+        'MAX_SUBSCRIBED_NAMES',
+        '',
+        'Names that one stream may ask for; more end it.',
+      ],
+      ['control/control-server.ts', 'MAX_REQUEST_BYTES', 'bytes', 'A longer request ends the stream.'],
+      [
+        'control/control-server.ts',
+        'KEEPALIVE_TIMEOUT_MS',
+        'ms',
+        'A client that does not answer a PING is disconnected.',
+      ],
+      [
+        'control/control-server.ts',
+        'DEFAULT_MAX_AGE_MS',
+        'ms',
+        'Connections are asked to open again after this; the feed sends only what changed.',
+      ],
+      ['control/control-server.ts', 'AGE_GRACE_MS', 'ms', 'After that a connection ends.'],
+    ],
+  },
+  {
+    title: 'Manifests',
+    limits: [
+      [
+        'model/manifest/parse-manifest.ts',
+        'MAX_MANIFEST_BYTES',
+        'bytes',
+        'A larger file is refused; what it held before stays in force.',
+      ],
+      ['model/manifest/parse-manifest.ts', 'MAX_DEPTH', '', 'Deeper nesting is refused.'],
+      ['model/manifest/parse-manifest.ts', 'MAX_ALIASES', '', 'More YAML aliases are refused.'],
+      ['model/manifest/parse-manifest.ts', 'MAX_PROBLEMS', '', 'Problems reported of one file; more are not listed.'],
+      ['manifests/folder-source.ts', 'MAX_DEPTH', '', 'Deeper folders are not read.'],
+      ['manifests/folder-source.ts', 'MAX_FILES', '', 'More files are not read.'],
+      [
+        'manifests/folder-source.ts',
+        'MAX_SCANS_IN_A_ROW',
+        '',
+        'Scans without a pause; then the next one waits for its turn.',
+      ],
+      [
+        'manifests/folder-source.ts',
+        'SETTLE_MS',
+        'ms',
+        'Objects that vanish from a file, or with it, go only after this: an editor may be writing.',
+      ],
+      ['model/manifest/authorization-policy.ts', 'MAX_RULES', '', 'A policy with more rules is refused.'],
+      [
+        'model/manifest/authorization-policy.ts',
+        'MAX_SERVICE_ACCOUNTS',
+        '',
+        'A source with more service accounts is refused.',
+      ],
+      ['model/manifest/core-objects.ts', 'MAX_REPLICAS', '', 'A Deployment with more replicas is refused.'],
+      ['model/manifest/service-entry.ts', 'MAX_HOSTS', '', 'A ServiceEntry with more hosts is refused.'],
+      ['model/manifest/workload-entry.ts', 'MAX_WEIGHT', '', 'A larger weight is refused.'],
+      ['model/manifest/pod.ts', 'MAX_SECONDS', '', 'Larger times of probes, in seconds, are refused.'],
+      ['model/manifest/object-meta.ts', 'MAX_NAME_LENGTH', '', 'Longer names are refused.'],
+      [
+        'model/manifest/object-meta.ts',
+        'MAX_LABEL_LENGTH',
+        '',
+        'Longer names of namespaces and of other objects whose name is a DNS label are refused.',
+      ],
+      ['model/manifest/hostname.ts', 'MAX_LENGTH', '', 'Longer host names are refused.'],
+      ['model/manifest/hostname.ts', 'MAX_LABEL_LENGTH', '', 'Longer labels of host names are refused.'],
+    ],
+  },
+  {
+    title: 'Control plane and certificate authority',
+    limits: [
+      ['control/token-authenticator.ts', 'MAX_TOKEN_BYTES', 'bytes', 'A longer token is refused.'],
+      ['control/token-authenticator.ts', 'MAX_KEYS', '', 'Public keys of the file; more are ignored.'],
+      [
+        'control/debug-server.ts',
+        'REQUEST_TIMEOUT_MS',
+        'ms',
+        'A request that is not sent in this time is answered 408.',
+      ],
+      ['control/serving-certificate.ts', 'RETRY_MS', 'ms', 'A failed renewal of its own certificate is tried again.'],
+      [
+        'control/app.ts',
+        'DEFAULT_OVERLAP_MS',
+        'ms',
+        'A next root is known this long before it signs; `--root-overlap`.',
+      ],
+      ['pki/csr.ts', 'MAX_CSR_BYTES', 'bytes', 'A longer signing request is refused.'],
+      ['pki/csr.ts', 'MIN_RSA_BITS', '', 'Shorter RSA keys are refused.'],
+      ['pki/csr.ts', 'MAX_RSA_BITS', '', 'Longer RSA keys are refused.'],
+      ['pki/ca-files.ts', 'MAX_CHAIN_LENGTH', '', 'A longer chain is refused.'],
+      ['pki/der.ts', 'MAX_DEPTH', '', 'Deeper DER is refused.'],
+      [
+        'pki/own-root.ts',
+        'DEFAULT_ROOT_LIFETIME_MS',
+        'ms',
+        'Life of a root that ambit made; a next one is made in the last fifth.',
+      ],
+      ['pki/certificate-authority.ts', 'SETTLE_MS', 'ms', 'Files of one update are read together.'],
+    ],
+  },
+  {
+    title: '`ambit up`',
+    limits: [
+      ['local/network-plan.ts', 'MAX_NODES', '', 'More nodes are refused.'],
+      ['local/network-plan.ts', 'MAX_PODS_PER_NODE', '', 'The next pod waits for an address and is tried again.'],
+      ['local/engine.ts', 'CONTROL_TIMEOUT_MS', 'ms', 'The control plane does not start: `up` fails.'],
+      ['local/engine.ts', 'SETTLE_TIMEOUT_MS', 'ms', 'The table of pods is shown although not all are ready.'],
+      ['local/engine-node.ts', 'READY_TIMEOUT_MS', 'ms', 'An agent does not start: `up` fails.'],
+      ['local/agent-client.ts', 'TIMEOUT_MS', 'ms', 'The agent does not answer: asked again.'],
+      [
+        'local/pod-sandbox.ts',
+        'START_TIMEOUT_MS',
+        'ms',
+        'The namespaces of a pod are not ready: the pod is made again.',
+      ],
+      ['local/run-program.ts', 'TIMEOUT_MS', 'ms', 'A program such as `ip` is ended.'],
+      ['local/namespace-support.ts', 'PROBE_TIMEOUT_MS', 'ms', 'The question whether namespaces are allowed.'],
+      ['local/pod-controller.ts', 'STOP_GRACE_MS', 'ms', 'From SIGTERM to SIGKILL of a container.'],
+      ['local/pod-controller.ts', 'RETRY_MS', 'ms', 'A pod that could not be made is made again.'],
+      [
+        'local/container-runner.ts',
+        'RESTART_INITIAL_MS',
+        'ms',
+        'A container that ended is started again after this, doubling ...',
+      ],
+      ['local/container-runner.ts', 'RESTART_MAX_MS', 'ms', '... up to this.'],
+      ['local/container-runner.ts', 'STABLE_MS', 'ms', 'A run this long starts the delay over.'],
+      [
+        'local/managed-process.ts',
+        'STABLE_MS',
+        'ms',
+        'The same for control plane, agents and proxies, whose delay goes from 200 ms to 10 s.',
+      ],
+      ['local/readiness-prober.ts', 'TIMEOUT_MS', 'ms', 'A probe without an answer has failed.'],
+      [
+        'local/readiness-prober.ts',
+        'FAILURES_UNTIL_UNREADY',
+        '',
+        'Failed probes in a row until a ready container is not ready.',
+      ],
+      ['local/cluster-dns.ts', 'MAX_TCP_SESSIONS', '', 'TCP connections to the DNS server; more are refused.'],
+      ['local/cluster-dns.ts', 'TTL_SEC', 's', 'TTL of its answers.'],
+      ['local/token-issuer.ts', 'LIFETIME_MS', 'ms', 'Life of the tokens of the proxies; renewed at half.'],
+      ['cli/roles/up-inner.ts', 'STOP_LIMIT_MS', 'ms', 'A graceful end that takes longer is cut short.'],
+      ['cli/roles/down.ts', 'GRACE_MS', 'ms', 'From SIGTERM to SIGKILL in `ambit down`.'],
+    ],
+  },
+];
+
+/** Constants that sound like bounds and are none: numbers of a standard or of the machine, the root of tests. */
+export const NOT_LIMITS = [
+  'base/clock.ts MAX_DELAY_MS',
+  'http2/frame.ts MAX_31_BIT',
+  'http2/huffman.ts MAX_CODE_BITS',
+  'ztunnel/fake-certificate-source.ts ROOT_LIFETIME_MS',
+];

@@ -1,0 +1,117 @@
+// docs/metrics.md: every metric family that ztunnel exports, taken from the code that renders them.
+import { X509Certificate } from 'node:crypto';
+import { systemClock } from '../../src/base/clock.ts';
+import { createWorkload } from '../../src/model/workload.ts';
+import { TcpMetrics } from '../../src/telemetry/tcp-metrics.ts';
+import { revocationKeys } from '../../src/tls/revocation-list.ts';
+import { ConnectionTracker } from '../../src/ztunnel/data/connection-tracker.ts';
+import { DnsMetrics, observeUpstreamDuration } from '../../src/ztunnel/data/dns-metrics.ts';
+import { OnDemandDnsMetrics } from '../../src/ztunnel/data/on-demand-dns-metrics.ts';
+import { Revocations } from '../../src/ztunnel/data/revocations.ts';
+import { FakeCertificateSource } from '../../src/ztunnel/fake-certificate-source.ts';
+import { podFamilies, processFamilies, XdsMetrics } from '../../src/ztunnel/process-metrics.ts';
+import { code, table } from './markdown.mjs';
+import { sourceFiles } from './source-files.mjs';
+
+const { chainPem } = await new FakeCertificateSource(60_000, systemClock).fetch('spiffe://cluster.local/ns/a/sa/b');
+const CERTIFICATE = new X509Certificate(chainPem[0]);
+
+/** Every family with at least one sample, so that its labels show. */
+function families() {
+  const tcp = new TcpMetrics();
+  const nobody = { source: undefined, destination: undefined, sourcePrincipal: undefined };
+  const labels = {
+    reporter: 'source',
+    ...nobody,
+    destinationPrincipal: undefined,
+    service: undefined,
+    mutualTls: false,
+  };
+  tcp.open(labels, 'client').close('CONNECT', true);
+  const dns = new DnsMetrics();
+  const series = dns.series('A', 'udp', undefined);
+  series.requests = series.upstreamRequests = series.upstreamFailures = 1;
+  observeUpstreamDuration(series, 0.001);
+  const revocations = new Revocations();
+  revocations.replace(revocationKeys(CERTIFICATE));
+  revocations.refuses(CERTIFICATE, 'source');
+  const onDemand = new OnDemandDnsMetrics();
+  onDemand.count(createWorkload({}), 'host');
+  const xds = new XdsMetrics();
+  xds.message('url', 1);
+  xds.terminated('Complete');
+  const pods = podFamilies({ active: 1, pending: 1, started: 1, stopped: 1 });
+  return [
+    ...tcp.families(),
+    ...new ConnectionTracker().families(),
+    ...revocations.families(),
+    ...dns.families(),
+    ...onDemand.families(),
+    ...xds.families(),
+    ...pods,
+    ...processFamilies('version'),
+  ];
+}
+
+const labelNames = (family) => [
+  ...new Set(family.samples.flatMap(({ labels }) => [...labels.matchAll(/([a-z_]+)="/g)].map(([, name]) => name))),
+];
+
+const exposedName = ({ name, type }) => (type === 'counter' ? `${name}_total` : name);
+
+/** Throws when a file that makes families names one that this page does not have. */
+function requireAllFamilies() {
+  const known = new Set(families().map(({ name }) => name));
+  for (const { path, text } of sourceFiles()) {
+    if (!text.includes('MetricFamily')) continue;
+    for (const [, name] of text.matchAll(/'((?:istio|workload_manager|process)_[a-z0-9_]+)'/g)) {
+      if (!known.has(name)) throw new Error(`scripts/docs/metrics.mjs does not make the family ${name} of ${path}`);
+    }
+  }
+}
+
+/** The table of families. The long list of traffic labels has a table of its own. */
+export function metricTable() {
+  requireAllFamilies();
+  const rows = families().map((family) => {
+    const names = labelNames(family);
+    const labels = names.includes('response_flags') ? 'traffic labels, below' : names.map(code).join(', ') || '-';
+    return [code(exposedName(family)), family.type, labels, family.help.replace(/\.$/, '')];
+  });
+  return table(['metric', 'type', 'labels', 'meaning'], rows);
+}
+
+const TRAFFIC_TEXT = {
+  reporter: '`source` from the proxy of the client, `destination` from the proxy of the server',
+  request_protocol: 'always `tcp`',
+  response_flags: 'why the connection ended: see [errors.md](errors.md); `-` is success',
+  connection_security_policy: '`mutual_tls` in a tunnel, else `unknown`',
+  destination_service: 'host name of the service',
+  destination_service_namespace: 'namespace of the service',
+  destination_service_name: 'name of the service',
+};
+const PEER_TEXT = {
+  workload: 'name of the Deployment, Job or other owner',
+  canonical_service: 'canonical name of the workload',
+  canonical_revision: 'canonical revision, `latest` unless labelled',
+  workload_namespace: 'namespace',
+  principal: 'SPIFFE identity from the certificate; `unknown` in plaintext',
+  app: 'the same as the canonical service',
+  version: 'the same as the canonical revision',
+  cluster: 'cluster id',
+  region: 'region of its node',
+  zone: 'zone of its node',
+};
+
+/** The traffic labels in their order. Throws when one is not explained. */
+export function trafficLabelTable() {
+  const names = labelNames(families()[0]);
+  const rows = names.map((name) => {
+    const [, side, rest] = /^(source|destination)_(.*)$/.exec(name) ?? [];
+    const peer = PEER_TEXT[rest] && `${side === 'source' ? 'client' : 'server'}: ${PEER_TEXT[rest]}`;
+    const text = TRAFFIC_TEXT[name] ?? peer;
+    if (text === undefined) throw new Error(`scripts/docs/metrics.mjs does not explain the label ${name}`);
+    return [code(name), text];
+  });
+  return table(['label', 'meaning'], rows);
+}
