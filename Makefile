@@ -68,6 +68,7 @@ check: node_modules/.installed ## types, format and lint, ranks and cycles, dead
 	$(NODE) scripts/check-modules.mjs
 	$(BIN)/knip
 	scripts/check-proto.sh
+	scripts/check-docs.sh
 
 .PHONY: test-unit
 test-unit: build ## unit tests only
