@@ -93,7 +93,7 @@ export const ZTUNNEL_GROUPS = [
       [
         'COMPLIANCE_POLICY',
         ISTIO,
-        '`pqc`: only the group X25519MLKEM768. `fips-140-2` is accepted and changes nothing: the suites are AES-GCM anyhow, the groups stay X25519, P-256, P-384.',
+        '`pqc`: only the group X25519MLKEM768. `fips-140-2`: only P-256 and P-384; the suites are AES-GCM anyhow.',
       ],
     ],
   },

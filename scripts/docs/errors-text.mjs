@@ -95,7 +95,10 @@ export const PROXY_ERRORS = {
     action:
       '"Identity verification error": the address moved to a pod of another account; wait for the feed. "Certificate": compare roots and clocks.',
   },
-  H2_HANDSHAKE_FAILED: { cause: 'Reserved; failures of HTTP/2 are `H2_FAILED`.', action: '-' },
+  H2_HANDSHAKE_FAILED: {
+    cause: 'The other end took the TLS connection and closed it without a word of HTTP/2.',
+    action: 'Something other than a tunnel proxy listens on port 15008 there; look what it is.',
+  },
   H2_FAILED: {
     texts: ['h2 failed: …'],
     cause: 'The tunnel ended, or the peer reset the stream, before the connection was answered.',

@@ -4,7 +4,9 @@ import { processEnvironment } from './config.ts';
 
 /** The proxy of every node starts without the command-line parser: what is not loaded costs no memory there. */
 async function main(): Promise<void> {
-  const [role, ...flags] = process.argv.slice(2);
+  // `proxy ztunnel` is how a chart of Istio starts its node proxy.
+  const words = process.argv.slice(2);
+  const [role, ...flags] = words[0] === 'proxy' ? words.slice(1) : words;
   if (role === 'ztunnel' && !flags.some((flag) => flag.startsWith('-'))) {
     const { runZtunnel } = await import('../cli/roles/ztunnel.ts');
     return runZtunnel(processEnvironment());

@@ -17,7 +17,7 @@ export interface MeshOptions {
    * fail, `open` lets them pass without it, as Istio does. Default `closed`.
    */
   readonly missingWaypoint: 'closed' | 'open';
-  /** Whether policies with `istio.io/dry-run` are sent. Default false, as in Istio. */
+  /** Whether policies with `istio.io/dry-run` are sent: proxies log what they would do. Istio needs a flag for it. */
   readonly sendDryRunPolicies: boolean;
 }
 
@@ -28,7 +28,7 @@ export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   network: '',
   rootNamespace: 'istio-system',
   missingWaypoint: 'closed',
-  sendDryRunPolicies: false,
+  sendDryRunPolicies: true,
 };
 
 /** `<name>.<namespace>.svc.<cluster domain>`. */

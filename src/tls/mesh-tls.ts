@@ -34,6 +34,12 @@ export interface MeshPeer {
   readonly certificate: X509Certificate;
 }
 
+/** Key exchange groups by compliance policy: FIPS 140-2 knows the NIST curves only. */
+const GROUPS: Readonly<Record<MeshTlsOptions['compliancePolicy'], string>> = {
+  '': 'X25519:P-256:P-384',
+  pqc: 'X25519MLKEM768',
+  'fips-140-2': 'P-256:P-384',
+};
 const SUITES_13 = ['TLS_AES_256_GCM_SHA384', 'TLS_AES_128_GCM_SHA256'];
 const SUITES_12 = [
   'ECDHE-ECDSA-AES256-GCM-SHA384',
@@ -55,7 +61,7 @@ function contextOptions(certificate: WorkloadCertificate, options: MeshTlsOption
     minVersion: options.tls12 ? ('TLSv1.2' as const) : ('TLSv1.3' as const),
     maxVersion: 'TLSv1.3' as const,
     ciphers: [...SUITES_13, ...(options.tls12 ? SUITES_12 : [])].join(':'),
-    ecdhCurve: options.compliancePolicy === 'pqc' ? 'X25519MLKEM768' : 'X25519:P-256:P-384',
+    ecdhCurve: GROUPS[options.compliancePolicy],
     // No tickets: a session must never outlive the check of its certificate.
     secureOptions: constants.SSL_OP_NO_TICKET,
   };

@@ -27,7 +27,9 @@ export function enterPrivateNetns(fileUrl: string): void {
   if (process.env[MARKER] === '1') return;
   const node = [process.execPath, ...process.execArgv, fileURLToPath(fileUrl)];
   // A runner that gives up on the first process must not leave the second one behind.
-  const args = ['--pdeathsig', 'KILL', 'unshare', '--net', '--mount', '--', 'sh', '-c', SETUP, 'sh', ...node];
+  const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
+  const isolate = ['unshare', ...user, '--net', '--mount', '--', 'sh', '-c', SETUP, 'sh'];
+  const args = ['--pdeathsig', 'KILL', ...isolate, ...node];
   const { status, error } = spawnSync('setpriv', args, { stdio: 'inherit', env: { ...process.env, [MARKER]: '1' } });
   if (error !== undefined) throw error;
   process.exit(status ?? 1);

@@ -28,7 +28,7 @@ export function requestConnect(
   request: ConnectRequest,
   answer: ConnectAnswer,
 ): Http2Stream | undefined {
-  const pending = new PendingConnect(answer);
+  const pending = new PendingConnect(connection, answer);
   const opened = connection.request(requestHeaders(request), pending);
   if (opened.ok) return opened.value;
   answer(fail(proxyError('H2_FAILED', `h2 failed: ${opened.error.message}`, { cause: opened.error })));
@@ -63,10 +63,12 @@ function requestHeaders(request: ConnectRequest): Header[] {
 }
 
 class PendingConnect implements StreamHandler {
+  readonly #connection: Http2Connection;
   readonly #answer: ConnectAnswer;
   #answered = false;
 
-  constructor(answer: ConnectAnswer) {
+  constructor(connection: Http2Connection, answer: ConnectAnswer) {
+    this.#connection = connection;
     this.#answer = answer;
   }
 
@@ -91,7 +93,13 @@ class PendingConnect implements StreamHandler {
   }
 
   onClosed(_stream: Http2Stream, reason: StreamCloseReason): void {
-    this.#settle(fail(proxyError('H2_FAILED', `h2 failed: ${closeText(reason)}`)));
+    // A peer that never sent its settings does not speak HTTP/2, whatever TLS agreed on.
+    const spoke = this.#connection.counters.settingsReceived > 0;
+    const error =
+      reason.kind === 'lost' && !spoke
+        ? proxyError('H2_HANDSHAKE_FAILED', `http2 handshake failed: ${closeText(reason)}`)
+        : proxyError('H2_FAILED', `h2 failed: ${closeText(reason)}`);
+    this.#settle(fail(error));
   }
 
   #settle(result: Parameters<ConnectAnswer>[0]): void {

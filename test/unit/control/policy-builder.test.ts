@@ -311,13 +311,13 @@ describe('buildAuthorization', () => {
     assert.equal(build({ selector }, { namespace: 'istio-system' })?.scope, 'WorkloadSelector');
   });
 
-  test('sends neither targeted, AUDIT, CUSTOM nor dry-run policies', () => {
+  test('sends no targeted, AUDIT or CUSTOM policies, and dry-run ones unless told not to', () => {
     assert.equal(build({ targetRefs: [{ kind: 'Service', name: 'x' }] }), undefined);
     assert.equal(build({ action: 'AUDIT', rules: [{}] }), undefined);
     assert.equal(build({ action: 'CUSTOM', provider: { name: 'x' }, rules: [{}] }), undefined);
     const dryRun = { annotations: { 'istio.io/dry-run': 'true' } };
-    assert.equal(build({}, dryRun), undefined);
-    assert.equal(build({}, dryRun, { ...DEFAULT_MESH_OPTIONS, sendDryRunPolicies: true })?.dryRun, true);
+    assert.equal(build({}, dryRun)?.dryRun, true);
+    assert.equal(build({}, dryRun, { ...DEFAULT_MESH_OPTIONS, sendDryRunPolicies: false }), undefined);
   });
 
   test('names the attributes that L4 cannot check', () => {
