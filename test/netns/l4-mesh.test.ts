@@ -150,6 +150,32 @@ describe('a captured and an uncaptured pod', () => {
   });
 });
 
+describe('a connection that is open when a pod enters the mesh', () => {
+  for (const who of ['client', 'server'] as const) {
+    it(`ends instead of going on in plaintext (${who} enters)`, async () => {
+      await using mesh = await MeshLab.start();
+      const client = await mesh.addPod('client');
+      const server = await mesh.addPod('server');
+      await using echo = await serveEcho(server, 8080);
+      const open = await connectFrom(client, server.ipv4, 8080);
+      let received = '';
+      open.on('data', (chunk: Buffer) => {
+        received += chunk.toString();
+      });
+      const ended = untilEnded(open);
+      open.write('before');
+      await eventually('the answer', () => received === `${client.ipv4}: before`);
+      const pod = who === 'client' ? client : server;
+      await mesh.enrol(pod, pod.workload);
+      open.write('after');
+      await ended;
+      assert.equal(received, `${client.ipv4}: before`);
+      assert.equal(await echoOnce(client, server.ipv4, 8080, 'again'), `${client.ipv4}: again`);
+      assert.equal(echo.connections, 2);
+    });
+  }
+});
+
 describe('a policy', () => {
   const strict = {
     kind: 'policy',
