@@ -37,6 +37,24 @@ export const LIMIT_GROUPS = [
       ],
       ['ztunnel/data/pod-context.ts', 'HANDSHAKE_TIMEOUT_MS', 'ms', 'A TLS handshake that takes longer fails.'],
       [
+        'ztunnel/on-demand-addresses.ts',
+        'ANSWER_WAIT_MS',
+        'ms',
+        'With `XDS_ON_DEMAND`, a connection whose destination the control plane says nothing about goes on with what is known.',
+      ],
+      [
+        'ztunnel/on-demand-addresses.ts',
+        'MAX_UNKNOWN_KEYS',
+        '',
+        'With `XDS_ON_DEMAND`, addresses of which nothing is known that are remembered; more are asked for again.',
+      ],
+      [
+        'ztunnel/data/on-demand-route.ts',
+        'MAX_ROUNDS',
+        '',
+        'With `XDS_ON_DEMAND`, questions after one another for one connection; then the route is what is known.',
+      ],
+      [
         'ztunnel/data/pod-context.ts',
         'WORKLOAD_WAIT_MS',
         'ms',

@@ -22,9 +22,10 @@ import type { LookupAddresses } from './data/hostname-resolver.ts';
 import type { PodPorts } from './data/pod-proxy.ts';
 import { DataThreads } from './data-threads.ts';
 import { FakeCertificateSource, noCertificateSource } from './fake-certificate-source.ts';
-import { feedHandlers } from './feed.ts';
+import { ADDRESS_TYPE, type FeedOptions, feedHandlers } from './feed.ts';
 import { MeshState, type StateChange } from './mesh-state.ts';
 import { metricsRoutes } from './metrics-routes.ts';
+import { OnDemandAddresses } from './on-demand-addresses.ts';
 import { PodManager } from './pod-manager.ts';
 import { CertificatePrefetch } from './prefetch.ts';
 import { mergeFamilies, podFamilies, processFamilies, XdsMetrics } from './process-metrics.ts';
@@ -88,6 +89,8 @@ class Ztunnel {
   readonly #prefetch: CertificatePrefetch;
   readonly #pods: PodManager;
   readonly #closers: (() => Promise<void> | void)[] = [];
+  /** Set while a feed is asked for addresses one by one. */
+  #onDemand: OnDemandAddresses | undefined;
   #draining: Promise<void> | undefined;
 
   constructor(config: ZtunnelConfig, deps: ZtunnelDeps) {
@@ -96,6 +99,7 @@ class Ztunnel {
     const { clock, random, logger } = deps;
     this.#threads = new DataThreads({
       onCertificateWanted: (identity) => void this.#answerCertificate(identity),
+      onAddressWanted: (key) => this.#onDemand?.want(key),
       onDeath: (error) => {
         logger.error('data thread died', { error: errorText(error) });
         deps.onExit(1);
@@ -239,9 +243,10 @@ class Ztunnel {
       clusterId,
       headers: xdsHeaders,
     };
-    // With everything at hand nothing has to be asked for: a superset of what the setting promises.
-    if (xdsOnDemand) this.#deps.logger.warn('XDS_ON_DEMAND is not supported: all resources are subscribed to');
-    const handlers = feedHandlers({ onDemand: false }, (changes) => this.#apply(changes));
+    const onAddresses: FeedOptions['onAddresses'] = xdsOnDemand
+      ? (resources, removed) => this.#onDemand?.pushed(resources, removed)
+      : undefined;
+    const handlers = feedHandlers({ onAddresses }, (changes) => this.#apply(changes));
     const waiting = new Set(handlers.filter(({ onDemand }) => !onDemand).map(({ typeUrl }) => typeUrl));
     const { clock, logger } = this.#deps;
     return new Promise((resolve) => {
@@ -259,8 +264,21 @@ class Ztunnel {
         },
       );
       this.#closers.push(() => client.stop());
+      if (xdsOnDemand) this.#askOneByOne(client);
       void client.run();
     });
+  }
+
+  #askOneByOne(client: DeltaClient): void {
+    const onDemand = new OnDemandAddresses({
+      clock: this.#deps.clock,
+      subscribe: (key) => client.subscribe(ADDRESS_TYPE, key),
+      unsubscribe: (keys) => client.unsubscribe(ADDRESS_TYPE, keys),
+      answer: (keys) => this.#threads.broadcast({ type: 'addresses-answered', keys }),
+      forget: (keys) => this.#threads.broadcast({ type: 'addresses-forgotten', keys }),
+    });
+    this.#onDemand = onDemand;
+    this.#closers.push(() => onDemand.stop());
   }
 
   async #answerCertificate(identity: Parameters<CertificateManager['fetch']>[0]): Promise<void> {

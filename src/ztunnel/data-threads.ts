@@ -19,6 +19,8 @@ interface Thread {
 
 export interface DataThreadsDeps {
   onCertificateWanted(identity: Extract<DataMessage, { type: 'certificate-wanted' }>['identity']): void;
+  /** A thread needs what has this key (`XDS_ON_DEMAND`). */
+  onAddressWanted(key: string): void;
   onDeath(error: Error): void;
 }
 
@@ -95,6 +97,7 @@ export class DataThreads {
 
   #receive(message: DataMessage): void {
     if (message.type === 'certificate-wanted') return this.#deps.onCertificateWanted(message.identity);
+    if (message.type === 'address-wanted') return this.#deps.onAddressWanted(message.key);
     const pending = this.#pending.get(message.request);
     if (pending === undefined) return;
     pending.answers.push(message.body);

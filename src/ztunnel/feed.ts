@@ -7,22 +7,30 @@ import type { StateChange } from './mesh-state.ts';
 export const ADDRESS_TYPE = 'type.googleapis.com/istio.workload.Address';
 export const AUTHORIZATION_TYPE = 'type.googleapis.com/istio.security.Authorization';
 
+export interface FeedOptions {
+  /** Set to ask for addresses one by one: hears of each push of addresses, without what was refused, once it is applied. */
+  readonly onAddresses?: ((resources: readonly ReceivedResource[], removed: readonly string[]) => void) | undefined;
+}
+
 /** The handlers that turn pushes into changes; `publish` gets each push as a whole. */
 export function feedHandlers(
-  options: { readonly onDemand: boolean },
+  { onAddresses }: FeedOptions,
   publish: (changes: readonly StateChange[]) => void,
 ): readonly ResourceHandler[] {
   return [
     {
       typeUrl: ADDRESS_TYPE,
-      onDemand: options.onDemand,
-      apply: (resources, removed) =>
-        decodeAll(
+      onDemand: onAddresses !== undefined,
+      apply: (resources, removed) => {
+        const refused = decodeAll(
           resources,
           removed.map((name) => ({ kind: 'remove-address', name })),
           addressChange,
           publish,
-        ),
+        );
+        onAddresses?.(refused.length === 0 ? resources : withoutRefused(resources, refused), removed);
+        return refused;
+      },
     },
     {
       typeUrl: AUTHORIZATION_TYPE,
@@ -36,6 +44,14 @@ export function feedHandlers(
         ),
     },
   ];
+}
+
+function withoutRefused(
+  resources: readonly ReceivedResource[],
+  refused: readonly RefusedResource[],
+): readonly ReceivedResource[] {
+  const names = new Set(refused.map(({ name }) => name));
+  return resources.filter(({ name }) => !names.has(name));
 }
 
 type Decoded = { readonly ok: true; readonly value: StateChange } | { readonly ok: false; readonly error: string };

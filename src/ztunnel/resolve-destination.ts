@@ -66,7 +66,8 @@ export type OutboundRoute =
       readonly service: Service;
     };
 
-interface Destination {
+/** Where a client wants to go. */
+export interface Destination {
   readonly ip: IpAddress;
   readonly port: number;
 }
@@ -97,22 +98,27 @@ export class DestinationResolver {
     this.#picker = new EndpointPicker(state, options.random);
   }
 
-  /** Decides over one connection of `source` to `destination`. */
-  resolve(source: Workload, destination: Destination): Result<OutboundRoute, ProxyError> {
+  /**
+   * Decides over one connection of `source` to `destination`.
+   * @param missing gets the feed's key of a waypoint or gateway that is not known and therefore an error
+   */
+  resolve(source: Workload, destination: Destination, missing?: string[]): Result<OutboundRoute, ProxyError> {
     const owner = findAddress(this.#state, this.#options.network, destination.ip, source.namespace);
     if (owner?.kind === 'service') {
       const waypoint = this.#chooseWaypoint(owner.service);
-      if (waypoint !== undefined) return this.#toServiceWaypoint(source, owner.service, waypoint, destination);
+      if (waypoint !== undefined) return this.#toServiceWaypoint(source, owner.service, waypoint, destination, missing);
     }
     const found = this.#findUpstream(source, destination);
     if (!found.ok) return found;
     const upstream = found.value;
     if (upstream === undefined) return ok(this.#passthrough(source, destination));
-    if (upstream.workload.network !== source.network) return this.#throughGateway(source, upstream, destination.port);
+    if (upstream.workload.network !== source.network) {
+      return this.#throughGateway(source, upstream, destination.port, missing);
+    }
     const { waypoint } = upstream.workload;
     const serviceAddressed = upstream.service !== undefined;
     if (!serviceAddressed && waypoint !== undefined && !this.#isWaypoint(source, waypoint)) {
-      return this.#toWorkloadWaypoint(source, upstream, waypoint, destination);
+      return this.#toWorkloadWaypoint(source, upstream, waypoint, destination, missing);
     }
     return this.#direct(upstream, destination);
   }
@@ -132,11 +138,12 @@ export class DestinationResolver {
     service: Service,
     waypoint: GatewayAddress,
     destination: Destination,
+    missing: string[] | undefined,
   ): Result<OutboundRoute, ProxyError> {
     const upstream = this.#gatewayUpstream(source, waypoint);
-    if (upstream === undefined) return fail(unknownWaypoint(waypoint));
+    if (upstream === undefined) return fail(unknownWaypoint(waypoint, missing));
     if (upstream.workload.network !== source.network) {
-      return this.#throughGateway(source, { ...upstream, service }, destination.port);
+      return this.#throughGateway(source, { ...upstream, service }, destination.port, missing);
     }
     return this.#tunnelTo(upstream, destination, service);
   }
@@ -146,9 +153,10 @@ export class DestinationResolver {
     upstream: Upstream,
     waypoint: GatewayAddress,
     destination: Destination,
+    missing: string[] | undefined,
   ): Result<OutboundRoute, ProxyError> {
     const gateway = this.#gatewayUpstream(source, waypoint);
-    if (gateway === undefined) return fail(unknownWaypoint(waypoint));
+    if (gateway === undefined) return fail(unknownWaypoint(waypoint, missing));
     return this.#tunnelTo(gateway, destination, upstream.service);
   }
 
@@ -186,7 +194,12 @@ export class DestinationResolver {
     return ok({ kind: 'hbone', target, authority, authorityPort: targetPort, identities, workload, service });
   }
 
-  #throughGateway(source: Workload, upstream: Upstream, servicePort: number): Result<OutboundRoute, ProxyError> {
+  #throughGateway(
+    source: Workload,
+    upstream: Upstream,
+    servicePort: number,
+    missing: string[] | undefined,
+  ): Result<OutboundRoute, ProxyError> {
     const { workload, service } = upstream;
     if (service === undefined) {
       const [ip] = workload.addresses;
@@ -197,6 +210,7 @@ export class DestinationResolver {
     const target = gateway && dialTarget(gateway, gateway.workload.addresses[0], gateway.targetPort);
     if (gateway === undefined || target === undefined) {
       const name = address === undefined ? workload.uid : formatGatewayDestination(address);
+      if (address !== undefined) missing?.push(name);
       return fail(proxyError('UNKNOWN_NETWORK_GATEWAY', `unknown network gateway: ${name}`));
     }
     return ok({
@@ -290,8 +304,11 @@ function acceptedIdentities({ workload, service }: Upstream): readonly SpiffeId[
   return service === undefined ? [own] : [own, ...(service.subjectAltNames as readonly SpiffeId[])];
 }
 
-function unknownWaypoint(waypoint: GatewayAddress): ProxyError {
-  return proxyError('UNKNOWN_WAYPOINT', `unknown waypoint: ${formatGatewayDestination(waypoint)}`);
+/** The text of a gateway's destination is the feed's key of it (facts ztunnel-wire 5.3). */
+function unknownWaypoint(waypoint: GatewayAddress, missing: string[] | undefined): ProxyError {
+  const key = formatGatewayDestination(waypoint);
+  missing?.push(key);
+  return proxyError('UNKNOWN_WAYPOINT', `unknown waypoint: ${key}`);
 }
 
 function noAddress(workload: Workload): ProxyError {

@@ -32,6 +32,8 @@ export type ControlMessage =
   | { readonly type: 'state'; readonly changes: readonly StateChange[] }
   | { readonly type: 'certificate'; readonly identity: SpiffeId; readonly answer: CertificateAnswer }
   | { readonly type: 'forget-certificate'; readonly identity: SpiffeId }
+  | { readonly type: 'addresses-answered'; readonly keys: readonly string[] }
+  | { readonly type: 'addresses-forgotten'; readonly keys: readonly string[] }
   | { readonly type: 'revocations'; readonly keys: readonly RevocationKey[] }
   | { readonly type: 'start-pod'; readonly request: number; readonly pod: PodAssignment }
   | { readonly type: 'stop-pod'; readonly request: number; readonly uid: string }
@@ -53,7 +55,8 @@ export interface DataAnswers {
 
 export type DataMessage =
   | { readonly type: 'answer'; readonly request: number; readonly body: DataAnswers[keyof DataAnswers] }
-  | { readonly type: 'certificate-wanted'; readonly identity: SpiffeId };
+  | { readonly type: 'certificate-wanted'; readonly identity: SpiffeId }
+  | { readonly type: 'address-wanted'; readonly key: string };
 
 /** Either end of a thread's line. */
 export interface MessageLine<Out, In> {

@@ -3,7 +3,8 @@
  *
  * Invariants:
  * - Good resources of a push are kept when others of it are refused; a refused resource leaves the previous state.
- * - State outlives the stream: on reconnect the versions held are sent, so that only differences come back.
+ * - State outlives the stream: on reconnect the versions held are sent, so that only differences come back. Names asked
+ *   for one by one are sent with them, with an empty version when no resource of that name is held.
  * - Exactly one stream is open at a time; `stop` ends it and no handler is called afterwards.
  */
 import { type ClientDuplexStream, status } from '@grpc/grpc-js';
@@ -29,6 +30,8 @@ import {
 export interface ReceivedResource {
   readonly name: string;
   readonly version: string;
+  /** Other names under which an on-demand client may have asked for it. */
+  readonly aliases: readonly string[];
   readonly bytes: Uint8Array;
 }
 
@@ -67,10 +70,11 @@ export interface DeltaClientDeps {
 
 type Stream = ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
 
-/** What is held of one type: versions by name. On-demand names asked for and not yet known have an empty version. */
+/** What is held of one type: versions by name, and the names (aliases among them) that were asked for one by one. */
 interface TypeState {
   readonly handler: ResourceHandler;
   readonly versions: Map<string, string>;
+  readonly asked: Set<string>;
   ready: boolean;
 }
 
@@ -88,7 +92,10 @@ export class DeltaClient {
     this.#options = options;
     this.#deps = deps;
     this.#types = new Map(
-      options.handlers.map((handler) => [handler.typeUrl, { handler, versions: new Map(), ready: false }]),
+      options.handlers.map((handler) => [
+        handler.typeUrl,
+        { handler, versions: new Map(), asked: new Set(), ready: false },
+      ]),
     );
   }
 
@@ -108,12 +115,22 @@ export class DeltaClient {
     this.#stream?.cancel();
   }
 
-  /** Asks for one resource of an on-demand type; asking again does nothing. */
+  /**
+   * Asks for one resource of an on-demand type by name or alias; asking again does nothing. The answer is a push with the
+   * resource, or with the name as removed. The subscription outlives the stream.
+   */
   subscribe(typeUrl: string, name: string): void {
     const type = this.#types.get(typeUrl);
-    if (type === undefined || type.versions.has(name)) return;
-    type.versions.set(name, '');
+    if (type === undefined || type.asked.has(name)) return;
+    type.asked.add(name);
     this.#stream?.write(request({ typeUrl, resourceNamesSubscribe: [name] }));
+  }
+
+  /** Ends the subscription to names for which nothing was found. */
+  unsubscribe(typeUrl: string, names: readonly string[]): void {
+    const type = this.#types.get(typeUrl);
+    const asked = names.filter((name) => type?.asked.delete(name) === true);
+    if (asked.length > 0) this.#stream?.write(request({ typeUrl, resourceNamesUnsubscribe: asked }));
   }
 
   async #runStream(): Promise<TerminationReason> {
@@ -157,15 +174,17 @@ export class DeltaClient {
     return error.code === status.UNAVAILABLE ? 'ConnectionError' : 'Error';
   }
 
-  #initialRequest({ handler, versions }: TypeState): DeltaDiscoveryRequest {
+  #initialRequest({ handler, versions, asked }: TypeState): DeltaDiscoveryRequest {
     const { typeUrl, onDemand } = handler;
     const wildcard = onDemand ? ['*'] : [];
+    const initialResourceVersions = new Map(versions);
+    for (const name of asked) if (!versions.has(name)) initialResourceVersions.set(name, '');
     return request({
       typeUrl,
       node: this.#options.node,
       resourceNamesSubscribe: wildcard,
       resourceNamesUnsubscribe: wildcard,
-      initialResourceVersions: new Map(versions),
+      initialResourceVersions,
     });
   }
 
@@ -175,6 +194,7 @@ export class DeltaClient {
     const resources = response.resources.map((resource) => ({
       name: resource.name,
       version: resource.version,
+      aliases: resource.aliases,
       bytes: resource.resource?.value ?? new Uint8Array(0),
     }));
     this.#deps.onMessage(
@@ -203,10 +223,7 @@ export class DeltaClient {
     resources: readonly ReceivedResource[],
     removed: readonly string[],
   ): readonly RefusedResource[] {
-    for (const name of removed) {
-      if (handler.onDemand) versions.set(name, '');
-      else versions.delete(name);
-    }
+    for (const name of removed) versions.delete(name);
     for (const { name, version } of resources) versions.set(name, version);
     const refused = handler.apply(resources, removed);
     for (const { name } of refused) versions.delete(name);

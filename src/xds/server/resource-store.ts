@@ -50,14 +50,15 @@ export class ResourceStore {
   }
 
   /**
-   * The names that answer a key: the resource of that name or alias, and what belongs to it.
+   * The names that answer a key: the resource of that name or alias, after what belongs to it, so that a client which
+   * has the service has its workloads.
    * @param key a name, `<network>/<ip>`, or `<namespace>/<hostname>`
    */
   lookup(key: string): string[] {
     const found = new Set<string>();
     for (const name of this.#named(key)) {
-      found.add(name);
       for (const member of this.#byKey.get(name) ?? []) found.add(member);
+      found.add(name);
     }
     return [...found];
   }

@@ -3,6 +3,8 @@
  *
  * Invariants:
  * - `pending` is the only thing that grows while a client is slow, and it holds names only, each once.
+ * - Every key that an on-demand client asks for is answered, by resources or as removed, also when what it stands for was
+ *   sent before under another key.
  * - For a wildcard client no list of what it holds is kept: removals are computed from what it says it holds on
  *   connect (facts ztunnel-wire 5.4) and from changes afterwards.
  */
@@ -104,6 +106,7 @@ export class TypeSubscription {
         removed.push(name);
         bytes += name.length;
         this.#sent.delete(name);
+        if (!this.#asked.has(name)) this.#watched.delete(name);
       }
       this.#pending.delete(name);
       if (bytes > maxBytes) break;
@@ -130,7 +133,8 @@ export class TypeSubscription {
     if (names.length === 0) this.#pending.add(key);
     for (const name of names) {
       this.#watched.add(name);
-      if (!this.#sent.has(name) && this.#differs(name, held)) this.#pending.add(name);
+      // Sent before or not: who asks waits for an answer.
+      if (this.#differs(name, held)) this.#pending.add(name);
       this.#sent.add(name);
     }
   }
@@ -138,7 +142,8 @@ export class TypeSubscription {
   #unwatch(key: string): void {
     if (!this.#asked.delete(key)) return;
     this.#watched.delete(key);
-    for (const name of this.#store.lookup(key)) {
+    // What has members goes before them: they are kept only for its sake.
+    for (const name of this.#store.lookup(key).reverse()) {
       if (this.#isAskedFor(name)) continue;
       this.#watched.delete(name);
       this.#sent.delete(name);

@@ -37,6 +37,8 @@ import {
 } from './hostname-resolver.ts';
 import { LocalWorkload } from './local-workload.ts';
 import { OnDemandDnsMetrics } from './on-demand-dns-metrics.ts';
+import { podUidKey } from './on-demand-keys.ts';
+import { OnDemandLookups } from './on-demand-lookups.ts';
 import { type DnsContext, HANDSHAKE_TIMEOUT_MS, type ThreadContext } from './pod-context.ts';
 import { createPodNetwork } from './pod-network.ts';
 import { PodProxy } from './pod-proxy.ts';
@@ -76,6 +78,7 @@ export class DataPlane {
   /** Ends every pod now. */
   async close(): Promise<void> {
     for (const uid of [...this.#pods.keys()]) this.#stopPod(uid);
+    this.#context.onDemand?.close();
     await this.#context.tracker.whenEmpty();
   }
 
@@ -83,6 +86,7 @@ export class DataPlane {
     const { clock, random, logger } = this.#deps;
     const state = new MeshState();
     const revocations = config.crlPath === undefined ? undefined : new Revocations();
+    const ask = (key: string) => this.#line.post({ type: 'address-wanted', key });
     return {
       config,
       clock,
@@ -95,6 +99,7 @@ export class DataPlane {
         random,
         ...(config.inboundPort !== 0 && { tunnelPort: config.inboundPort }),
       }),
+      onDemand: config.xdsOnDemand && config.xdsAddress !== '' ? new OnDemandLookups({ state, ask }) : undefined,
       hostnames: createHostnameResolver({
         lookup: this.#deps.lookup ?? systemLookup(),
         cache: new LRUCache({ max: HOSTNAME_CACHE_ENTRIES }),
@@ -143,6 +148,10 @@ export class DataPlane {
         return this.#receiveCertificate(message.identity, message.answer);
       case 'forget-certificate':
         return this.#context.tls.forget(message.identity);
+      case 'addresses-answered':
+        return this.#context.onDemand?.answered(message.keys);
+      case 'addresses-forgotten':
+        return this.#context.onDemand?.forgotten(message.keys);
       case 'revocations':
         return this.#revoke(message.keys);
       case 'log-filter':
@@ -193,14 +202,15 @@ export class DataPlane {
 
   async #startPod(pod: PodAssignment): Promise<DataAnswers['start-pod']> {
     this.#pods.get(pod.uid)?.stop();
-    const { config, state, clock, logger } = this.#context;
+    const { config, state, clock, logger, onDemand } = this.#context;
+    const ask = onDemand && (() => onDemand.hint(podUidKey(config.clusterId, pod.info)));
     const proxy = new PodProxy({
       ...this.#context,
       podUid: pod.uid,
       network: createPodNetwork(config, pod.netnsFd, { clock, logger }),
       dnsNetwork: createDnsNetwork(config, pod.netnsFd, { clock, logger }),
       servedPorts: pod.servedPorts,
-      local: new LocalWorkload(pod.info, state, clock),
+      local: new LocalWorkload(pod.info, state, clock, ask),
     });
     try {
       const ports = await proxy.start();

@@ -87,7 +87,8 @@ export class InboundPlaintext {
     workload: Workload,
     input: NonNullable<ConstructorParameters<typeof ProxiedConnection>[0]['authorization']>['input'],
   ): ProxiedConnection {
-    const { state, config } = this.#context;
+    const { state, config, onDemand } = this.#context;
+    onDemand?.hintAddress(config.network, plain.peerIp);
     const client = formatAddress(plain.peerIp, plain.peerPort);
     const destination = formatAddress(plain.ip, plain.port);
     return new ProxiedConnection(

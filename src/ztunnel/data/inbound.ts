@@ -35,6 +35,8 @@ import {
   readConnect,
   resolveInboundTarget,
 } from './inbound-target.ts';
+import { missingForAuthority } from './on-demand-keys.ts';
+import type { OnDemandLookups } from './on-demand-lookups.ts';
 import { openQuietly } from './open-quietly.ts';
 import { PendingHandshakes } from './pending-handshakes.ts';
 import { type PodContext, WORKLOAD_WAIT_MS, workloadText } from './pod-context.ts';
@@ -156,17 +158,73 @@ export class Inbound {
   }
 
   #request(tunnel: InboundTunnel, stream: Http2Stream, headers: readonly Header[]): StreamHandler {
-    const understood = this.#understand(tunnel, stream, headers);
+    const { onDemand } = this.#context;
+    if (onDemand !== undefined) return this.#requestOnDemand(onDemand, tunnel, stream, headers);
     let proxied: ProxiedConnection | undefined;
     const holder = new StreamHolder(() => proxied?.end(undefined));
-    // The holder has to be in place before an answer may end the stream.
-    if (!understood.ok) queueMicrotask(() => this.#refuseStream(tunnel, stream, headers, understood.error));
+    proxied = this.#begin(tunnel, stream, headers, holder);
+    return holder;
+  }
+
+  /** The connection of a request that was understood; another one is refused. */
+  #begin(
+    tunnel: InboundTunnel,
+    stream: Http2Stream,
+    headers: readonly Header[],
+    holder: StreamHolder,
+  ): ProxiedConnection | undefined {
+    const understood = this.#understand(tunnel, stream, headers);
+    if (!understood.ok) {
+      // The holder has to be in place before an answer may end the stream.
+      queueMicrotask(() => this.#refuseStream(tunnel, stream, headers, understood.error));
+      return undefined;
+    }
+    const proxied = this.#report(tunnel, understood.value);
+    proxied.peerKeys = tunnel.peerKeys;
+    void this.#connect(tunnel, understood.value, proxied, holder);
+    return proxied;
+  }
+
+  /** Asks first for what the request needs to be understood. */
+  #requestOnDemand(
+    onDemand: OnDemandLookups,
+    tunnel: InboundTunnel,
+    stream: Http2Stream,
+    headers: readonly Header[],
+  ): StreamHandler {
+    let proxied: ProxiedConnection | undefined;
+    let over = false;
+    const holder = new StreamHolder(() => {
+      over = true;
+      proxied?.end(undefined);
+    });
+    const missing = this.#missing(onDemand, tunnel, headers);
+    if (missing.length === 0) proxied = this.#begin(tunnel, stream, headers, holder);
     else {
-      proxied = this.#report(tunnel, understood.value);
-      proxied.peerKeys = tunnel.peerKeys;
-      void this.#connect(tunnel, understood.value, proxied, holder);
+      void this.#ask(onDemand, missing, tunnel, headers).then(() => {
+        if (!over) proxied = this.#begin(tunnel, stream, headers, holder);
+      });
     }
     return holder;
+  }
+
+  #missing(onDemand: OnDemandLookups, tunnel: InboundTunnel, headers: readonly Header[]): readonly string[] {
+    const local = this.#context.local.current();
+    const authority = readConnect(headers);
+    if (local === undefined || !authority.ok) return [];
+    return missingForAuthority(this.#context, onDemand, local, tunnel.localIp, authority.value);
+  }
+
+  /** The owner of the authority, then its waypoint; an answered key is missing no more. */
+  async #ask(
+    onDemand: OnDemandLookups,
+    first: readonly string[],
+    tunnel: InboundTunnel,
+    headers: readonly Header[],
+  ): Promise<void> {
+    for (let missing = first; missing.length > 0; missing = this.#missing(onDemand, tunnel, headers)) {
+      await onDemand.fetch(missing);
+    }
   }
 
   #understand(
@@ -243,12 +301,13 @@ export class Inbound {
   }
 
   #report(tunnel: InboundTunnel, request: InboundRequest): ProxiedConnection {
-    const { config, state } = this.#context;
+    const { config, state, onDemand } = this.#context;
     const { headers, local, authority, port } = request;
     const client = formatAddress(tunnel.peerIp, tunnel.peerPort);
     const accepted = formatAddress(tunnel.localIp, tunnel.localPort);
     const origin = headerValue(headers, 'x-forwarded-network');
     const foreign = origin !== undefined && origin !== config.network;
+    if (!foreign) onDemand?.hintAddress(config.network, tunnel.peerIp);
     const baggage = config.responseBaggage ? headerValue(headers, 'baggage') : undefined;
     const forwarded = headerValue(headers, 'forwarded');
     return new ProxiedConnection(

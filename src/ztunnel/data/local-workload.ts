@@ -19,14 +19,18 @@ export class LocalWorkload {
   readonly info: PodInfo;
   readonly #state: MeshState;
   readonly #clock: Clock;
+  readonly #ask: (() => void) | undefined;
   #uid: string | undefined;
   #closed = false;
   readonly #waiting = new Set<() => void>();
 
-  constructor(info: PodInfo, state: MeshState, clock: Clock) {
+  /** @param ask asks for the record where the feed does not bring it unasked */
+  constructor(info: PodInfo, state: MeshState, clock: Clock, ask?: () => void) {
     this.info = info;
     this.#state = state;
     this.#clock = clock;
+    this.#ask = ask;
+    ask?.();
   }
 
   /** The record as it is now, or undefined while the feed has none. */
@@ -43,6 +47,7 @@ export class LocalWorkload {
   wait(waitMs: number): Promise<Workload | undefined> {
     const known = this.current();
     if (known !== undefined || this.#closed) return Promise.resolve(known);
+    this.#ask?.();
     return new Promise((resolve) => {
       const finish = (workload: Workload | undefined) => {
         timer.cancel();

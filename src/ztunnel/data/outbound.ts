@@ -8,6 +8,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import type { Result } from '../../base/result.ts';
 import { relay } from '../../http2/relay.ts';
 import { SocketIntake } from '../../http2/socket-intake.ts';
 import type { Http2Stream } from '../../http2/stream.ts';
@@ -22,6 +23,7 @@ import { type ProxyError, proxyError } from '../proxy-error.ts';
 import type { DialTarget, OutboundRoute } from '../resolve-destination.ts';
 import { type ConnectRequest, requestConnect } from './connect-request.ts';
 import { isIllegalPort } from './illegal-ports.ts';
+import { onDemandRoute } from './on-demand-route.ts';
 import { openQuietly } from './open-quietly.ts';
 import { openTunnel, openTunnelOver } from './open-tunnel.ts';
 import { HANDSHAKE_TIMEOUT_MS, type PodContext, WORKLOAD_WAIT_MS, workloadText } from './pod-context.ts';
@@ -92,8 +94,22 @@ export class Outbound {
   }
 
   #start(connection: InboundConnection, destination: Capture['destination'], source: Workload): void {
-    const { resolver } = this.#context;
-    const route = resolver.resolve(source, destination);
+    const { resolver, onDemand } = this.#context;
+    if (onDemand === undefined) {
+      return this.#follow(connection, destination, source, resolver.resolve(source, destination));
+    }
+    const route = onDemandRoute(this.#context, onDemand, source, destination);
+    if (!(route instanceof Promise)) return this.#follow(connection, destination, source, route);
+    // Whoever gave the answer checked that the pod is still there.
+    void route.then((late) => this.#follow(connection, destination, this.#context.local.current() ?? source, late));
+  }
+
+  #follow(
+    connection: InboundConnection,
+    destination: Capture['destination'],
+    source: Workload,
+    route: Result<OutboundRoute, ProxyError>,
+  ): void {
     if (!route.ok) return this.#refuse(connection, route.error);
     const tunnelled = route.value.kind === 'hbone' || route.value.kind === 'double-hbone';
     const intake = tunnelled ? new SocketIntake(this.#context.intakeBuffer) : undefined;

@@ -13,6 +13,7 @@ import type { DnsNetwork } from './dns-network.ts';
 import type { HostnameResolver } from './hostname-resolver.ts';
 import type { LocalWorkload } from './local-workload.ts';
 import type { OnDemandDnsMetrics } from './on-demand-dns-metrics.ts';
+import type { OnDemandLookups } from './on-demand-lookups.ts';
 import type { PodNetwork } from './pod-network.ts';
 import type { Revocations } from './revocations.ts';
 import type { TlsStore } from './tls-store.ts';
@@ -36,6 +37,8 @@ export interface ThreadContext {
   readonly accessLog: Logger;
   readonly state: MeshState;
   readonly resolver: DestinationResolver;
+  /** Undefined when the feed brings everything unasked. */
+  readonly onDemand: OnDemandLookups | undefined;
   readonly hostnames: HostnameResolver;
   readonly tls: TlsStore;
   /** Undefined without CRL_PATH. */

@@ -1,70 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { systemClock } from '../../../../src/base/clock.ts';
 import { silentLogger } from '../../../../src/base/logger.ts';
-import {
-  AggregatedDiscoveryServiceService,
-  type DeltaDiscoveryRequest,
-  type DeltaDiscoveryResponse,
-} from '../../../../src/proto/gen/discovery.ts';
 import { DeltaClient, type ReceivedResource, type ResourceHandler } from '../../../../src/xds/client/delta-client.ts';
 import { eventually } from '../../../helpers/eventually.ts';
-
-type Call = ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
-
-/** A control plane that does what the test says. */
-class ScriptedServer implements AsyncDisposable {
-  readonly #server = new Server();
-  readonly calls: Call[] = [];
-  readonly requests: DeltaDiscoveryRequest[] = [];
-  port = 0;
-
-  async start(port = 0): Promise<void> {
-    this.#server.addService(AggregatedDiscoveryServiceService, {
-      deltaAggregatedResources: (call: Call) => {
-        this.calls.push(call);
-        call.on('data', (request: DeltaDiscoveryRequest) => this.requests.push(request));
-        call.on('error', () => undefined);
-        call.on('end', () => call.end());
-      },
-    });
-    this.port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? resolve(bound) : reject(error),
-      );
-    });
-  }
-
-  push(
-    resources: Readonly<Record<string, string>>,
-    nonce: string,
-    removed: readonly string[] = [],
-    typeUrl = 'A',
-  ): void {
-    this.calls.at(-1)?.write({
-      systemVersionInfo: '',
-      resources: Object.entries(resources).map(([name, text]) => ({
-        name,
-        version: `v-${text}`,
-        aliases: [],
-        resource: { typeUrl, value: Buffer.from(text) },
-        ttl: undefined,
-        cacheControl: undefined,
-      })),
-      typeUrl,
-      removedResources: [...removed],
-      nonce,
-    });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.forceShutdown();
-  }
-}
+import { ScriptedFeed } from '../../../helpers/scripted-feed.ts';
 
 interface Setup extends AsyncDisposable {
-  readonly server: ScriptedServer;
+  readonly server: ScriptedFeed;
   readonly client: DeltaClient;
   readonly held: Map<string, string>;
   readonly ready: string[];
@@ -73,7 +17,7 @@ interface Setup extends AsyncDisposable {
 
 /** A handler that keeps texts and refuses those that say `bad`. */
 async function setUp(onDemand = false): Promise<Setup> {
-  const server = new ScriptedServer();
+  const server = new ScriptedFeed();
   await server.start();
   const held = new Map<string, string>();
   const ready: string[] = [];
@@ -125,7 +69,7 @@ async function setUp(onDemand = false): Promise<Setup> {
   };
 }
 
-const last = (server: ScriptedServer) => server.requests.at(-1);
+const last = (server: ScriptedFeed) => server.requests.at(-1);
 
 describe('the delta client', () => {
   it('introduces itself and asks for everything of each type', async () => {
@@ -228,6 +172,35 @@ describe('the delta client', () => {
     setup.server.calls[0]?.end();
     await eventually('the next stream', () => setup.server.requests.length === 5);
     assert.deepEqual([...(setup.server.requests[3]?.initialResourceVersions ?? [])], [['net/10.0.0.1', '']]);
+  });
+
+  it('on demand names after a reconnect what it holds, and without a version what it asked for and does not hold', async () => {
+    await using setup = await setUp(true);
+    for (const name of ['a', 'net/1', 'gone', 'never', 'dropped']) setup.client.subscribe('A', name);
+    setup.server.push({ a: '1', member: '1', gone: '1', lost: '1' }, 'n1');
+    setup.server.push({}, 'n2', ['gone', 'lost', 'dropped']);
+    await eventually('the answers', () => setup.server.requests.length === 9);
+    setup.client.unsubscribe('A', ['dropped', 'not asked for']);
+    await eventually('the end of a subscription', () => setup.server.requests.length === 10);
+    assert.deepEqual(last(setup.server)?.resourceNamesUnsubscribe, ['dropped']);
+    setup.server.calls[0]?.end();
+    await eventually('the next stream', () => setup.server.requests.length === 12);
+    assert.deepEqual([...(setup.server.requests[10]?.initialResourceVersions ?? [])].sort(), [
+      ['a', 'v-1'],
+      ['gone', ''],
+      ['member', 'v-1'],
+      ['net/1', ''],
+      ['never', ''],
+    ]);
+  });
+
+  it('on demand asks for a name that came unasked, because its answer is waited for', async () => {
+    await using setup = await setUp(true);
+    setup.server.push({ a: '1' }, 'n1');
+    await eventually('the answer', () => setup.server.requests.length === 3);
+    setup.client.subscribe('A', 'a');
+    await eventually('the question', () => setup.server.requests.length === 4);
+    assert.deepEqual(last(setup.server)?.resourceNamesSubscribe, ['a']);
   });
 
   it('calls no handler once it was stopped', async () => {

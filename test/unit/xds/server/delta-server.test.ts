@@ -319,7 +319,7 @@ describe('DeltaStream for an on-demand client', () => {
     store.update([resource('svc', '1', { aliases: ['net/vip'] }), resource('w1', '1', { groups: ['svc'] })]);
     const one = onDemand();
     subscribe(one, 'net/vip');
-    assert.deepEqual(take(one), ['+svc', '+w1']);
+    assert.deepEqual(take(one), ['+w1', '+svc'], 'the service comes last, so that who has it has its workloads');
     clock.advance(1000);
     store.update([resource('w2', '1', { groups: ['svc'] }), resource('w3', '1', { groups: ['other'] })]);
     assert.deepEqual(take(one), ['+w2']);
@@ -378,6 +378,77 @@ describe('DeltaStream for an on-demand client', () => {
       }),
     );
     assert.deepEqual(take(one).sort(), ['+a', '-never']);
+  });
+
+  test('gets an answer to every key, also when what it stands for was sent under another one', () => {
+    store.update([
+      resource('svc', '1', { aliases: ['net/vip'] }),
+      resource('w', '1', { aliases: ['net/w'], groups: ['svc'] }),
+    ]);
+    const one = onDemand();
+    subscribe(one, 'net/vip');
+    assert.deepEqual(take(one), ['+w', '+svc']);
+    for (const [key, answer] of [
+      ['net/w', ['+w']],
+      ['w', ['+w']],
+      ['svc', ['+w', '+svc']],
+    ] as const) {
+      clock.advance(1000);
+      subscribe(one, key);
+      assert.deepEqual(take(one), answer, key);
+    }
+  });
+
+  test('hears no more of the workloads of a service that it unsubscribes, but of one that it asked for itself', () => {
+    const member = { groups: ['svc'] };
+    store.update([
+      resource('svc', '1', { aliases: ['net/vip'] }),
+      resource('w1', '1', member),
+      resource('w2', '1', member),
+    ]);
+    const one = onDemand();
+    subscribe(one, 'net/vip', 'w2');
+    take(one);
+    one.onRequest(request({ resourceNamesUnsubscribe: ['net/vip'] }));
+    clock.advance(1000);
+    store.update([
+      resource('w1', '2', member),
+      resource('w2', '2', member),
+      resource('svc', '2', { aliases: ['net/vip'] }),
+    ]);
+    assert.deepEqual(take(one), ['+w2']);
+  });
+
+  test('gets what comes back under its old key after it was removed', () => {
+    store.update([resource('svc', '1', { aliases: ['net/vip'] }), resource('w', '1', { groups: ['svc'] })]);
+    const one = onDemand();
+    subscribe(one, 'net/vip');
+    take(one);
+    clock.advance(1000);
+    store.update([], ['svc', 'w']);
+    assert.deepEqual(take(one).sort(), ['-svc', '-w']);
+    clock.advance(1000);
+    store.update([resource('svc', '2', { aliases: ['net/vip'] }), resource('w', '2', { groups: ['svc'] })]);
+    assert.deepEqual(take(one).sort(), ['+svc', '+w']);
+  });
+
+  test('keeps hearing of an alias after a reconnect that names it without a version', () => {
+    store.update([resource('a', '1', { aliases: ['net/1'] })]);
+    const one = stream();
+    one.onRequest(
+      request({
+        resourceNamesSubscribe: ['*'],
+        resourceNamesUnsubscribe: ['*'],
+        initialResourceVersions: new Map([
+          ['a', '1'],
+          ['net/1', ''],
+        ]),
+      }),
+    );
+    assert.deepEqual(take(one), [], 'it holds what there is');
+    clock.advance(1000);
+    store.update([resource('b', '1', { aliases: ['net/1'] })], ['a']);
+    assert.deepEqual(take(one).sort(), ['+b', '-a']);
   });
 
   test('is cut off when it asks for too many names', () => {
