@@ -302,7 +302,7 @@ export const LIMIT_GROUPS = [
         'xds/server/delta-server.ts',
         'DEFAULT_MAX_RESPONSE_BYTES',
         'bytes',
-        'A push is split into responses of about this size.',
+        'A push above this size is split; below it the first answer to a proxy is always whole.',
       ],
       ['xds/server/delta-server.ts', 'MAX_LOGGED_NACK', '', 'Characters of a refusal that are logged.'],
       [

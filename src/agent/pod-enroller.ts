@@ -133,16 +133,14 @@ export class PodEnroller {
   async #remove(uid: string, gone: boolean): Promise<void> {
     const { registry, applier, zds, log } = this.#deps;
     const entry = registry.get(uid);
-    let failure: unknown;
-    if (entry !== undefined && !gone) {
-      await applier.remove(netnsPath(entry.netns.fd)).catch((error: unknown) => {
-        failure = error;
-      });
-    }
-    // Even with rules left behind ztunnel has to let go of the pod.
+    // ztunnel lets go first, while address translation still stands: the ends of its connections then reach the
+    // programs. Until the rules are gone new connections are refused, never plaintext.
     await zds.del(uid);
-    registry.release(uid);
-    if (failure !== undefined) throw failure;
+    try {
+      if (entry !== undefined && !gone) await applier.remove(netnsPath(entry.netns.fd));
+    } finally {
+      registry.release(uid);
+    }
     if (entry !== undefined) log.info('pod left the mesh', { pod: podText(entry.pod), uid });
   }
 }

@@ -44,7 +44,8 @@ export function relaySockets(
     socket.on('error', failed);
     socket.on('close', (hadError: boolean) => {
       // A socket that closed cleanly let its data go out; one that failed takes the other side down with it.
-      if (hadError || socket.errored) other.destroy();
+      // A connection that was lost must not look like one that ended: half an answer would pass for a whole one.
+      if (hadError || socket.errored) other.resetAndDestroy();
       else if (!other.destroyed) other.destroySoon();
       closed();
     });

@@ -176,6 +176,23 @@ describe('a connection that is open when a pod enters the mesh', () => {
   }
 });
 
+describe('a connection that is open when its pod leaves the mesh', () => {
+  it('ends on both sides instead of hanging', async () => {
+    await using mesh = await MeshLab.start();
+    const client = await mesh.addPod('client', { enrolled: true });
+    const server = await mesh.addPod('server', { enrolled: true });
+    await using _echo = await serveEcho(server, 8080);
+    const open = await connectFrom(client, server.ipv4, 8080);
+    await new Promise((resolve) => {
+      open.once('data', resolve);
+      open.write('x');
+    });
+    const ended = untilEnded(open);
+    await mesh.withdraw(client);
+    await ended;
+  });
+});
+
 describe('a policy', () => {
   const strict = {
     kind: 'policy',

@@ -49,7 +49,12 @@ interface TypeState {
   timer: Timer | undefined;
 }
 
-const DEFAULT_MAX_RESPONSE_BYTES = 2 * 1024 * 1024;
+/**
+ * Proxies take pods as soon as they have one answer of each type, and delta xDS has no mark for "that was all": a first
+ * answer in parts would leave them with destinations and policies they do not know yet, and traffic to those in
+ * plaintext. So an answer is whole up to what every client accepts (200 MiB, facts ztunnel-wire 5.1).
+ */
+const DEFAULT_MAX_RESPONSE_BYTES = 160 * 1024 * 1024;
 const MAX_LOGGED_NACK = 2000;
 
 /** A new set of counters, all zero. */

@@ -212,11 +212,15 @@ export class DataPlane {
       servedPorts: pod.servedPorts,
       local: new LocalWorkload(pod.info, state, clock, ask),
     });
+    // Known from the beginning, so that a stop that comes while it starts finds it.
+    this.#pods.set(pod.uid, proxy);
     try {
       const ports = await proxy.start();
-      this.#pods.set(pod.uid, proxy);
-      return { ports };
+      if (this.#pods.get(pod.uid) === proxy) return { ports };
+      proxy.stop();
+      return { error: 'the pod was stopped while its proxy started' };
     } catch (error) {
+      if (this.#pods.get(pod.uid) === proxy) this.#pods.delete(pod.uid);
       return { error: errorText(error) };
     }
   }

@@ -30,6 +30,8 @@ export interface PodNetwork {
   listen(kind: ListenerKind, port: number, onConnection: (connection: InboundConnection) => void): Promise<TcpListener>;
   /** Connects within the connect timeout; the source address is kept when asked and possible. */
   dial(destination: Address, options?: PodDialOptions): Promise<Result<Socket, ProxyError>>;
+  /** Refuses to open anything from now on: the namespace's descriptor may soon be another's. */
+  close(): void;
 }
 
 export interface PodNetworkDeps {
@@ -39,6 +41,7 @@ export interface PodNetworkDeps {
 
 /** The network of a pod, or of this process itself when there is no namespace (dedicated mode). */
 export function createPodNetwork(config: ZtunnelConfig, netnsFd: number | undefined, deps: PodNetworkDeps): PodNetwork {
+  let closed = false;
   const place = {
     ...(netnsFd !== undefined && { netnsFd }),
     ...(config.packetMark !== undefined && { mark: config.packetMark }),
@@ -63,6 +66,7 @@ export function createPodNetwork(config: ZtunnelConfig, netnsFd: number | undefi
       return kind === 'socks5' ? listen('127.0.0.1') : listenWildcard(config.ipv6Enabled, port, listen);
     },
     async dial(destination, { spoofedSource, readInto } = {}) {
+      if (closed) return fail(proxyError('DRAINED', 'connection closed due to connection drain'));
       const spoofed = config.originalSource === 'off' || spoofedSource === undefined ? {} : { spoofedSource };
       try {
         const socket = await dialTcp(
@@ -73,6 +77,9 @@ export function createPodNetwork(config: ZtunnelConfig, netnsFd: number | undefi
       } catch (error) {
         return fail(connectError(error));
       }
+    },
+    close: () => {
+      closed = true;
     },
   };
 }

@@ -80,6 +80,7 @@ export class PodProxy {
   /** Ends everything of this pod now. */
   stop(): void {
     this.#context.local.close();
+    this.#context.network.close();
     this.drain();
     const drained = proxyError('DRAINED', 'connection closed due to connection drain');
     this.#context.tracker.abortAll(drained, this.#context.podUid);

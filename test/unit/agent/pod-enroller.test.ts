@@ -114,7 +114,7 @@ describe('PodEnroller', () => {
     assert.deepEqual(calls.slice(-1), ['del u1']);
   });
 
-  it('removes rules of a living pod before it tells ztunnel, and touches nothing of one that is gone', async () => {
+  it('lets ztunnel go of a living pod before it removes its rules, and touches nothing of one that is gone', async () => {
     const { enroller, calls } = setUp();
     await enroller.add(pod('u1'));
     await enroller.remove('u1', false);
@@ -123,7 +123,7 @@ describe('PodEnroller', () => {
     await enroller.remove('unknown', false);
     assert.deepEqual(
       calls.filter((call) => /^(unrule|del)/.test(call)),
-      ['unrule ', 'del u1', 'del u1', 'del unknown'],
+      ['del u1', 'unrule ', 'del u1', 'del unknown'],
     );
   });
 
@@ -132,7 +132,7 @@ describe('PodEnroller', () => {
     await enroller.add(pod('u1'));
     failures.set('unrule', new AmbitError('RULES_TOOL_FAILED', 'busy'));
     await assert.rejects(enroller.remove('u1', false), { code: 'RULES_TOOL_FAILED' });
-    assert.equal(calls.at(-1), 'del u1');
+    assert.ok(calls.includes('del u1'));
     assert.deepEqual(registry.list(), []);
   });
 

@@ -207,6 +207,13 @@ describe('DeltaStream for a wildcard client', () => {
     );
   });
 
+  test('answers a wildcard client whole at first, however large the mesh: proxies take pods after one answer', () => {
+    store.update(Array.from({ length: 20_000 }, (_, index) => resource(`n${index}`, 'x'.repeat(400))));
+    const one = stream();
+    one.onRequest(request());
+    assert.equal(sent[0]!.resources.length, 20_000);
+  });
+
   test('goes on after a NACK and counts it, without sending the same again', () => {
     store.update([resource('bad')]);
     const one = stream();
