@@ -77,7 +77,7 @@ export const ZTUNNEL_GROUPS = [
       [
         'XDS_ON_DEMAND',
         ISTIO,
-        'Ask for addresses one by one, when a connection needs them, in place of all of the mesh. The first connection to an address waits for the answer, at most 5 s. Services that own a block of addresses (CIDR) are not found by an address in it. Needs `ISTIO_META_DNS_CAPTURE=false`.',
+        'Ask for addresses one by one, when a connection needs them, in place of all of the mesh. The first connection to an address waits for the answer, at most 5 s, and fails without one. Services that own a block of addresses (CIDR) are not found by an address in it. Needs `ISTIO_META_DNS_CAPTURE=false`.',
       ],
       ['LOCAL_XDS_PATH', ISTIO, 'A static configuration in place of, or in addition to, the feed.'],
       ['LOCAL_XDS', ISTIO, 'The same as text.'],

@@ -58,6 +58,10 @@ export const PROXY_ERRORS = {
     cause: 'The tunnel asks for a host name that is neither service nor workload here.',
     action: 'Compare the feeds of both nodes.',
   },
+  NO_ANSWER: {
+    cause: '`XDS_ON_DEMAND`: the control plane said nothing about the destination for 5 s, so nothing is known of it.',
+    action: 'Look at the connection to the control plane; nothing goes out unknown meanwhile.',
+  },
   NO_HEALTHY_UPSTREAM: {
     cause: 'The service has no endpoint that is ready and has the port.',
     action: 'Look at the readiness of the pods and at the ports of the Service.',

@@ -275,6 +275,7 @@ class Ztunnel {
       subscribe: (key) => client.subscribe(ADDRESS_TYPE, key),
       unsubscribe: (keys) => client.unsubscribe(ADDRESS_TYPE, keys),
       answer: (keys) => this.#threads.broadcast({ type: 'addresses-answered', keys }),
+      overdue: (keys) => this.#threads.broadcast({ type: 'addresses-overdue', keys }),
       forget: (keys) => this.#threads.broadcast({ type: 'addresses-forgotten', keys }),
     });
     this.#onDemand = onDemand;

@@ -3,11 +3,12 @@
  * what became of each, and when an answer is overdue (facts ztunnel-wire 5.3). A key is `<network>/<ip>`,
  * `<namespace>/<hostname>` or a workload's uid.
  *
- * States of a key: asked -> found or unknown; found <-> unknown as the feed changes; unknown -> forgotten.
+ * States of a key: asked -> found, unknown or overdue; found <-> unknown as the feed changes; unknown -> forgotten.
  *
  * Invariants:
  * - A key is subscribed to once, however many threads want it, and stays so until it is forgotten.
- * - Every wanted key is answered: after the push that has it or says that there is none, or when the time is up.
+ * - Every wanted key is answered after the push that has it or says that there is none; when the time is up it is
+ *   overdue, which is no answer: a connection that needs it must not go on.
  * - Found keys are as many as the mesh has; keys of which nothing is known are bounded, and the one that was wanted
  *   longest ago is unsubscribed and forgotten first, by all threads.
  */
@@ -15,7 +16,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { ReceivedResource } from '../xds/client/delta-client.ts';
 
-/** How long an answer may take before a connection goes on with what is known. */
+/** How long an answer may take before a connection that needs it fails. */
 export const ANSWER_WAIT_MS = 5000;
 
 /** Keys of which nothing is known that are kept. */
@@ -29,6 +30,8 @@ export interface OnDemandAddressesDeps {
   unsubscribe(keys: readonly string[]): void;
   /** Tells all data threads that the state now holds whatever there is for these keys. */
   answer(keys: readonly string[]): void;
+  /** Tells all data threads that nobody answered about these keys. */
+  overdue(keys: readonly string[]): void;
   /** Tells all data threads that changes of these keys are no longer heard of. */
   forget(keys: readonly string[]): void;
 }
@@ -59,9 +62,16 @@ export class OnDemandAddresses {
     if (this.#owners.has(key) || this.#unknown.get(key) === true) return this.#deps.answer([key]);
     this.#waiting.set(
       key,
-      this.#deps.clock.after(ANSWER_WAIT_MS, () => this.#settle([key])),
+      this.#deps.clock.after(ANSWER_WAIT_MS, () => this.#giveUp(key)),
     );
     this.#deps.subscribe(key);
+  }
+
+  /** No answer is not the answer "there is none": who waits is told so, and the next one asks anew. */
+  #giveUp(key: string): void {
+    this.#waiting.delete(key);
+    this.#deps.unsubscribe([key]);
+    this.#deps.overdue([key]);
   }
 
   /** Notes a push that was applied. @param removed names that are gone, and keys of which there is nothing */

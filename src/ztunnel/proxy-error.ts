@@ -29,6 +29,7 @@ const OUTCOMES = {
   UNKNOWN_WAYPOINT: ['CONNECT', 503, 'upstream'],
   UNKNOWN_NETWORK_GATEWAY: ['CONNECT', 503, 'upstream'],
   UNKNOWN_HOSTNAME: ['CONNECT', 503, 'downstream'],
+  NO_ANSWER: ['CONNECT', 503, 'internal'],
   NO_HEALTHY_UPSTREAM: ['CONNECT', 503, 'upstream'],
   NO_SERVICE_FOR_TARGET: ['CONNECT', 503, 'internal'],
   NO_RESOLVED_ADDRESS: ['CONNECT', 503, 'upstream'],

@@ -33,6 +33,7 @@ export type ControlMessage =
   | { readonly type: 'certificate'; readonly identity: SpiffeId; readonly answer: CertificateAnswer }
   | { readonly type: 'forget-certificate'; readonly identity: SpiffeId }
   | { readonly type: 'addresses-answered'; readonly keys: readonly string[] }
+  | { readonly type: 'addresses-overdue'; readonly keys: readonly string[] }
   | { readonly type: 'addresses-forgotten'; readonly keys: readonly string[] }
   | { readonly type: 'revocations'; readonly keys: readonly RevocationKey[] }
   | { readonly type: 'start-pod'; readonly request: number; readonly pod: PodAssignment }

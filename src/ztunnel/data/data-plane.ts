@@ -150,6 +150,8 @@ export class DataPlane {
         return this.#context.tls.forget(message.identity);
       case 'addresses-answered':
         return this.#context.onDemand?.answered(message.keys);
+      case 'addresses-overdue':
+        return this.#context.onDemand?.overdue(message.keys);
       case 'addresses-forgotten':
         return this.#context.onDemand?.forgotten(message.keys);
       case 'revocations':

@@ -19,7 +19,7 @@ export class OnDemandLookups {
   readonly #deps: OnDemandLookupsDeps;
   /** Keys with an answer; the control thread bounds them. */
   readonly #settled = new Set<string>();
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #waiting = new Map<string, ((answered: boolean) => void)[]>();
 
   constructor(deps: OnDemandLookupsDeps) {
     this.#deps = deps;
@@ -53,19 +53,21 @@ export class OnDemandLookups {
     if (key !== undefined) this.hint(key);
   }
 
-  /** Asks for keys, and resolves when each has an answer. */
-  async fetch(keys: readonly string[]): Promise<void> {
-    await Promise.all(keys.map((key) => this.#fetch(key)));
+  /** Asks for keys, and resolves when each was answered (true), or when nobody answered about one of them (false). */
+  async fetch(keys: readonly string[]): Promise<boolean> {
+    const answers = await Promise.all(keys.map((key) => this.#fetch(key)));
+    return answers.every(Boolean);
   }
 
   /** The control thread's answer; the state has whatever there is. */
   answered(keys: readonly string[]): void {
-    for (const key of keys) {
-      this.#settled.add(key);
-      const waiting = this.#waiting.get(key) ?? [];
-      this.#waiting.delete(key);
-      for (const resolve of waiting) resolve();
-    }
+    for (const key of keys) this.#settled.add(key);
+    this.#wake(keys, true);
+  }
+
+  /** Nobody answered in time; the next connection asks again. */
+  overdue(keys: readonly string[]): void {
+    this.#wake(keys, false);
   }
 
   /** Changes of these keys are no longer heard of: they have to be asked for again. */
@@ -75,11 +77,19 @@ export class OnDemandLookups {
 
   /** Wakes everybody: the thread ends. */
   close(): void {
-    this.answered([...this.#waiting.keys()]);
+    this.#wake([...this.#waiting.keys()], false);
   }
 
-  #fetch(key: string): Promise<void> | undefined {
-    if (this.#settled.has(key)) return undefined;
+  #wake(keys: readonly string[], answered: boolean): void {
+    for (const key of keys) {
+      const waiting = this.#waiting.get(key) ?? [];
+      this.#waiting.delete(key);
+      for (const resolve of waiting) resolve(answered);
+    }
+  }
+
+  #fetch(key: string): Promise<boolean> | true {
+    if (this.#settled.has(key)) return true;
     return new Promise((resolve) => {
       this.hint(key);
       this.#waiting.get(key)?.push(resolve);

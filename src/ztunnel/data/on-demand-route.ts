@@ -1,7 +1,9 @@
 /**
  * A route decided with `XDS_ON_DEMAND`: what the decision needs and the state does not have is asked for first.
  *
- * Invariant: a waypoint or gateway that does not turn up stays the error it is; asking never opens a way round it.
+ * Invariants:
+ * - A waypoint or gateway that does not turn up stays the error it is; asking never opens a way round it.
+ * - Without an answer nothing is known of the destination, so the connection fails: it is never taken for one outside.
  */
 import { fail, type Result } from '../../base/result.ts';
 import type { Workload } from '../../model/workload.ts';
@@ -36,7 +38,8 @@ async function resolveAfter(
 ): Promise<Result<OutboundRoute, ProxyError>> {
   let wanted = first;
   for (let round = 0; ; round++) {
-    await lookups.fetch(wanted);
+    const answered = await lookups.fetch(wanted);
+    if (!answered) return fail(proxyError('NO_ANSWER', `no answer from the control plane about: ${wanted.join(', ')}`));
     // The pod may be gone or be another one by now.
     const source = local.current();
     if (source === undefined) {

@@ -13,6 +13,7 @@ function setUp(maxUnknownKeys = 100) {
     subscribe: (key) => void did.push(`subscribe ${key}`),
     unsubscribe: note('unsubscribe'),
     answer: note('answer'),
+    overdue: note('overdue'),
     forget: note('forget'),
   });
   return { clock, addresses, take: () => did.splice(0) };
@@ -42,16 +43,18 @@ describe('addresses asked for one by one', () => {
     assert.deepEqual(take(), ['answer /10.0.0.1']);
   });
 
-  it('are answered after a bounded time when nothing comes, and stay subscribed', () => {
+  it('are overdue after a bounded time when nothing comes, and asked for anew by the next', () => {
     const { addresses, take, clock } = setUp();
     addresses.want('ns/host');
     clock.advance(ANSWER_WAIT_MS - 1);
     assert.deepEqual(take(), ['subscribe ns/host']);
     clock.advance(1);
-    assert.deepEqual(take(), ['answer ns/host']);
+    assert.deepEqual(take(), ['unsubscribe ns/host', 'overdue ns/host']);
     addresses.pushed([found('ns/host')], []);
     assert.deepEqual(take(), [], 'nobody waits any more');
     addresses.want('ns/host');
+    assert.deepEqual(take(), ['subscribe ns/host']);
+    addresses.pushed([found('ns/host')], []);
     assert.deepEqual(take(), ['answer ns/host']);
   });
 

@@ -14,7 +14,7 @@ function setUp() {
 }
 
 /** Whether the promise is resolved already. */
-async function isDone(promise: Promise<void>): Promise<boolean> {
+async function isDone(promise: Promise<unknown>): Promise<boolean> {
   let done = false;
   void promise.then(() => {
     done = true;
@@ -34,6 +34,18 @@ describe('the questions of a data thread', () => {
     assert.deepEqual([await isDone(one), await isDone(both)], [true, false]);
     lookups.answered(['b']);
     assert.equal(await isDone(both), true);
+  });
+
+  it('tell those who wait when nobody answered, and are asked again by the next', async () => {
+    const { asked, lookups } = setUp();
+    const waiting = lookups.fetch(['a', 'b']);
+    lookups.answered(['b']);
+    lookups.overdue(['a']);
+    assert.equal(await waiting, false);
+    const next = lookups.fetch(['a']);
+    assert.deepEqual(asked, ['a', 'b', 'a']);
+    lookups.answered(['a']);
+    assert.equal(await next, true);
   });
 
   it('delay nothing a second time, until the key was forgotten', async () => {
