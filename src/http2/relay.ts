@@ -5,10 +5,12 @@
  * - Half-close is kept: FIN becomes END_STREAM and the other way round. The socket must allow half-open.
  * - Credit goes back to the peer only for bytes the kernel took from the socket's queue; reading pauses while the
  *   stream does not take more. So at most a stream window waits on one side and one read on the other.
+ * - A piece is freed only after the kernel took it and when no other piece can lie in the same memory.
  * - `onDone` is called exactly once, when the socket is closed and the stream is over.
  */
 import type { Socket } from 'node:net';
 import { AmbitError, systemErrorCode } from '../base/errors.ts';
+import { FRAME_HEADER_BYTES } from './frame.ts';
 import type { Header } from './header.ts';
 import { Http2Code } from './http2-error.ts';
 import type { SocketIntake } from './socket-intake.ts';
@@ -35,6 +37,8 @@ export interface RelayOptions {
 const ORDINARY_ERRORS = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN']);
 /** Pieces from this size on are part of a bulk transfer. */
 const BULK_BYTES = 8192;
+/** Pieces gathered in one turn go out from this size on, while the processor's cache still has them. */
+const GATHER_BYTES = 131_072;
 const NO_BYTES = Buffer.alloc(0);
 
 class Relay implements StreamHandler {
@@ -43,7 +47,8 @@ class Relay implements StreamHandler {
   readonly #counters: RelayCounters;
   readonly #options: RelayOptions;
   readonly #onDone: RelayDone;
-  /** Received bytes the socket has not passed to the kernel yet. */
+  /** Received pieces the socket has not passed to the kernel yet, in the order of writing, and their sum. */
+  readonly #owed: Buffer[] = [];
   #owedBytes = 0;
   #flushPending = false;
   #corked = false;
@@ -112,18 +117,49 @@ class Relay implements StreamHandler {
       stream.consume(chunk.length);
       return;
     }
+    this.#owed.push(chunk);
     this.#owedBytes += chunk.length;
-    this.#awaitFlush();
+    if (!this.#corked) {
+      this.#awaitFlush();
+    } else if (this.#owedBytes >= GATHER_BYTES) {
+      socket.uncork();
+      this.#settle();
+      socket.cork();
+    }
   }
 
-  /** Large pieces of one turn (a TLS record each) go to the kernel together, after the poll phase. */
+  /** Large pieces (a TLS record each) go to the kernel several at a time; a turn's last ones after its poll phase. */
   #cork(): void {
     this.#corked = true;
     this.#socket.cork();
     setImmediate(() => {
       this.#corked = false;
       this.#socket.uncork();
+      this.#settle();
     });
+  }
+
+  /**
+   * Gives back credit and memory of the pieces the kernel took. The socket writes in order and counts a piece as waiting
+   * until all of it is written.
+   */
+  #settle(): void {
+    const waiting = this.#socket.writableLength;
+    let taken = 0;
+    let takenBytes = 0;
+    for (const piece of this.#owed) {
+      const { length } = piece;
+      if (this.#owedBytes - takenBytes - length < waiting) break;
+      taken += 1;
+      takenBytes += length;
+      freePiece(piece);
+    }
+    if (taken > 0) {
+      this.#owed.splice(0, taken);
+      this.#owedBytes -= takenBytes;
+      this.#stream.consume(takenBytes);
+    }
+    if (this.#owedBytes > 0 && this.#socket.writable) this.#awaitFlush();
   }
 
   /** An empty write behind the queued ones tells when the kernel took them, at no cost while it takes them at once. */
@@ -132,10 +168,7 @@ class Relay implements StreamHandler {
     this.#flushPending = true;
     this.#socket.write(NO_BYTES, () => {
       this.#flushPending = false;
-      const waiting = this.#socket.writableLength;
-      this.#stream.consume(this.#owedBytes - waiting);
-      this.#owedBytes = waiting;
-      if (waiting > 0 && this.#socket.writable) this.#awaitFlush();
+      this.#settle();
     });
   }
 
@@ -160,7 +193,8 @@ class Relay implements StreamHandler {
     if (stream.unsentBytes > 0) {
       this.#error ??= disconnected(this.#options.socketSide === 'client' ? 'destination' : 'client');
     }
-    this.#socket.destroy();
+    // A lost tunnel must not look like a clean end: half an answer would pass for a whole one.
+    this.#socket.resetAndDestroy();
   }
 
   #socketFailed(error: Error): void {
@@ -192,6 +226,15 @@ class Relay implements StreamHandler {
     this.#stream.releaseCredit();
     this.#onDone(this.#error);
   }
+}
+
+/**
+ * Frees the memory of a large piece that has it for itself: one that fills its chunk behind at most a frame header. Left
+ * to the garbage collector, the pieces of a bulk transfer have it walk the whole heap many times a second.
+ */
+function freePiece({ buffer, byteOffset, length }: Buffer): void {
+  if (length < BULK_BYTES || byteOffset > FRAME_HEADER_BYTES || byteOffset + length !== buffer.byteLength) return;
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 function disconnected(side: 'client' | 'destination'): AmbitError<RelayErrorCode> {

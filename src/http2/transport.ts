@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 
 /** Told what happens on a transport. */
 export interface TransportSink {
-  /** Bytes arrived. The memory is the sink's from now on: the transport never writes to it again. */
+  /** Bytes arrived. The memory is the sink's from now on, also to free: the transport never touches it again. */
   onData(chunk: Buffer): void;
   /** The peer ended its side. */
   onEnd(): void;

@@ -8,7 +8,7 @@ import { BlockPool } from '../../../src/http2/block-pool.ts';
 import { Http2Connection } from '../../../src/http2/connection.ts';
 import { relay } from '../../../src/http2/relay.ts';
 import { SocketIntake } from '../../../src/http2/socket-intake.ts';
-import type { Http2Stream } from '../../../src/http2/stream.ts';
+import { Http2Stream } from '../../../src/http2/stream.ts';
 import { streamDuplex } from '../../../src/http2/stream-duplex.ts';
 import { StreamHolder } from '../../../src/http2/stream-holder.ts';
 import { socketTransport } from '../../../src/http2/transport.ts';
@@ -237,4 +237,80 @@ test('a stream duplex carries data, ends and resets like any Node stream', async
   server.destroy();
   const [error] = await once(broken, 'error');
   assert.match(String(error), /HTTP\/2 stream is over/);
+});
+
+/** Relays to `target` from a stream without a connection, whose data the test hands in. */
+async function deliverTo(target: net.Server): Promise<{ stream: Http2Stream; credit: () => number }> {
+  let creditBytes = 0;
+  const host = {
+    maxSendBufferBytes: 0,
+    outputBlocked: false,
+    writableBytes: () => 0,
+    sendHeaders: () => false,
+    sendData: () => 0,
+    enqueue: () => undefined,
+    resetStream: () => undefined,
+    returnCredit: (_stream: Http2Stream, bytes: number) => {
+      creditBytes += bytes;
+    },
+    forget: () => undefined,
+  };
+  const socket = net.connect({ host: '127.0.0.1', port: await listen(target), allowHalfOpen: true });
+  await once(socket, 'connect');
+  const stream = new Http2Stream(1, host, new Recorder(), 65_535, 65_535);
+  relay(socket, stream, { bytesFromSocket: 0, bytesToSocket: 0 }, () => undefined, { socketSide: 'destination' });
+  closers.push(() => socket.destroy());
+  return { stream, credit: () => creditBytes };
+}
+
+function ownMemory(bytes: number): Buffer {
+  return Buffer.from(new ArrayBuffer(bytes)).fill(randomBytes(1)[0] ?? 1);
+}
+
+test('a large piece is freed once the kernel took it, unless others may lie in its memory', async () => {
+  let received: Promise<Buffer> | undefined;
+  const target = net.createServer((socket) => {
+    received = readAll(socket);
+  });
+  const { stream, credit } = await deliverTo(target);
+  const shared = ownMemory(60_000);
+  const [whole, behindHeader] = [ownMemory(16_384), ownMemory(16_384).subarray(9)];
+  const [first, second, small] = [shared.subarray(0, 30_000), shared.subarray(30_000), ownMemory(100)];
+  const pieces = [whole, first, behindHeader, second, small];
+  const expected = Buffer.concat(pieces);
+  for (const piece of pieces) stream.deliver(piece);
+  await until(() => credit() === expected.length);
+  assert.deepEqual(
+    pieces.map((piece) => piece.length),
+    [0, 30_000, 0, 30_000, 100],
+  );
+  stream.remoteEnded();
+  await until(() => received !== undefined);
+  assert.equal(digest((await received) ?? Buffer.alloc(0)), digest(expected));
+});
+
+test('pieces keep their memory while a slow reader has the kernel wait for them', async () => {
+  let reader: net.Socket | undefined;
+  const target = net.createServer({ pauseOnConnect: true }, (socket) => {
+    reader = socket;
+  });
+  const { stream, credit } = await deliverTo(target);
+  const pieces = Array.from({ length: 1000 }, () => ownMemory(16_384));
+  const expected = digest(Buffer.concat(pieces));
+  const total = pieces.length * 16_384;
+  const kept = () => pieces.reduce((sum, piece) => sum + piece.length, 0);
+  for (const [index, piece] of pieces.entries()) {
+    stream.deliver(piece);
+    if (index % 50 === 49) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await until(() => reader !== undefined);
+  assert.ok(credit() > 0 && credit() < total);
+  assert.equal(kept(), total - credit());
+  stream.remoteEnded();
+  assert.ok(reader);
+  const received = readAll(reader, 500_000);
+  reader.resume();
+  assert.equal(digest(await received), expected);
+  await until(() => credit() === total);
+  assert.equal(kept(), 0);
 });
