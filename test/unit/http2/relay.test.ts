@@ -182,6 +182,19 @@ test('RST_STREAM NO_ERROR and CANCEL read as the end of data', async () => {
   );
 });
 
+test('a tunnel that is lost resets the client instead of ending its data', async () => {
+  const target = net.createServer((socket) => socket.write('half an answer'));
+  const pair = await tunnel(await listen(target));
+  const socket = net.connect({ host: '127.0.0.1', port: pair.port });
+  await once(socket, 'data');
+  const ended = new Promise((resolve) => {
+    socket.on('end', () => resolve('end of data'));
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+  });
+  pair.client.destroy();
+  assert.equal(await ended, 'ECONNRESET');
+});
+
 test('a destination that vanishes before everything was written is named', async () => {
   const target = net.createServer((socket) => socket.pause());
   const pair = await tunnel(await listen(target), { initialWindowBytes: 10_000, connectionWindowBytes: 80_000 });
