@@ -183,7 +183,11 @@ test('RST_STREAM NO_ERROR and CANCEL read as the end of data', async () => {
 });
 
 test('a tunnel that is lost resets the client instead of ending its data', async () => {
-  const target = net.createServer((socket) => socket.write('half an answer'));
+  const target = net.createServer((socket) => {
+    // The other end of the tunnel is lost to the destination as well.
+    socket.on('error', () => socket.destroy());
+    socket.write('half an answer');
+  });
   const pair = await tunnel(await listen(target));
   const socket = net.connect({ host: '127.0.0.1', port: pair.port });
   await once(socket, 'data');
