@@ -7,7 +7,7 @@ import { DEFAULT_RUN_NAME } from '../run-name.ts';
 const HELP = `
 Every Deployment and Pod in the folder runs as processes of this machine: the image is ignored, the command counts.
 Each node and pod is a network namespace. Label a namespace istio.io/dataplane-mode=ambient to put its pods into the
-mesh, also while it is up: the folder is watched. Nothing is left behind, however the command ends.
+mesh, also while it is up: the folder is watched. Processes, namespaces, mounts and rules go with the command, however it ends.
 
 In other terminals:
   ambit exec -n NAMESPACE deploy/NAME -- COMMAND    run a command in a pod
