@@ -26,8 +26,12 @@ export function podExecArguments(state: RunState, target: ExecTarget, command: r
   const pod = findPod(state.pods, target);
   const container = pod.containers.find(({ name }) => target.container === '' || name === target.container);
   if (container === undefined) {
-    const names = pod.containers.map(({ name }) => name).join(', ') || 'none has started';
-    throw new AmbitError('EXEC_NO_CONTAINER', `pod ${pod.name} has no container "${target.container}": ${names}`);
+    const names = pod.containers.map(({ name }) => name).join(', ');
+    const problem =
+      names === ''
+        ? `no container of pod ${pod.name} has started yet; try again in a moment, or look at its log`
+        : `pod ${pod.name} has no container "${target.container}"; there are: ${names}`;
+    throw new AmbitError('EXEC_NO_CONTAINER', problem);
   }
   const enter = ['nsenter', '--target', String(pod.pid), '--mount', '--net', '--uts', '--'];
   const variables = Object.entries(container.env).map(([name, value]) => `${name}=${value}`);
@@ -52,7 +56,10 @@ function findPod(pods: readonly PodState[], { namespace, name }: ExecTarget): Po
   const candidates = pods.filter((pod) => pod.namespace === namespace && pod.pid !== 0 && wanted(pod));
   const found = candidates.find(({ ready }) => ready) ?? candidates[0];
   if (found !== undefined) return found;
+  const elsewhere = pods.find((pod) => pod.pid !== 0 && wanted(pod));
   const names = pods.filter((pod) => pod.namespace === namespace).map((pod) => pod.name);
-  const hint = names.length > 0 ? `there are: ${names.join(', ')}` : 'the namespace has no pods';
+  const others = names.length > 0 ? `there are: ${names.join(', ')}` : 'the namespace has no pods';
+  const hint =
+    elsewhere === undefined ? others : `it is in namespace ${elsewhere.namespace}: add -n ${elsewhere.namespace}`;
   throw new AmbitError('EXEC_NO_POD', `no pod ${name} in namespace ${namespace}; ${hint}`);
 }
