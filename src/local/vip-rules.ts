@@ -25,19 +25,33 @@ export function vipRules(endpoints: readonly VirtualEndpoint[]): string {
 function familyRules(family: Family, all: readonly VirtualEndpoint[]): string {
   const endpoints = uniqueVips(all).filter(({ vip, targets }) => family.accepts(vip) && targets.length > 0);
   const { table, type } = family;
-  const chainName = (index: number) => `service-${index}`;
-  const entries = endpoints.map(
-    ({ protocol, vip, port }, index) => `${vip} . ${protocol} . ${port} : goto ${chainName(index)}`,
+  const key = ({ vip, protocol, port }: VirtualEndpoint) => `${vip} . ${protocol} . ${port}`;
+  // nft takes quadratic time in the number of chains: a single target needs none, equal sets of targets share one.
+  const single = endpoints.flatMap(({ targets: [only, ...others], ...endpoint }) =>
+    only === undefined || others.length > 0
+      ? []
+      : [`${key({ ...endpoint, targets: [] })} : ${only.address} . ${only.port}`],
   );
+  const chains = new Map<string, string>();
+  const entries = endpoints
+    .filter(({ targets }) => targets.length > 1)
+    .map((endpoint) => {
+      const rule = balance(table, endpoint.targets);
+      const chain = chains.get(rule) ?? `targets-${chains.size}`;
+      chains.set(rule, chain);
+      return `${key(endpoint)} : goto ${chain}`;
+    });
   const own = [...new Set(endpoints.flatMap(({ targets }) => targets.map(({ address }) => `${address} . ${address}`)))];
   return `table ${table} ${TABLE}
 delete table ${table} ${TABLE}
 table ${table} ${TABLE} {
   set hairpin { type ${type} . ${type}; ${elements(own)}}
+  map single { type ${type} . inet_proto . inet_service : ${type} . inet_service; ${elements(single)}}
   map services { type ${type} . inet_proto . inet_service : verdict; ${elements(entries)}}
-${endpoints.map(({ targets }, index) => `  chain ${chainName(index)} { ${balance(table, targets)}; }\n`).join('')}\
+${[...chains].map(([rule, chain]) => `  chain ${chain} { ${rule}; }\n`).join('')}\
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
+    meta l4proto { tcp, udp } dnat ${table} to ${table} daddr . meta l4proto . th dport map @single;
     ${table} daddr . meta l4proto . th dport vmap @services;
   }
   chain postrouting {

@@ -24,9 +24,19 @@ describe('vipRules', () => {
   it('sends a virtual address and port to one of its endpoints, each protocol by itself', () => {
     const udp: VirtualEndpoint = { ...endpoint('10.96.0.5', 80, ['10.244.1.9', 53]), protocol: 'udp' };
     const rules = vipRules([...ENDPOINTS, udp]);
-    assert.match(rules, /10\.96\.0\.5 \. tcp \. 80 : goto service-0, 10\.96\.0\.5 \. udp \. 80 : goto service-1/);
+    assert.match(rules, /map services \{[^}]*10\.96\.0\.5 \. tcp \. 80 : goto targets-0 \}/);
+    assert.match(rules, /map single \{[^}]*10\.96\.0\.5 \. udp \. 80 : 10\.244\.1\.9 \. 53 \}/);
     assert.match(rules, /numgen random mod 2 map \{ 0 : 10\.244\.1\.2 \. 8080, 1 : 10\.244\.2\.2 \. 8081 \}/);
     assert.match(rules, /fd00:96::5 \. tcp \. 80/);
+  });
+
+  it('has one chain for all services with the same endpoints, since nft takes quadratic time in their number', () => {
+    const targets: [string, number][] = [
+      ['10.244.1.2', 8080],
+      ['10.244.2.2', 8080],
+    ];
+    const many = Array.from({ length: 50 }, (_, index) => endpoint(`10.96.1.${index}`, 80, ...targets));
+    assert.equal(vipRules(many).match(/chain targets-/g)?.length, 1);
   });
 
   it('has no entry for a service without endpoints', () => assert.ok(!vipRules(ENDPOINTS).includes('10.96.0.6')));
