@@ -9,7 +9,8 @@
  * - `onDone` is called exactly once, when the socket is closed and the stream is over.
  */
 import type { Socket } from 'node:net';
-import { AmbitError, systemErrorCode } from '../base/errors.ts';
+import { AmbitError } from '../base/errors.ts';
+import { isOrdinaryEnd } from '../net/from-node-error.ts';
 import { FRAME_HEADER_BYTES } from './frame.ts';
 import type { Header } from './header.ts';
 import { Http2Code } from './http2-error.ts';
@@ -33,8 +34,6 @@ export interface RelayOptions {
   readonly intake?: SocketIntake;
 }
 
-/** How sockets say that their peer left in the middle; ordinary for tunnels. */
-const ORDINARY_ERRORS = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN']);
 /** Pieces from this size on are part of a bulk transfer. */
 const BULK_BYTES = 8192;
 /** Pieces gathered in one turn go out from this size on, while the processor's cache still has them. */
@@ -198,7 +197,7 @@ class Relay implements StreamHandler {
   }
 
   #socketFailed(error: Error): void {
-    if (ORDINARY_ERRORS.has(systemErrorCode(error))) return;
+    if (isOrdinaryEnd(error)) return;
     const { socketSide } = this.#options;
     this.#error ??= new AmbitError('RELAY_FAILED', `connection to the ${socketSide} failed: ${error.message}`, {
       side: socketSide === 'client' ? 'downstream' : 'upstream',

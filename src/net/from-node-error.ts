@@ -80,3 +80,11 @@ export function fromStreamError(error: unknown, side: ErrorSide): AmbitError<Str
   const meaning = STREAM[systemErrorCode(error)] ?? { code: 'STREAM_FAILED' as const, text: errorText(error) };
   return new AmbitError(meaning.code, meaning.text, { side, cause: error });
 }
+
+/** How sockets say that their peer left in the middle; ordinary for tunnels (facts ztunnel-wire 7.7). */
+const ORDINARY_ENDS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN']);
+
+/** Whether an error of a copy loop is a normal close rather than a failure to report. */
+export function isOrdinaryEnd(error: unknown): boolean {
+  return ORDINARY_ENDS.has(systemErrorCode(error));
+}

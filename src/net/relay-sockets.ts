@@ -6,16 +6,13 @@
  * - `onDone` is called exactly once, when both sockets are closed.
  */
 import type { Socket } from 'node:net';
-import { systemErrorCode } from '../base/errors.ts';
+import { isOrdinaryEnd } from './from-node-error.ts';
 
 /** Counted as bytes move: from and to the downstream socket. */
 export interface SocketRelayCounters {
   bytesFromSocket: number;
   bytesToSocket: number;
 }
-
-/** How sockets say that their peer left in the middle; ordinary for tunnels. */
-const ORDINARY_ERRORS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ENOTCONN']);
 
 /**
  * @param downstream the client's connection
@@ -35,7 +32,7 @@ export function relaySockets(
     if (open === 0) onDone(firstError);
   };
   const failed = (error: Error) => {
-    if (!ORDINARY_ERRORS.has(systemErrorCode(error))) firstError ??= error;
+    if (!isOrdinaryEnd(error)) firstError ??= error;
   };
   for (const [socket, other] of [
     [downstream, upstream],

@@ -2,6 +2,7 @@
 import { fail, ok, type Result } from '../../base/result.ts';
 import type { Http2Connection } from '../../http2/connection.ts';
 import type { Header } from '../../http2/header.ts';
+import { Http2Code } from '../../http2/http2-error.ts';
 import type { Http2Stream, StreamCloseReason, StreamHandler } from '../../http2/stream.ts';
 import { type ProxyError, proxyError } from '../proxy-error.ts';
 
@@ -35,7 +36,6 @@ export function requestConnect(
   return undefined;
 }
 
-const CANCEL = 8;
 /** The reasons of the statuses that tunnel servers and waypoints answer with. */
 const REASONS: Readonly<Record<string, string>> = {
   '400': 'Bad Request',
@@ -77,7 +77,7 @@ class PendingConnect implements StreamHandler {
     if (status.startsWith('1')) return;
     if (status === '200' && !endStream) return this.#settle(ok({ stream, headers }));
     this.#settle(fail(proxyError('HTTP_STATUS', `http status: ${status} ${REASONS[status] ?? ''}`.trimEnd())));
-    stream.reset(CANCEL);
+    stream.reset(Http2Code.CANCEL);
   }
 
   onData(stream: Http2Stream, chunk: Buffer): void {

@@ -9,6 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Result } from '../../base/result.ts';
+import { Http2Code } from '../../http2/http2-error.ts';
 import { relay } from '../../http2/relay.ts';
 import { SocketIntake } from '../../http2/socket-intake.ts';
 import type { Http2Stream } from '../../http2/stream.ts';
@@ -186,7 +187,7 @@ export class Outbound {
         proxied.end(answer.error);
         discard(capture.socket);
       } else if (proxied.ended) {
-        answer.value.stream.reset(CANCEL);
+        answer.value.stream.reset(Http2Code.CANCEL);
       } else if (route.kind === 'double-hbone') {
         void this.#useInnerTunnel(capture, route, proxied, answer.value.stream);
       } else {
@@ -317,8 +318,6 @@ export class Outbound {
     connection.reject();
   }
 }
-
-const CANCEL = 8;
 
 /** A fresh trace for each connection (facts ztunnel-wire 7.2). */
 function newTraceparent(): string {
