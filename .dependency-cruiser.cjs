@@ -2,8 +2,8 @@
 const RANKS = [
   ['base', 'native'],
   ['proto', 'model'],
-  ['net', 'pki', 'tls', 'http2', 'http1', 'dns', 'authz', 'balance', 'xds', 'telemetry', 'manifests'],
-  ['ztunnel', 'waypoint', 'control', 'agent', 'local'],
+  ['net', 'pki', 'tls', 'http2', 'http1', 'dns', 'authz', 'balance', 'xds', 'telemetry', 'manifests', 'kube'],
+  ['ztunnel', 'waypoint', 'control', 'agent', 'local', 'install'],
   ['cli', 'dashboard', 'bin'],
 ];
 // Inside a rank parts stay apart, except for these edges.

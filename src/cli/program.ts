@@ -4,6 +4,7 @@ import { addAgentCommand } from './commands/agent.ts';
 import { addControlCommand } from './commands/control.ts';
 import { addDownCommand } from './commands/down.ts';
 import { addExecCommand } from './commands/exec.ts';
+import { addInstallCommands } from './commands/install.ts';
 import { addUpCommand } from './commands/up.ts';
 import { addUpInnerCommand } from './commands/up-inner.ts';
 import { addZtunnelCommand } from './commands/ztunnel.ts';
@@ -19,6 +20,7 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
   addUpInnerCommand(program, environment);
   addExecCommand(program, environment);
   addDownCommand(program, environment);
+  addInstallCommands(program, environment);
   addControlCommand(program);
   addAgentCommand(program, environment);
   addZtunnelCommand(program, environment);

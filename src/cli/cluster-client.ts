@@ -1,0 +1,41 @@
+/** The API server that a person's command talks to: kubeconfig as kubectl finds it, else the account of the pod. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { AmbitError } from '../base/errors.ts';
+import { KubeClient } from '../kube/kube-client.ts';
+import { inClusterConfig, isInCluster } from '../kube/kube-config.ts';
+import { kubeconfigFile } from '../kube/kubeconfig-file.ts';
+
+/** The flags that every command about a cluster has. */
+export interface ClusterFlags {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+}
+
+/** @throws AmbitError KUBECONFIG_MISSING or KUBE_CONFIG with what to do */
+export async function clusterClient(flags: ClusterFlags, environment: NodeJS.ProcessEnv): Promise<KubeClient> {
+  const path = flags.kubeconfig ?? kubeconfigPath(environment);
+  if (path === undefined && isInCluster(environment)) {
+    const config = await inClusterConfig(environment, (file) => readFile(file, 'utf8'));
+    return new KubeClient(config, { clock: systemClock });
+  }
+  if (path === undefined) {
+    throw new AmbitError(
+      'KUBECONFIG_MISSING',
+      'no cluster is configured: give --kubeconfig FILE, set KUBECONFIG, or write ~/.kube/config',
+    );
+  }
+  const context = flags.context === undefined ? {} : { context: flags.context };
+  return new KubeClient(await kubeconfigFile(path, { ...context, environment }), { clock: systemClock });
+}
+
+/** The first file of KUBECONFIG that exists, else the one in the home folder. */
+function kubeconfigPath(environment: NodeJS.ProcessEnv): string | undefined {
+  const listed = (environment['KUBECONFIG'] ?? '').split(delimiter).filter((path) => path !== '');
+  if (listed.length > 0) return listed.find((path) => existsSync(path)) ?? listed[0];
+  const home = join(environment['HOME'] ?? homedir(), '.kube', 'config');
+  return existsSync(home) ? home : undefined;
+}

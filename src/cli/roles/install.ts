@@ -1,0 +1,105 @@
+/** Puts the mesh into a cluster, brings it to this version, takes it out. */
+import { readFileSync } from 'node:fs';
+import { parse, stringify } from 'yaml';
+import { AmbitError, errorText } from '../../base/errors.ts';
+import { installationCrds } from '../../install/crds.ts';
+import { parseInstallValues, setValue } from '../../install/install-values.ts';
+import { Installer } from '../../install/installer.ts';
+import { type RenderedObject, renderInstall } from '../../install/render-install.ts';
+import { waitForRollout } from '../../install/rollout.ts';
+import { readStoredValues, storedValuesObject } from '../../install/stored-values.ts';
+import type { PlainNode } from '../../install/template.ts';
+import { isRecord } from '../../model/manifest/field-reader.ts';
+import { type ClusterFlags, clusterClient } from '../cluster-client.ts';
+import { commandClock } from '../command-clock.ts';
+
+/** The flags of `install` and `upgrade`. */
+export interface InstallFlags extends ClusterFlags {
+  readonly namespace: string;
+  readonly values?: readonly string[];
+  readonly set?: readonly string[];
+  readonly dryRun: boolean;
+  readonly wait: boolean;
+  readonly timeout: number;
+  readonly crds: boolean;
+  /** `upgrade` only. */
+  readonly resetValues?: boolean;
+}
+
+/** `ambit install`. Running it again brings the cluster to what the flags say. @throws AmbitError */
+export async function runInstall(flags: InstallFlags, environment: NodeJS.ProcessEnv): Promise<void> {
+  const given = givenValues(flags, {});
+  const objects = objectsOf(given, flags);
+  if (flags.dryRun) return printObjects(objects);
+  await applyAll(objects, given, flags, environment);
+}
+
+/** `ambit upgrade`: the values of the installation stay, and flags change single ones. @throws AmbitError */
+export async function runUpgrade(flags: InstallFlags, environment: NodeJS.ProcessEnv): Promise<void> {
+  const client = await clusterClient(flags, environment);
+  const stored = await readStoredValues(client, flags.namespace);
+  if (stored === undefined) {
+    throw new AmbitError('NOT_INSTALLED', `no ambit in namespace ${flags.namespace}: ambit install puts it there`);
+  }
+  const given = givenValues(flags, flags.resetValues === true ? {} : stored);
+  const objects = objectsOf(given, flags);
+  if (flags.dryRun) return printObjects(objects);
+  await applyAll(objects, given, flags, environment);
+}
+
+type Values = { [key: string]: PlainNode };
+
+function objectsOf(given: Values, flags: InstallFlags): readonly RenderedObject[] {
+  const objects = renderInstall(parseInstallValues(given), flags.namespace);
+  return flags.crds ? [...installationCrds(), ...objects] : objects;
+}
+
+async function applyAll(
+  objects: readonly RenderedObject[],
+  given: Values,
+  flags: InstallFlags,
+  environment: NodeJS.ProcessEnv,
+): Promise<void> {
+  const client = await clusterClient(flags, environment);
+  const installer = new Installer({ client, report });
+  const all = [...objects, storedValuesObject(flags.namespace, given)];
+  await installer.apply(all);
+  await installer.prune(all);
+  if (flags.wait) await waitForRollout(flags.namespace, flags.timeout, { client, clock: commandClock, report });
+  report(flags.wait ? 'ambit is ready' : 'ambit is applied; --wait would have waited until it is ready');
+}
+
+/** Files in their order, then `--set` in theirs: the last one wins. */
+function givenValues(flags: InstallFlags, base: Values): Values {
+  const values = structuredClone(base);
+  for (const path of flags.values ?? []) mergeInto(values, readValuesFile(path));
+  for (const assignment of flags.set ?? []) setValue(values, assignment);
+  return values;
+}
+
+function readValuesFile(path: string): Values {
+  try {
+    const content: unknown = parse(readFileSync(path, 'utf8')) ?? {};
+    // YAML of values holds plain nodes only; the schema checks them later.
+    if (isRecord(content)) return content as Values;
+  } catch (cause) {
+    throw new AmbitError('INSTALL_VALUES_INVALID', `--values ${path}: ${errorText(cause)}`, { cause });
+  }
+  throw new AmbitError('INSTALL_VALUES_INVALID', `--values ${path}: it is no map`);
+}
+
+function mergeInto(target: Values, source: Values): void {
+  for (const [key, value] of Object.entries(source)) {
+    const current = target[key];
+    if (isRecord(current) && isRecord(value)) mergeInto(current as Values, value as Values);
+    else target[key] = value;
+  }
+}
+
+function printObjects(objects: readonly RenderedObject[]): void {
+  for (const object of objects) process.stdout.write(`---\n${stringify(object, { lineWidth: 0 })}`);
+}
+
+function report(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
