@@ -20,7 +20,7 @@ RUN node_modules/.bin/tsc -p tsconfig.build.json
 RUN npm prune --omit=dev --no-audit --no-fund --loglevel=error \
  && rm -rf node_modules/.bin node_modules/node-linux-*/include node_modules/node-linux-*/share dist/.tsbuildinfo \
  && mkdir -p /out/build/Release \
- && npm sbom --omit=dev --sbom-format cyclonedx > /out/sbom.cdx.json \
+ && npm sbom --package-lock-only --omit=dev --sbom-format cyclonedx > /out/sbom.cdx.json \
  && mv package.json node_modules dist /out/ \
  && mv build/Release/ambit.node /out/build/Release/ \
  && mv build/ambit-cni /out/build/ \

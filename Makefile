@@ -59,6 +59,24 @@ proto: node_modules/.installed ## generate src/proto/gen again (needs protoc)
 clean: ## remove what was built
 	rm -rf dist build .cache
 
+##@ Kubernetes
+
+.PHONY: image
+image: node_modules/.installed ## build the images (docker, podman or buildah) into build/images
+	scripts/cluster/build-images.sh
+
+.PHONY: test-cluster
+test-cluster: build ## run the tests on a cluster of two nodes (kind, or a lab: see test/README.md)
+	scripts/cluster/run-tests.sh
+
+.PHONY: kind
+kind: build ## a kind cluster with ambit and the example in it, checked
+	scripts/cluster/kind.sh
+
+.PHONY: manifests
+manifests: node_modules/.installed ## write deploy/helm and deploy/manifests again
+	$(NODE) scripts/deploy/generate.mjs
+
 ##@ Quality
 
 .PHONY: check
@@ -69,6 +87,7 @@ check: node_modules/.installed ## types, format and lint, ranks and cycles, dead
 	$(BIN)/knip
 	scripts/check-proto.sh
 	scripts/check-docs.sh
+	scripts/deploy/check.sh
 
 .PHONY: test-unit
 test-unit: build ## unit tests only

@@ -177,6 +177,7 @@ export const PROCESS_ERRORS = [
       CONTROL_LISTEN_FAILED: 'Free the port, or choose another with `--grpc-port`.',
       DEBUG_LISTEN_FAILED: 'Free the port, or choose another with `--http-port`.',
       TOKEN_KEYS_UNREADABLE: 'Name a readable file of public keys with `--token-keys`.',
+      TOKEN_REVIEW_FAILED: 'The API server cannot be asked about a token: the text says why. Callers try again.',
       TOKEN_MISSING: 'The caller sends no token: check `AUTH_TOKEN` of the proxy.',
       TOKEN_INVALID: 'The token is not signed by a key of the file, or has another audience, issuer or subject.',
       TOKEN_EXPIRED: 'Renew the token; compare the clocks.',
@@ -190,7 +191,20 @@ export const PROCESS_ERRORS = [
       CA_NOT_A_CA: 'Use a certificate with basic constraints CA:TRUE.',
       CA_EXPIRED: 'Replace the certificate.',
       CA_CHAIN_BROKEN: 'Complete `cert-chain.pem` or `root-cert.pem`.',
+      CA_SECRET_MISSING: 'Restore the Secret named; until then the former authority goes on.',
+      CA_SECRET_UNUSABLE: 'Correct the Secret named as the text says.',
+      CA_SECRET_NOT_WRITTEN: 'Grant the control plane create and update of Secrets in its namespace.',
       UNSUPPORTED_CA_KEY: 'Use an RSA, P-256 or P-384 key.',
+    },
+  },
+  {
+    title: 'Kubernetes API',
+    codes: {
+      KUBE_CONFIG: 'Correct what the text names of the kubeconfig, or of the service account of the pod.',
+      KUBE_REFUSED: 'The text is that of the API server. 403: compare the ClusterRole with what the chart installs.',
+      KUBE_UNREACHABLE: 'Is the API server up and reachable? It is tried again.',
+      KUBE_TIMEOUT: 'The API server is overloaded, or packets are dropped on the way. It is tried again.',
+      KUBE_ANSWER_INVALID: 'Something in between answers in place of the API server.',
     },
   },
   {

@@ -1,9 +1,13 @@
 // docs/metrics.md: every metric family that ztunnel exports, taken from the code that renders them.
 import { X509Certificate } from 'node:crypto';
 import { systemClock } from '../../src/base/clock.ts';
+import { createCaServiceStats } from '../../src/control/ca-service.ts';
+import { ControlMetrics } from '../../src/control/control-metrics.ts';
+import { ADDRESS_TYPE_URL } from '../../src/model/feed-encode.ts';
 import { createWorkload } from '../../src/model/workload.ts';
 import { TcpMetrics } from '../../src/telemetry/tcp-metrics.ts';
 import { revocationKeys } from '../../src/tls/revocation-list.ts';
+import { createDeltaServerStats } from '../../src/xds/server/delta-server.ts';
 import { ConnectionTracker } from '../../src/ztunnel/data/connection-tracker.ts';
 import { DnsMetrics, observeUpstreamDuration } from '../../src/ztunnel/data/dns-metrics.ts';
 import { OnDemandDnsMetrics } from '../../src/ztunnel/data/on-demand-dns-metrics.ts';
@@ -35,6 +39,7 @@ function families() {
   const revocations = new Revocations();
   revocations.replace(revocationKeys(CERTIFICATE));
   revocations.refuses(CERTIFICATE, 'source');
+  revocations.watch({ raw: Buffer.from('3000', 'hex') }, 'source', () => undefined);
   const onDemand = new OnDemandDnsMetrics();
   onDemand.count(createWorkload({}), 'host');
   const xds = new XdsMetrics();
@@ -57,11 +62,29 @@ const labelNames = (family) => [
   ...new Set(family.samples.flatMap(({ labels }) => [...labels.matchAll(/([a-z_]+)="/g)].map(([, name]) => name))),
 ];
 
-const exposedName = ({ name, type }) => (type === 'counter' ? `${name}_total` : name);
+/** Every family of the control plane with at least one sample. */
+function controlFamilies() {
+  const xds = createDeltaServerStats();
+  xds.pushesOfType.set(ADDRESS_TYPE_URL, 1);
+  xds.rejectsOfType.set(ADDRESS_TYPE_URL, 1);
+  const source = {
+    version: 'version',
+    startedMs: 0,
+    xds,
+    ca: createCaServiceStats(),
+    events: () => new Map([['Pod', { added: 1, updated: 1, deleted: 1 }]]),
+    rootExpiryMs: () => 0,
+    isLeader: () => true,
+    resources: () => new Map([[ADDRESS_TYPE_URL, 1]]),
+  };
+  return new ControlMetrics(source).families();
+}
+
+const exposedName = ({ name, type, bareName }) => (type === 'counter' && !bareName ? `${name}_total` : name);
 
 /** Throws when a file that makes families names one that this page does not have. */
 function requireAllFamilies() {
-  const known = new Set(families().map(({ name }) => name));
+  const known = new Set([...families(), ...controlFamilies()].map(({ name }) => name));
   for (const { path, text } of sourceFiles()) {
     if (!text.includes('MetricFamily')) continue;
     for (const [, name] of text.matchAll(/'((?:istio|workload_manager|process)_[a-z0-9_]+)'/g)) {
@@ -73,7 +96,16 @@ function requireAllFamilies() {
 /** The table of families. The long list of traffic labels has a table of its own. */
 export function metricTable() {
   requireAllFamilies();
-  const rows = families().map((family) => {
+  return familyTable(families());
+}
+
+/** The table of the control plane's families. */
+export function controlMetricTable() {
+  return familyTable(controlFamilies());
+}
+
+function familyTable(list) {
+  const rows = list.map((family) => {
     const names = labelNames(family);
     const labels = names.includes('response_flags') ? 'traffic labels, below' : names.map(code).join(', ') || '-';
     return [code(exposedName(family)), family.type, labels, family.help.replace(/\.$/, '')];

@@ -3,8 +3,8 @@
  *
  * | request | answer |
  * |---|---|
- * | `POST /cmdadd` | 200 when the pod is in the mesh; 400 bad body; 500 with a text |
- * | `POST /pods` | the same, with everything about the pod in the body |
+ * | `POST /cmdadd` | 200 when the pod is in the mesh, or does not belong there; 400 bad body; 500 with a text; 503 when the agent is not ready |
+ * | `POST /pods[?running=true]` | the same, with everything about the pod in the body; `running` when its programs run |
  * | `DELETE /pods/UID[?gone=true]` | 200; `gone` when the pod has ended |
  * | `GET /pods` | the pods and their states |
  */
@@ -13,7 +13,6 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { dirname } from 'node:path';
 import { AmbitError, errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { type Pod, podText } from './pod.ts';
 import type { PodEnroller } from './pod-enroller.ts';
 import type { PodRegistry } from './pod-registry.ts';
 import { type CmdAdd, parseCmdAdd, parsePod } from './request-schema.ts';
@@ -22,17 +21,11 @@ const MAX_BODY_BYTES = 256 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 256;
 
-/** What the Kubernetes API knows about a pod that the CNI plugin does not say. */
-export type PodDetails = Pick<Pod, 'uid' | 'serviceAccount' | 'annotations'>;
-
-/** Looks a pod up; undefined when there is none. */
-export type FindPod = (namespace: string, name: string) => Promise<PodDetails | undefined>;
-
 export interface AgentServerDeps {
   readonly enroller: Pick<PodEnroller, 'add' | 'remove'>;
   readonly registry: Pick<PodRegistry, 'list'>;
-  /** Without it `POST /cmdadd` is answered with 500. */
-  readonly findPod?: FindPod;
+  /** Takes a pod in that the CNI plugin tells of. Without it, as for the local engine, `POST /cmdadd` is unknown. */
+  readonly cmdAdd?: (cmdAdd: CmdAdd) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -76,6 +69,7 @@ function failure(error: unknown, log: Logger): Answer {
   log.warn('request failed', { error: text });
   if (!(error instanceof AmbitError)) return { status: 500, body: text };
   if (error.code === 'REQUEST_TOO_LARGE') return { status: 413, body: text };
+  if (error.code === 'AGENT_NOT_READY' || error.code === 'AGENT_STOPPING') return { status: 503, body: text };
   return { status: error.code === 'REQUEST_INVALID' ? 400 : 500, body: text };
 }
 
@@ -84,11 +78,12 @@ async function answer(request: IncomingMessage, deps: AgentServerDeps): Promise<
   const route = `${request.method} ${url.pathname}`;
   if (route === 'GET /pods') return { status: 200, body: JSON.stringify(describePods(deps)) };
   if (route === 'POST /pods') {
-    await deps.enroller.add(parsePod(await readBody(request)));
+    const running = url.searchParams.get('running') === 'true';
+    await deps.enroller.add(parsePod(await readBody(request)), running ? 'running' : 'write');
     return DONE;
   }
-  if (route === 'POST /cmdadd') {
-    await deps.enroller.add(await completePod(parseCmdAdd(await readBody(request)), deps.findPod));
+  if (route === 'POST /cmdadd' && deps.cmdAdd !== undefined) {
+    await deps.cmdAdd(parseCmdAdd(await readBody(request)));
     return DONE;
   }
   if (request.method === 'DELETE' && url.pathname.startsWith('/pods/')) {
@@ -104,13 +99,6 @@ function podUid(pathname: string): string {
   } catch (cause) {
     throw new AmbitError('REQUEST_INVALID', 'uid: not percent-encoded UTF-8', { side: 'downstream', cause });
   }
-}
-
-async function completePod(cmdAdd: CmdAdd, findPod: FindPod | undefined): Promise<Pod> {
-  const details = await findPod?.(cmdAdd.namespace, cmdAdd.name);
-  if (details !== undefined) return { ...cmdAdd, ...details };
-  const why = findPod === undefined ? 'this agent has no source of pods' : 'the API server does not list it yet';
-  throw new AmbitError('POD_UNKNOWN', `pod ${podText(cmdAdd)} is not known: ${why}`, { retry: 'idempotent' });
 }
 
 function describePods({ registry }: AgentServerDeps): readonly object[] {

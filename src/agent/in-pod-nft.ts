@@ -55,7 +55,12 @@ function familiesOf(options: InPodRuleOptions): Family[] {
   return options.ipv6 ? [v4, v6] : [v4];
 }
 
+/** As SPARE_OPEN_CONNECTIONS of the iptables variant. */
+const SPARE_OPEN_CONNECTIONS = 'tcp flags & (fin | syn | rst | ack) != syn accept';
+
 function natRules(options: InPodRuleOptions): NftRules {
+  if (options.capture === 'none') return { prerouting: [], output: [] };
+  const spared = options.capture === 'new-connections' ? [SPARE_OPEN_CONNECTIONS] : [];
   const families = familiesOf(options);
   const onlyV4 = options.ipv6 ? '' : 'meta nfproto ipv4 ';
   const reroute = options.rerouteVirtualInterfaces.flatMap((name) => [
@@ -74,8 +79,9 @@ function natRules(options: InPodRuleOptions): NftRules {
     ...families.map(({ notLoopback }) => `${notLoopback} tcp dport 53 ${NOT_ZTUNNEL} redirect to :${DNS_PROXY_PORT}`),
   ];
   return {
-    prerouting: [...reroute, ...(options.ingressMode ? [] : inbound)],
+    prerouting: [...spared, ...reroute, ...(options.ingressMode ? [] : inbound)],
     output: [
+      ...spared,
       ...families.map(({ toProbe }) => `${toProbe} meta l4proto tcp accept`),
       ...(options.dnsCapture ? dns : []),
       'meta l4proto tcp meta mark & 0xfff == 0x111 accept',

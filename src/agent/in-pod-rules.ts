@@ -16,8 +16,16 @@ export const INBOUND_PLAINTEXT_PORT = 15006;
 export const INBOUND_HBONE_PORT = 15008;
 export const DNS_PROXY_PORT = 15053;
 
+/**
+ * Which connections are redirected. `all`, or while a running pod comes and goes: `new-connections` spares those that were
+ * open before, `none` keeps what open connections of ztunnel need and sends nothing more to it.
+ */
+export type CaptureScope = 'all' | 'new-connections' | 'none';
+
 /** What varies between pods. */
 export interface InPodRuleOptions {
+  /** Default `all`. */
+  readonly capture?: CaptureScope;
   /** Send the pod's DNS queries to ztunnel. */
   readonly dnsCapture: boolean;
   /** Leave inbound plaintext to the application (`bypass-inbound-capture`). */
@@ -79,13 +87,25 @@ function mangleTable(): TableRules {
   };
 }
 
+/**
+ * The first packet that connection tracking sees of an open connection is no SYN. It passes here, which settles for the
+ * rest of the connection that it is not redirected.
+ */
+const SPARE_OPEN_CONNECTIONS = '-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -j ACCEPT';
+
+function spared(options: InPodRuleOptions): string[] {
+  return options.capture === 'new-connections' ? [SPARE_OPEN_CONNECTIONS] : [];
+}
+
 function natPrerouting(options: InPodRuleOptions, { loopback, probe }: Addresses): string[] {
+  if (options.capture === 'none') return [];
   const rules = options.rerouteVirtualInterfaces.flatMap((name) => [
     `-i ${name} -p tcp -j REDIRECT --to-ports ${OUTBOUND_PORT}`,
     `-i ${name} -p tcp -j RETURN`,
   ]);
-  if (options.ingressMode) return rules;
+  if (options.ingressMode) return [...spared(options), ...rules];
   return [
+    ...spared(options),
     ...rules,
     `-s ${probe} -p tcp -j ACCEPT`,
     // 15008 is served directly: its local address is the destination.
@@ -94,11 +114,13 @@ function natPrerouting(options: InPodRuleOptions, { loopback, probe }: Addresses
 }
 
 function natOutput(options: InPodRuleOptions, { loopback, probe }: Addresses): string[] {
+  if (options.capture === 'none') return [];
   const dns = [
     `! -o lo -p udp -m udp --dport 53 ${NOT_ZTUNNEL} -j REDIRECT --to-ports ${DNS_PROXY_PORT}`,
     `! -d ${loopback} -p tcp -m tcp --dport 53 ${NOT_ZTUNNEL} -j REDIRECT --to-ports ${DNS_PROXY_PORT}`,
   ];
   return [
+    ...spared(options),
     `-d ${probe} -p tcp -j ACCEPT`,
     ...(options.dnsCapture ? dns : []),
     `-p tcp -m mark --mark ${RETURN_MARK} -j ACCEPT`,

@@ -2,7 +2,12 @@
  * Brings pods into the mesh and out of it (facts ztunnel-wire 3.6).
  *
  * Invariants:
- * - rules first, then ztunnel: a connection in the gap is refused, never plaintext;
+ * - a pod whose programs have not started: rules first, then ztunnel, so that a connection in the gap is refused, never
+ *   plaintext;
+ * - a pod whose programs run: ztunnel first, then rules, so that no new connection is refused; open ones are spared for
+ *   as long as they are in use. When ztunnel does not take it the rules are written all the same: it fails closed;
+ * - a pod that leaves and lives on: first no new connection is redirected, and when ztunnel's have ended, or the drain
+ *   is over, the rest goes;
  * - operations on one pod run one after the other, those on different pods at the same time;
  * - a pod whose rules failed is not kept; a pod that ztunnel did not take is kept as partial and offered again after
  *   5 ms, doubling to 5 s.
@@ -12,21 +17,27 @@ import { Backoff } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { AmbitError, errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import type { InPodRuleOptions } from './in-pod-rules.ts';
-import { type Pod, podText } from './pod.ts';
+import { type AgentPod, podText } from '../model/agent-pod.ts';
+import type { CaptureScope, InPodRuleOptions } from './in-pod-rules.ts';
 import { netnsPath, openPodNetns } from './pod-netns.ts';
 import type { PodRegistry } from './pod-registry.ts';
 import { podRuleOptions } from './pod-rule-options.ts';
+import { hasProxiedConnections } from './proxied-connections.ts';
 import type { RuleApplier } from './rule-applier.ts';
 import type { RunCommand } from './run-command.ts';
 import type { ZdsServer } from './zds-server.ts';
 
 const RETRY_INITIAL_MS = 5;
 const RETRY_MAX_MS = 5000;
+/** How long open connections have to show themselves by a packet, to be spared by the rules of a running pod. */
+const SPARE_MS = 300_000;
+const DRAIN_CHECK_MS = 1000;
 
 export interface PodEnrollerOptions {
   /** The rules of pods without annotations. */
   readonly rules: InPodRuleOptions;
+  /** How long ztunnel's connections of a pod that leaves have to end. 0 cuts them at once. */
+  readonly drainMs: number;
 }
 
 export interface PodEnrollerDeps {
@@ -36,7 +47,22 @@ export interface PodEnrollerDeps {
   readonly run: RunCommand;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Lets kubelet's probes pass the mesh by. Default: nothing, as nobody probes from outside. */
+  readonly probes?: ProbeExemptions;
+  /** A pod was taken, is offered again, or was refused. */
+  readonly onOutcome?: (uid: string, outcome: PodOutcome) => void;
 }
+
+/** The pods whose host probes pass by ztunnel. Neither call rejects. */
+export interface ProbeExemptions {
+  add(pod: AgentPod): Promise<void>;
+  remove(uid: string): Promise<void>;
+}
+
+export type PodOutcome = 'enrolled' | 'partial' | 'failed' | 'removed' | 'remove-failed';
+
+/** `running`: the pod has open connections. `keep`: the rules were written before the agent started. */
+export type RuleHandling = 'write' | 'keep' | 'running';
 
 export class PodEnroller {
   readonly #options: PodEnrollerOptions;
@@ -54,12 +80,18 @@ export class PodEnroller {
    * Writes the pod's rules and hands it to ztunnel; resolves once ztunnel serves it. Doing it twice is harmless.
    * @throws AmbitError NETNS_*, RULES_* (the pod is not in the mesh) or ZDS_* (it is offered to ztunnel again)
    */
-  add(pod: Pod): Promise<void> {
-    return this.#inTurn(pod.uid, () => this.#add(pod));
+  add(pod: AgentPod, rules: RuleHandling = 'write'): Promise<void> {
+    return this.#inTurn(pod.uid, () => this.#add(pod, rules));
+  }
+
+  /** Removes what an earlier agent left in a pod that is not in the mesh. @throws AmbitError NETNS_*, RULES_* */
+  clear(pod: AgentPod): Promise<void> {
+    return this.#inTurn(pod.uid, () => this.#clear(pod));
   }
 
   /**
-   * Takes a pod out of the mesh. Unknown pods are no error.
+   * Takes a pod out of the mesh. Unknown pods are no error. Of a pod that lives on, new connections are plain from then
+   * on, and those that ztunnel has are given time to end.
    * @param gone the pod has ended: its namespace is not touched
    */
   remove(uid: string, gone: boolean): Promise<void> {
@@ -84,9 +116,70 @@ export class PodEnroller {
     return turn;
   }
 
-  async #add(pod: Pod): Promise<void> {
-    const { registry, applier, run, log } = this.#deps;
+  async #add(pod: AgentPod, rules: RuleHandling): Promise<void> {
+    const { log, registry } = this.#deps;
     if (this.#stopped) throw new AmbitError('AGENT_STOPPING', 'the agent is stopping, ask again');
+    // A pod that comes back while it leaves has not lost its place in ztunnel, and has open connections.
+    const returns = registry.get(pod.uid)?.state.kind === 'leaving';
+    try {
+      if (rules === 'running' || returns) return await this.#addRunning(pod);
+      await this.#capture(pod, rules);
+    } catch (error) {
+      this.#deps.onOutcome?.(pod.uid, 'failed');
+      throw error;
+    }
+    await this.#offer(pod, new Backoff({ initialMs: RETRY_INITIAL_MS, maxMs: RETRY_MAX_MS }));
+    log.info('pod is in the mesh', { pod: podText(pod), uid: pod.uid });
+  }
+
+  /** Opens the namespace and writes the rules. The probes are let through before, so that none of them fails. */
+  async #capture(pod: AgentPod, rules: RuleHandling): Promise<void> {
+    await this.#claim(pod);
+    try {
+      await this.#deps.probes?.add(pod);
+      if (rules === 'write') await this.#applyRules(pod.uid, 'all');
+    } catch (error) {
+      await this.#release(pod.uid);
+      throw error;
+    }
+  }
+
+  /** ztunnel serves the pod before the first connection is redirected to it. */
+  async #addRunning(pod: AgentPod): Promise<void> {
+    const { clock, log, probes, zds } = this.#deps;
+    await this.#claim(pod);
+    try {
+      await probes?.add(pod);
+      const refusal = await this.#offer(pod, new Backoff({ initialMs: RETRY_INITIAL_MS, maxMs: RETRY_MAX_MS })).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      await this.#applyRules(pod.uid, 'new-connections').catch(async (error: unknown) => {
+        await zds.del(pod.uid);
+        throw error;
+      });
+      clock.after(SPARE_MS, () => this.#endSparing(pod));
+      if (refusal !== undefined) throw refusal;
+    } catch (error) {
+      if (!(error instanceof AmbitError && error.code.startsWith('ZDS_'))) await this.#release(pod.uid);
+      throw error;
+    }
+    log.info('running pod is in the mesh', { pod: podText(pod), uid: pod.uid });
+  }
+
+  /** A packet of a connection that tracking does not know is refused from now on: it may be one of ztunnel's. */
+  #endSparing(pod: AgentPod): void {
+    this.#inTurn(pod.uid, async () => {
+      const entry = this.#deps.registry.get(pod.uid);
+      if (this.#stopped || entry?.pod !== pod || entry.state.kind === 'leaving') return;
+      await this.#applyRules(pod.uid, 'all');
+    }).catch((error: unknown) => {
+      this.#deps.log.warn('the rules of a pod could not be tightened', { pod: podText(pod), error: errorText(error) });
+    });
+  }
+
+  async #claim(pod: AgentPod): Promise<void> {
+    const { registry, run } = this.#deps;
     const netns = await openPodNetns(pod, run);
     try {
       registry.claim(pod, netns);
@@ -94,32 +187,51 @@ export class PodEnroller {
       closeSync(netns.fd);
       throw error;
     }
+  }
+
+  async #applyRules(uid: string, capture: CaptureScope): Promise<void> {
+    const { registry, applier, log } = this.#deps;
+    const entry = registry.get(uid);
+    if (entry === undefined) return;
+    const options = podRuleOptions(this.#options.rules, entry.pod, log);
+    await applier.apply(netnsPath(entry.netns.fd), { ...options, capture });
+  }
+
+  async #release(uid: string): Promise<void> {
+    await this.#deps.probes?.remove(uid);
+    this.#deps.registry.release(uid);
+  }
+
+  async #clear(pod: AgentPod): Promise<void> {
+    const { applier, zds, run } = this.#deps;
+    await zds.del(pod.uid);
+    const netns = await openPodNetns(pod, run);
     try {
-      await applier.apply(netnsPath(netns.fd), podRuleOptions(this.#options.rules, pod, log));
-    } catch (error) {
-      registry.release(pod.uid);
-      throw error;
+      await applier.remove(netnsPath(netns.fd));
+    } finally {
+      closeSync(netns.fd);
+      this.#deps.registry.release(pod.uid);
     }
-    await this.#offer(pod, new Backoff({ initialMs: RETRY_INITIAL_MS, maxMs: RETRY_MAX_MS }));
-    log.info('pod is in the mesh', { pod: podText(pod), uid: pod.uid });
   }
 
   /** Offers the pod to ztunnel; on failure it becomes partial, a retry is due, and the error is thrown. */
-  async #offer(pod: Pod, backoff: Backoff): Promise<void> {
+  async #offer(pod: AgentPod, backoff: Backoff): Promise<void> {
     const { registry, zds, clock } = this.#deps;
     const entry = registry.get(pod.uid);
     if (entry === undefined) return;
     try {
       await zds.add(pod, entry.netns.fd);
       registry.setState(pod.uid, { kind: 'enrolled' });
+      this.#deps.onOutcome?.(pod.uid, 'enrolled');
     } catch (error) {
       const retry = clock.after(backoff.next(), () => this.#retry(pod, backoff));
       registry.setState(pod.uid, { kind: 'partial', reason: errorText(error), retry });
+      this.#deps.onOutcome?.(pod.uid, 'partial');
       throw error;
     }
   }
 
-  #retry(pod: Pod, backoff: Backoff): void {
+  #retry(pod: AgentPod, backoff: Backoff): void {
     this.#inTurn(pod.uid, async () => {
       const entry = this.#deps.registry.get(pod.uid);
       if (this.#stopped || entry?.state.kind !== 'partial' || entry.pod !== pod) return;
@@ -131,6 +243,32 @@ export class PodEnroller {
   }
 
   async #remove(uid: string, gone: boolean): Promise<void> {
+    const state = this.#deps.registry.get(uid)?.state.kind;
+    if (gone || state !== 'enrolled' || this.#options.drainMs === 0) {
+      if (gone || state !== 'leaving') await this.#finishRemoval(uid, gone);
+      return;
+    }
+    await this.#applyRules(uid, 'none');
+    this.#drain(uid, this.#deps.clock.monotonicMs() + this.#options.drainMs);
+  }
+
+  /** Looks now and then whether ztunnel still has connections of the pod. */
+  #drain(uid: string, deadlineMs: number): void {
+    const { registry, clock, log } = this.#deps;
+    const check = () =>
+      this.#inTurn(uid, async () => {
+        const entry = registry.get(uid);
+        if (this.#stopped || entry?.state.kind !== 'leaving') return;
+        const isOver = clock.monotonicMs() >= deadlineMs;
+        if (!isOver && (await hasProxiedConnections(netnsPath(entry.netns.fd), this.#deps.run))) {
+          return this.#drain(uid, deadlineMs);
+        }
+        await this.#finishRemoval(uid, false);
+      }).catch((error: unknown) => log.warn('a pod could not leave the mesh', { uid, error: errorText(error) }));
+    registry.setState(uid, { kind: 'leaving', timer: clock.after(DRAIN_CHECK_MS, () => void check()) });
+  }
+
+  async #finishRemoval(uid: string, gone: boolean): Promise<void> {
     const { registry, applier, zds, log } = this.#deps;
     const entry = registry.get(uid);
     // ztunnel lets go first, while address translation still stands: the ends of its connections then reach the
@@ -138,8 +276,12 @@ export class PodEnroller {
     await zds.del(uid);
     try {
       if (entry !== undefined && !gone) await applier.remove(netnsPath(entry.netns.fd));
+      if (entry !== undefined) this.#deps.onOutcome?.(uid, 'removed');
+    } catch (error) {
+      this.#deps.onOutcome?.(uid, 'remove-failed');
+      throw error;
     } finally {
-      registry.release(uid);
+      await this.#release(uid);
     }
     if (entry !== undefined) log.info('pod left the mesh', { pod: podText(entry.pod), uid });
   }

@@ -2,8 +2,8 @@
 import { closeSync, openSync, statSync } from 'node:fs';
 import { AmbitError, systemErrorCode } from '../base/errors.ts';
 import { parseIpAddress } from '../model/address.ts';
+import { type AgentPod, podText } from '../model/agent-pod.ts';
 import { type NetnsId, netnsId } from '../native/sockets.ts';
-import { type Pod, podText } from './pod.ts';
 import type { RunCommand } from './run-command.ts';
 
 export type NetnsErrorCode = 'NETNS_NOT_FOUND' | 'NETNS_IS_HOST' | 'NETNS_NOT_OF_POD' | 'NETNS_IN_USE';
@@ -30,7 +30,7 @@ export function sameNetns(a: NetnsId, b: NetnsId): boolean {
  * Opens and checks the namespace of a pod.
  * @throws AmbitError NETNS_NOT_FOUND, NETNS_IS_HOST, NETNS_NOT_OF_POD
  */
-export async function openPodNetns(pod: Pod, run: RunCommand): Promise<PodNetns> {
+export async function openPodNetns(pod: AgentPod, run: RunCommand): Promise<PodNetns> {
   const fd = openNetns(pod);
   try {
     const id = netnsId(fd);
@@ -43,7 +43,7 @@ export async function openPodNetns(pod: Pod, run: RunCommand): Promise<PodNetns>
   }
 }
 
-function openNetns(pod: Pod): number {
+function openNetns(pod: AgentPod): number {
   try {
     return openSync(pod.netns, 'r');
   } catch (cause) {
@@ -55,7 +55,7 @@ function openNetns(pod: Pod): number {
   }
 }
 
-function refuseHost(pod: Pod, id: NetnsId): void {
+function refuseHost(pod: AgentPod, id: NetnsId): void {
   for (const path of HOST_NETNS_PATHS) {
     let host: NetnsId;
     try {
@@ -73,7 +73,7 @@ function refuseHost(pod: Pod, id: NetnsId): void {
   }
 }
 
-async function requirePodAddress(pod: Pod, fd: number, run: RunCommand): Promise<void> {
+async function requirePodAddress(pod: AgentPod, fd: number, run: RunCommand): Promise<void> {
   const { status, stdout, stderr } = await run('nsenter', [`--net=${netnsPath(fd)}`, 'ip', '-j', 'addr', 'show']);
   const refuse = (reason: string) =>
     new AmbitError<NetnsErrorCode>('NETNS_NOT_OF_POD', `pod ${podText(pod)}: ${pod.netns} ${reason}`, {

@@ -11,8 +11,8 @@
 import { closeSync } from 'node:fs';
 import type { Timer } from '../base/clock.ts';
 import { AmbitError } from '../base/errors.ts';
+import { type AgentPod, podText } from '../model/agent-pod.ts';
 import type { NetnsId } from '../native/sockets.ts';
-import { type Pod, podText } from './pod.ts';
 import { type NetnsErrorCode, type PodNetns, sameNetns } from './pod-netns.ts';
 import type { SnapshotEntry } from './zds-server.ts';
 
@@ -22,17 +22,19 @@ export type PodState =
   | { readonly kind: 'pending' }
   /** Rules are written, ztunnel has not taken it yet; a retry is due. */
   | { readonly kind: 'partial'; readonly reason: string; readonly retry: Timer }
-  | { readonly kind: 'enrolled' };
+  | { readonly kind: 'enrolled' }
+  /** New connections pass ztunnel by; those it has may end until the timer looks for the last time. */
+  | { readonly kind: 'leaving'; readonly timer: Timer };
 
 /** A pod with its open namespace. Only the registry changes it. */
 export interface PodEntry {
-  readonly pod: Pod;
+  readonly pod: AgentPod;
   readonly netns: PodNetns;
   readonly state: PodState;
 }
 
 interface MutableEntry {
-  pod: Pod;
+  pod: AgentPod;
   netns: PodNetns;
   state: PodState;
 }
@@ -46,6 +48,11 @@ export class PodRegistry {
     return this.#pods.get(uid);
   }
 
+  /** Whether the pod is registered, or kept by its uid. */
+  has(uid: string): boolean {
+    return this.#pods.has(uid) || this.#kept.has(uid);
+  }
+
   list(): readonly PodEntry[] {
     return [...this.#pods.values()];
   }
@@ -54,7 +61,7 @@ export class PodRegistry {
    * Registers a pod as pending, and takes over its descriptor; the one it had before is closed.
    * @throws AmbitError NETNS_IN_USE when another pod holds the namespace; the descriptor stays the caller's then
    */
-  claim(pod: Pod, netns: PodNetns): void {
+  claim(pod: AgentPod, netns: PodNetns): void {
     const holder = this.#holderOf(netns.id);
     if (holder !== undefined && holder.pod.uid !== pod.uid) {
       throw new AmbitError<NetnsErrorCode>(
@@ -70,11 +77,8 @@ export class PodRegistry {
   /** The one place where a state changes. Unknown uids are ignored: the pod was removed meanwhile. */
   setState(uid: string, state: PodState): void {
     const entry = this.#pods.get(uid);
-    if (entry === undefined) {
-      if (state.kind === 'partial') state.retry.cancel();
-      return;
-    }
-    if (entry.state.kind === 'partial') entry.state.retry.cancel();
+    if (entry === undefined) return cancelTimer(state);
+    cancelTimer(entry.state);
     entry.state = state;
   }
 
@@ -88,7 +92,7 @@ export class PodRegistry {
     this.#kept.delete(uid);
     const entry = this.#pods.get(uid);
     if (entry === undefined) return;
-    if (entry.state.kind === 'partial') entry.state.retry.cancel();
+    cancelTimer(entry.state);
     this.#pods.delete(uid);
     closeSync(entry.netns.fd);
   }
@@ -110,4 +114,9 @@ export class PodRegistry {
   #holderOf(id: NetnsId): PodEntry | undefined {
     return this.list().find((entry) => sameNetns(entry.netns.id, id));
   }
+}
+
+function cancelTimer(state: PodState): void {
+  if (state.kind === 'partial') state.retry.cancel();
+  if (state.kind === 'leaving') state.timer.cancel();
 }

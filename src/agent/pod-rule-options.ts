@@ -1,7 +1,7 @@
 /** What a pod's annotations change in its redirection (facts ztunnel-wire 2.5). Values that make no sense are ignored. */
 import type { Logger } from '../base/logger.ts';
+import { type AgentPod, podText } from '../model/agent-pod.ts';
 import type { InPodRuleOptions } from './in-pod-rules.ts';
-import { type Pod, podText } from './pod.ts';
 
 const BYPASS_INBOUND = 'ambient.istio.io/bypass-inbound-capture';
 const DNS_CAPTURE = 'ambient.istio.io/dns-capture';
@@ -15,7 +15,7 @@ const FALSE = new Set(['0', 'f', 'F', 'FALSE', 'false', 'False']);
 const INTERFACE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/;
 
 /** The options for one pod: the defaults of the node, changed by annotations. */
-export function podRuleOptions(defaults: InPodRuleOptions, pod: Pod, log: Logger): InPodRuleOptions {
+export function podRuleOptions(defaults: InPodRuleOptions, pod: AgentPod, log: Logger): InPodRuleOptions {
   const flag = (name: string, fallback: boolean) => {
     const text = pod.annotations[name];
     if (text === undefined) return fallback;
@@ -32,7 +32,7 @@ export function podRuleOptions(defaults: InPodRuleOptions, pod: Pod, log: Logger
   };
 }
 
-function interfacesOf(pod: Pod, log: Logger): readonly string[] | undefined {
+function interfacesOf(pod: AgentPod, log: Logger): readonly string[] | undefined {
   const text = pod.annotations[REROUTE_INTERFACES];
   if (text === undefined) return undefined;
   const names = text

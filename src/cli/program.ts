@@ -1,6 +1,7 @@
 /** The `ambit` command: one sub-command per role and per question. */
 import { Command } from 'commander';
 import { addAgentCommand } from './commands/agent.ts';
+import { addCheckCommand } from './commands/check.ts';
 import { addControlCommand } from './commands/control.ts';
 import { addDownCommand } from './commands/down.ts';
 import { addExecCommand } from './commands/exec.ts';
@@ -20,8 +21,9 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
   addUpInnerCommand(program, environment);
   addExecCommand(program, environment);
   addDownCommand(program, environment);
+  addCheckCommand(program, environment);
   addInstallCommands(program, environment);
-  addControlCommand(program);
+  addControlCommand(program, environment);
   addAgentCommand(program, environment);
   addZtunnelCommand(program, environment);
   return program;

@@ -1,23 +1,23 @@
-/** `ambit control`: folders of manifests in, delta xDS and certificates out. The composition root of the program. */
-import type { Clock, Timer } from '../base/clock.ts';
-import { errorText } from '../base/errors.ts';
+/** `ambit control` over folders of manifests: objects, certificate authority and tokens are files. */
+import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { FolderSource } from '../manifests/folder-source.ts';
 import { ObjectStore } from '../manifests/object-store.ts';
 import { type CertificateAuthority, openCertificateAuthority } from '../pki/certificate-authority.ts';
 import { ensureOwnRoot, maintainOwnRoot, type OwnRootOptions } from '../pki/own-root.ts';
 import { createDeltaServerStats, type DeltaServerStats } from '../xds/server/delta-server.ts';
-import { createDeltaService } from '../xds/server/delta-service.ts';
 import { renderAmbientz } from './ambientz.ts';
-import { type CaServiceStats, createCaService, createCaServiceStats } from './ca-service.ts';
-import { type ControlOptions, servingNames } from './control-options.ts';
-import { type RunningServer, startControlServer } from './control-server.ts';
+import { type CaServiceStats, createCaServiceStats } from './ca-service.ts';
+import type { TokenAuthenticator } from './caller.ts';
+import { type ControlOptions, DEFAULT_NODE_ACCOUNTS, servingNames } from './control-options.ts';
 import { startDebugServer } from './debug-server.ts';
 import { DEFAULT_MESH_OPTIONS, type MeshOptions } from './mesh-options.ts';
 import { ModelBuilder } from './model-builder.ts';
-import { ServingCertificate } from './serving-certificate.ts';
+import { problemReporter } from './problem-reporter.ts';
+import { DEFAULT_OVERLAP_MS, keepRoot } from './root-keeper.ts';
+import { serveControl } from './serve-control.ts';
 import { buildStatus, type ControlStatus, StatusWriter } from './status.ts';
-import { bearerToken, KeyFileAuthenticator, type TokenAuthenticator } from './token-authenticator.ts';
+import { KeyFileAuthenticator } from './token-authenticator.ts';
 
 export interface ControlDeps {
   readonly clock: Clock;
@@ -39,11 +39,6 @@ export interface RunningControl {
   /** @param graceMs how long calls may take to end. Default 1000 */
   readonly stop: (graceMs?: number) => Promise<void>;
 }
-
-const DAY_MS = 86_400_000;
-const DEFAULT_OVERLAP_MS = 2 * DAY_MS;
-const ROOT_CHECK_MS = 3_600_000;
-const DEFAULT_NODE_ACCOUNTS = ['istio-system/ztunnel'];
 
 /** Starts everything. Rejects with an AmbitError that says what is missing; nothing is left running then. */
 export async function startControl(options: ControlOptions, deps: ControlDeps): Promise<RunningControl> {
@@ -70,7 +65,20 @@ async function start(
   const { source, store, model, currentStatus } = await openModel(options, mesh, deps, cleanups);
   const authenticator = deps.authenticator ?? keyFileAuthenticator(options, deps.clock);
   const stats = { xds: createDeltaServerStats(), ca: createCaServiceStats() };
-  const server = await startGrpc(options, mesh, deps, { authority, authenticator, model, store, stats }, cleanups);
+  const nodes = {
+    trustedNodeAccounts: options.trustedNodeAccounts ?? DEFAULT_NODE_ACCOUNTS,
+    trustDomain: mesh.trustDomain,
+    trustNodeOfToken: options.trustNodeOfToken ?? false,
+  };
+  const server = await serveControl(
+    {
+      host: options.host ?? '0.0.0.0',
+      port: options.grpcPort ?? 15012,
+      dnsNames: servingNames(mesh.rootNamespace, options.dnsNames),
+    },
+    { clock: deps.clock, logger: deps.logger, authority, authenticator, model, store, nodes: () => nodes, stats },
+  );
+  cleanups.push(() => server.stop(0));
   const http = await startDebugServer(
     { host: options.httpHost ?? '127.0.0.1', port: options.httpPort ?? 8080 },
     {
@@ -123,29 +131,11 @@ async function openAuthority(
   );
   authority.watch();
   cleanups.push(() => authority.stop());
-  if (options.ownRoot !== false) cleanups.push(maintainRoot(root, options.rootOverlapMs ?? DEFAULT_OVERLAP_MS, deps));
+  if (options.ownRoot !== false) {
+    const overlapMs = options.rootOverlapMs ?? DEFAULT_OVERLAP_MS;
+    cleanups.push(keepRoot(() => maintainOwnRoot(root, overlapMs, deps.clock.nowMs()), deps));
+  }
   return authority;
-}
-
-/** Looks every hour whether the own root is due for rotation. @returns ends it */
-function maintainRoot(root: OwnRootOptions, overlapMs: number, deps: ControlDeps): () => void {
-  const { clock, logger } = deps;
-  let timer: Timer | undefined;
-  let stopped = false;
-  const check = async () => {
-    try {
-      const step = await maintainOwnRoot(root, overlapMs, clock.nowMs());
-      if (step !== 'none') logger.info('root certificate rotation', { step });
-    } catch (error) {
-      logger.error('root certificate rotation failed', { reason: errorText(error) });
-    }
-    if (!stopped) timer = clock.after(ROOT_CHECK_MS, () => void check());
-  };
-  void check();
-  return () => {
-    stopped = true;
-    timer?.cancel();
-  };
 }
 
 interface OpenedModel {
@@ -182,81 +172,13 @@ async function openModel(
   const writer =
     statusFile === undefined ? undefined : new StatusWriter(statusFile, { logger, clock, current: currentStatus });
   if (writer !== undefined) cleanups.push(() => writer.settled());
-  const report = problemReporter(source, logger.scope('config'));
+  const report = problemReporter(() => source.manifests.problems(), logger.scope('config'));
   onScan = () => {
     report();
     writer?.update();
   };
   onScan();
   return { source, store, model, currentStatus };
-}
-
-/** Logs each problem once, when it appears. */
-function problemReporter(source: FolderSource, logger: Logger): () => void {
-  let known = new Set<string>();
-  return () => {
-    const current = new Set<string>();
-    for (const problem of source.manifests.problems()) {
-      const { object, field, reason, position } = problem;
-      const at = `${position.file}:${position.line}:${position.column}`;
-      const id = `${at} ${object} ${field} ${reason}`;
-      current.add(id);
-      if (known.has(id)) continue;
-      const fields = { at, object, field, reason };
-      if (problem.severity === 'error') logger.warn('manifest refused', fields);
-      else logger.debug('object ignored', fields);
-    }
-    known = current;
-  };
-}
-
-interface GrpcParts {
-  readonly authority: CertificateAuthority;
-  readonly authenticator: TokenAuthenticator;
-  readonly model: ModelBuilder;
-  readonly store: ObjectStore;
-  readonly stats: { readonly xds: DeltaServerStats; readonly ca: CaServiceStats };
-}
-
-async function startGrpc(
-  options: ControlOptions,
-  mesh: MeshOptions,
-  deps: ControlDeps,
-  parts: GrpcParts,
-  cleanups: (() => void)[],
-): Promise<RunningServer> {
-  const { clock, logger } = deps;
-  const { authority, authenticator, model, stats } = parts;
-  const names = servingNames(mesh.rootNamespace, options.dnsNames);
-  const certificate = new ServingCertificate(names, authority, { clock, logger: logger.scope('ca') });
-  cleanups.push(() => certificate.stop());
-  const discovery = createDeltaService({
-    clock,
-    logger: logger.scope('xds'),
-    stats: stats.xds,
-    stores: [model.addresses, model.workloads, model.authorizations],
-    authenticate: async (authorization) => {
-      const caller = await authenticator.authenticate(bearerToken(authorization));
-      if (!caller.ok) logger.scope('xds').warn('token refused', { reason: caller.error.message });
-      return caller.ok ? `${caller.value.namespace}/${caller.value.serviceAccount}` : undefined;
-    },
-  });
-  const certificates = createCaService({
-    authority,
-    authenticator,
-    store: parts.store,
-    nodes: {
-      trustedNodeAccounts: options.trustedNodeAccounts ?? DEFAULT_NODE_ACCOUNTS,
-      trustDomain: mesh.trustDomain,
-      trustNodeOfToken: options.trustNodeOfToken ?? true,
-    },
-    logger: logger.scope('ca'),
-    stats: stats.ca,
-  });
-  const listen = { host: options.host ?? '0.0.0.0', port: options.grpcPort ?? 15012 };
-  const server = await startControlServer(listen, { certificate, discovery, certificates });
-  cleanups.push(() => server.stop(0));
-  return server;
 }
 
 function keyFileAuthenticator(options: ControlOptions, clock: Clock): TokenAuthenticator {

@@ -12,22 +12,28 @@ import type {
   IstioCertificateResponse,
   IstioCertificateServiceServer,
 } from '../proto/gen/ca.ts';
+import { bearerToken, type Caller, type TokenAuthenticator } from './caller.ts';
 import { authorizeImpersonation, type NodeAuthorizerOptions } from './node-authorizer.ts';
-import { bearerToken, type Caller, type TokenAuthenticator } from './token-authenticator.ts';
 
 export interface CaServiceDeps {
   readonly authority: CertificateAuthority;
   readonly authenticator: TokenAuthenticator;
   readonly store: ObjectStore;
-  readonly nodes: NodeAuthorizerOptions;
+  /** As they are now: the trust domain may change while serving. */
+  readonly nodes: () => NodeAuthorizerOptions;
   readonly logger: Logger;
   readonly stats: CaServiceStats;
 }
 
 /** Plain counters, read when scraped. */
 export interface CaServiceStats {
+  requests: number;
   issued: number;
   refused: number;
+  /** Refused because the caller was not who it had to be. */
+  unauthenticated: number;
+  /** Refused because the signing request was no good. */
+  badRequests: number;
 }
 
 /** What a refusal looks like to the caller; the reason stays in the log. */
@@ -45,7 +51,7 @@ type Call = ServerUnaryCall<IstioCertificateRequest, IstioCertificateResponse>;
 
 /** A new set of counters, all zero. */
 export function createCaServiceStats(): CaServiceStats {
-  return { issued: 0, refused: 0 };
+  return { requests: 0, issued: 0, refused: 0, unauthenticated: 0, badRequests: 0 };
 }
 
 /** The gRPC handlers. */
@@ -53,6 +59,7 @@ export function createCaService(deps: CaServiceDeps): IstioCertificateServiceSer
   return {
     createCertificate: (call: Call, callback: sendUnaryData<IstioCertificateResponse>) => {
       const [authorization = ''] = call.metadata.get('authorization');
+      deps.stats.requests++;
       signRequest(deps, String(authorization), call.request).then(
         (outcome) => answer(deps, call, callback, outcome),
         (error: unknown) => answer(deps, call, callback, fail(internal(errorText(error)))),
@@ -68,6 +75,13 @@ export async function signRequest(
   request: IstioCertificateRequest,
 ): Promise<Result<IstioCertificateResponse, Refusal>> {
   const caller = await deps.authenticator.authenticate(bearerToken(authorization));
+  if (!caller.ok && caller.error.code === 'TOKEN_REVIEW_FAILED') {
+    return fail({
+      code: status.UNAVAILABLE,
+      details: 'authentication is not possible now',
+      reason: caller.error.message,
+    });
+  }
   if (!caller.ok) return unauthenticated(AUTHENTICATION_FAILURE, caller.error.message);
   const identity = identityFor(deps, caller.value, request.metadata?.[IMPERSONATED]);
   if (!identity.ok) return identity;
@@ -81,13 +95,14 @@ export async function signRequest(
 }
 
 function identityFor(deps: CaServiceDeps, caller: Caller, wanted: unknown): Result<Identity, Refusal> {
-  const { trustDomain } = deps.nodes;
+  const nodes = deps.nodes();
+  const { trustDomain } = nodes;
   if (wanted === undefined || wanted === null || wanted === '') {
     return ok({ trustDomain, namespace: caller.namespace, serviceAccount: caller.serviceAccount });
   }
   const identity = typeof wanted === 'string' ? parseSpiffeId(wanted) : undefined;
   if (identity === undefined) return unauthenticated(IMPERSONATION_FAILURE, 'the wanted identity is no SPIFFE id');
-  const allowed = authorizeImpersonation(deps.store, deps.nodes, caller, identity);
+  const allowed = authorizeImpersonation(deps.store, nodes, caller, identity);
   return allowed.ok ? ok(identity) : unauthenticated(IMPERSONATION_FAILURE, `${spiffeId(identity)}: ${allowed.error}`);
 }
 
@@ -104,6 +119,8 @@ function answer(
   }
   deps.stats.refused++;
   const { code, details, reason } = outcome.error;
+  if (code === status.UNAUTHENTICATED) deps.stats.unauthenticated++;
+  if (code === status.INVALID_ARGUMENT) deps.stats.badRequests++;
   deps.logger.warn('certificate refused', { peer: call.getPeer(), reason });
   callback({ code, details, metadata: new Metadata() });
 }

@@ -31,7 +31,7 @@ export interface ControlOptions {
   readonly tokenIssuer?: string;
   /** Default `istio-system/ztunnel`. */
   readonly trustedNodeAccounts?: readonly string[];
-  /** Whether a signed token's node counts for callers that are not pods. Default true. */
+  /** Whether a signed token's node counts for callers that are not pods. Default false. */
   readonly trustNodeOfToken?: boolean;
   /** DNS names and IP addresses in the serving certificate, besides istiod's names and those of the loopback. */
   readonly dnsNames?: readonly string[];
@@ -43,6 +43,8 @@ export interface ControlOptions {
   /** Default 2000 ms. */
   readonly rescanMs?: number;
 }
+
+export const DEFAULT_NODE_ACCOUNTS = ['istio-system/ztunnel'];
 
 /** The names under which proxies of an ambient mesh look for their control plane (facts l7-and-control 9.1). */
 export function servingNames(rootNamespace: string, extra: readonly string[] = []): string[] {

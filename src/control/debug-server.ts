@@ -45,7 +45,10 @@ export async function startDebugServer(
 
 async function answer(request: IncomingMessage, deps: DebugServerDeps): Promise<Answer> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET\n');
-  const path = (request.url ?? '').split('?', 1)[0];
+  const path = (request.url ?? '').split('?', 1)[0] ?? '';
+  if (path.startsWith('/debug/') && !isLocal(request)) {
+    return text(403, 'only from within the pod: use kubectl port-forward\n');
+  }
   switch (path) {
     case '/ready':
       return deps.isReady() ? text(200, 'ready\n') : text(503, 'not ready\n');
@@ -60,6 +63,12 @@ async function answer(request: IncomingMessage, deps: DebugServerDeps): Promise<
     default:
       return text(404, 'not found; try /ready /metrics /debug/ambientz /debug/statusz\n');
   }
+}
+
+/** What is in the feed is nobody's business who has no part in the control plane (facts l7-and-control 9.1). */
+function isLocal(request: IncomingMessage): boolean {
+  const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+  return address === '::1' || address.startsWith('127.');
 }
 
 function text(status: number, body: string): Answer {

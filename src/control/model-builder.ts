@@ -58,7 +58,7 @@ export class ModelBuilder {
   readonly addresses = new ResourceStore(ADDRESS_TYPE_URL);
   readonly workloads = new ResourceStore(WORKLOAD_TYPE_URL);
   readonly authorizations = new ResourceStore(AUTHORIZATION_TYPE_URL);
-  readonly #context: BuildContext;
+  #context: BuildContext;
   readonly #outputsOf = new Map<string, readonly Output[]>();
   readonly #claims = new Map<string, Claim[]>();
   readonly #notes = new Map<string, string>();
@@ -77,6 +77,12 @@ export class ModelBuilder {
   /** Remarks on objects that are in force, by object key. */
   get notes(): ReadonlyMap<string, string> {
     return this.#notes;
+  }
+
+  /** Takes other options of the mesh: everything is built again, and what differs is published. */
+  setMesh(mesh: MeshOptions): void {
+    this.#context = { ...this.#context, mesh };
+    this.#rebuild(this.#everything());
   }
 
   stop(): void {

@@ -7,7 +7,7 @@ import { fail, ok, type Result } from '../base/result.ts';
 import type { ObjectStore } from '../manifests/object-store.ts';
 import { serviceAccountOf } from '../model/manifest/core-objects.ts';
 import type { Identity } from '../model/spiffe.ts';
-import type { Caller } from './token-authenticator.ts';
+import type { Caller } from './caller.ts';
 
 export interface NodeAuthorizerOptions {
   /** `<namespace>/<service account>` of node proxies. Default `istio-system/ztunnel`. */
@@ -15,7 +15,7 @@ export interface NodeAuthorizerOptions {
   readonly trustDomain: string;
   /**
    * Whether the node named by a signed token counts where the caller's own pod is not among the objects. True where
-   * node proxies are not pods, as in the local engine. Default true.
+   * node proxies are not pods, as in the local engine. Default false: the caller's live pod decides.
    */
   readonly trustNodeOfToken?: boolean;
 }
@@ -43,7 +43,7 @@ function nodeOfCaller(store: ObjectStore, options: NodeAuthorizerOptions, caller
   const { namespace, serviceAccount, podName, podUid, nodeName } = caller;
   const pod = podName === '' ? undefined : store.get('Pod', namespace, podName);
   if (pod === undefined) {
-    if (options.trustNodeOfToken !== false && nodeName !== '') return ok(nodeName);
+    if (options.trustNodeOfToken === true && nodeName !== '') return ok(nodeName);
     return fail(podName === '' ? 'the token is not bound to a pod' : `pod ${namespace}/${podName} is not known`);
   }
   if (pod.meta.uid !== '' && pod.meta.uid !== podUid) return fail(`the token belongs to a former pod ${podName}`);

@@ -3,7 +3,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import type { Clock, Timer } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import type { ManifestSet } from '../manifests/manifest-set.ts';
+import type { AcceptedEntry } from '../manifests/manifest-set.ts';
 import { formatPosition, type ManifestProblem } from '../model/manifest/manifest-problem.ts';
 
 export interface ControlStatus {
@@ -27,8 +27,14 @@ export interface ControlStatus {
   readonly ignored: readonly { readonly object: string; readonly position: string }[];
 }
 
+/** Wherever objects come from: which are in force, and what was refused. */
+export interface ObjectReport {
+  problems(): readonly ManifestProblem[];
+  accepted(): readonly AcceptedEntry[];
+}
+
 /** Puts the status together. */
-export function buildStatus(manifests: ManifestSet, notes: ReadonlyMap<string, string>, nowMs: number): ControlStatus {
+export function buildStatus(manifests: ObjectReport, notes: ReadonlyMap<string, string>, nowMs: number): ControlStatus {
   const problems = manifests.problems();
   return {
     time: new Date(nowMs).toISOString(),

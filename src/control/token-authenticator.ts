@@ -1,4 +1,4 @@
-/** Who calls: bearer tokens in the shape of Kubernetes' bound service account tokens (facts ztunnel-wire 5.1, 10.3). */
+/** Who calls, by a file of public keys: for control planes without an API server (facts ztunnel-wire 5.1, 10.3). */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { errors, jwtVerify } from 'jose';
@@ -6,24 +6,7 @@ import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
 import { AmbitError, errorText } from '../base/errors.ts';
 import { fail, ok, type Result } from '../base/result.ts';
-
-export type TokenErrorCode = 'TOKEN_MISSING' | 'TOKEN_INVALID' | 'TOKEN_EXPIRED' | 'TOKEN_KEYS_UNREADABLE';
-
-/** A service account, and the pod to which its token is bound. */
-export interface Caller {
-  readonly namespace: string;
-  readonly serviceAccount: string;
-  /** Empty when the token is not bound to a pod. */
-  readonly podName: string;
-  readonly podUid: string;
-  /** The node as the token says; empty when it does not. */
-  readonly nodeName: string;
-}
-
-/** Tells who sent a token. Implementations: a key file here, TokenReview on Kubernetes. */
-export interface TokenAuthenticator {
-  authenticate(token: string): Promise<Result<Caller, AmbitError<TokenErrorCode>>>;
-}
+import { type Caller, callerOfSubject, type TokenAuthenticator, type TokenErrorCode } from './caller.ts';
 
 export interface KeyFileAuthenticatorOptions {
   /** PEM public keys, or a JSON Web Key Set. */
@@ -37,7 +20,6 @@ export interface KeyFileAuthenticatorOptions {
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512', 'EdDSA'];
 const MAX_TOKEN_BYTES = 16 * 1024;
 const MAX_KEYS = 32;
-const SUBJECT = /^system:serviceaccount:([a-z0-9-]{1,63}):([a-z0-9.-]{1,253})$/;
 const PEM_KEY = /-----BEGIN (?:RSA )?PUBLIC KEY-----[^-]+-----END (?:RSA )?PUBLIC KEY-----/g;
 
 const bindingSchema = z.object({
@@ -138,10 +120,9 @@ function keyIdOf(token: string): string | undefined {
 }
 
 function callerOf(subject: string, claim: unknown): Result<Caller, AmbitError<TokenErrorCode>> {
-  const [, namespace, serviceAccount] = SUBJECT.exec(subject) ?? [];
-  if (namespace === undefined || serviceAccount === undefined) {
-    return refuse('TOKEN_INVALID', 'the subject is not a service account');
-  }
+  const account = callerOfSubject(subject);
+  if (account === undefined) return refuse('TOKEN_INVALID', 'the subject is not a service account');
+  const { namespace, serviceAccount } = account;
   const parsed = bindingSchema.safeParse(claim ?? {});
   if (!parsed.success) return refuse('TOKEN_INVALID', 'the claim kubernetes.io is malformed');
   const binding = parsed.data;
@@ -160,10 +141,4 @@ function callerOf(subject: string, claim: unknown): Result<Caller, AmbitError<To
 
 function refuse(code: TokenErrorCode, message: string): Result<never, AmbitError<TokenErrorCode>> {
   return fail(new AmbitError(code, message, { side: 'downstream' }));
-}
-
-/** The token of an `authorization` header; empty when it carries none. */
-export function bearerToken(authorization: string): string {
-  const [, token = ''] = /^bearer\s+(\S+)\s*$/i.exec(authorization) ?? [];
-  return token;
 }

@@ -18,10 +18,16 @@ import { type MeshOptions, serviceHostname } from './mesh-options.ts';
 
 export type WaypointTraffic = 'service' | 'workload';
 
+/** For status (facts l7-and-control 5.1). */
+export type BindingCode = 'WaypointAccepted' | 'WaypointMissing' | 'AttachmentDenied' | 'UnsupportedTrafficType';
+
 /** What became of an object's reference; the reason is undefined when all is well. */
 export interface WaypointBinding {
   readonly waypoint: GatewayAddress | undefined;
   readonly reason: string | undefined;
+  /** `<namespace>/<name>` of the waypoint that was asked for; undefined when none was. */
+  readonly asked?: string;
+  readonly code?: BindingCode;
 }
 
 const USE_WAYPOINT = 'istio.io/use-waypoint';
@@ -49,7 +55,9 @@ export function bindWaypoint(
   // Waypoints and gateways never go through a waypoint themselves.
   if (meta.labels.has(GATEWAY_NAME_LABEL)) return UNBOUND;
   const reference = findReference(store, meta.namespace, labels, USE_WAYPOINT);
-  return reference === undefined ? UNBOUND : resolve(store, mesh, meta.namespace, reference, traffic);
+  if (reference === undefined) return UNBOUND;
+  const { namespace, name } = reference;
+  return { ...resolve(store, mesh, meta.namespace, reference, traffic), asked: `${namespace}/${name}` };
 }
 
 /** The two waypoints of a service between which traffic is split; empty without a canary. */
@@ -108,27 +116,20 @@ function resolve(
   if (gateway === undefined || !isWaypoint(gateway)) {
     // Without the object its kind of traffic is unknown: the default is services, as for a waypoint that says nothing.
     if (traffic === 'workload' && !own) return UNBOUND;
-    return refused(
-      mesh,
-      namespace,
-      serviceHostname(mesh, namespace, name),
-      `waypoint ${namespace}/${name} does not exist`,
-    );
+    const hostname = serviceHostname(mesh, namespace, name);
+    const reason = `waypoint ${namespace}/${name} does not exist`;
+    return { ...refused(mesh, namespace, hostname, reason), code: 'WaypointMissing' };
   }
   if (gateway.waypointFor !== traffic && gateway.waypointFor !== 'all') {
     const reason = `waypoint ${namespace}/${name} takes ${gateway.waypointFor} traffic, not ${traffic} traffic`;
-    return { waypoint: undefined, reason: own ? reason : undefined };
+    return { waypoint: undefined, reason: own ? reason : undefined, code: 'UnsupportedTrafficType' };
   }
   if (!admits(store, gateway, objectNamespace)) {
     const hostname = `${name}.${namespace}.not-admitted.invalid`;
-    return refused(
-      mesh,
-      namespace,
-      hostname,
-      `waypoint ${namespace}/${name} does not admit namespace ${objectNamespace}`,
-    );
+    const reason = `waypoint ${namespace}/${name} does not admit namespace ${objectNamespace}`;
+    return { ...refused(mesh, namespace, hostname, reason), code: 'AttachmentDenied' };
   }
-  return { waypoint: destinationOf(store, mesh, gateway), reason: undefined };
+  return { waypoint: destinationOf(store, mesh, gateway), reason: undefined, code: 'WaypointAccepted' };
 }
 
 function refused(mesh: MeshOptions, namespace: string, hostname: string, reason: string): WaypointBinding {

@@ -43,7 +43,7 @@ export async function kubeconfigFile(path: string, options: KubeconfigOptions = 
 
 async function readRoot(path: string): Promise<Fields> {
   try {
-    const root: unknown = parse(await readFile(path, 'utf8'));
+    const root: unknown = parse(await readFile(path, 'utf8'), { logLevel: 'error' });
     if (isRecord(root)) return root;
   } catch (error) {
     throw problem(path, `it cannot be read (${errorText(error)})`);

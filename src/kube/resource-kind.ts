@@ -22,18 +22,10 @@ export const SECRETS = kindOf('', 'v1', 'Secret', 'secrets');
 export const CONFIG_MAPS = kindOf('', 'v1', 'ConfigMap', 'configmaps');
 export const EVENTS = kindOf('', 'v1', 'Event', 'events');
 export const DEPLOYMENTS = kindOf('apps', 'v1', 'Deployment', 'deployments');
-export const REPLICA_SETS = kindOf('apps', 'v1', 'ReplicaSet', 'replicasets');
 export const DAEMON_SETS = kindOf('apps', 'v1', 'DaemonSet', 'daemonsets');
 export const ENDPOINT_SLICES = kindOf('discovery.k8s.io', 'v1', 'EndpointSlice', 'endpointslices');
 export const LEASES = kindOf('coordination.k8s.io', 'v1', 'Lease', 'leases');
 export const TOKEN_REVIEWS = kindOf('authentication.k8s.io', 'v1', 'TokenReview', 'tokenreviews', false);
-export const SUBJECT_ACCESS_REVIEWS = kindOf(
-  'authorization.k8s.io',
-  'v1',
-  'SubjectAccessReview',
-  'subjectaccessreviews',
-  false,
-);
 export const VALIDATING_WEBHOOKS = kindOf(
   'admissionregistration.k8s.io',
   'v1',

@@ -1,22 +1,16 @@
 /** Asks a node's agent to take pods into the mesh and out of it, over its Unix socket. */
 import { request } from 'node:http';
 import { AmbitError } from '../base/errors.ts';
-
-export interface AgentPod {
-  readonly uid: string;
-  readonly name: string;
-  readonly namespace: string;
-  readonly serviceAccount: string;
-  readonly netns: string;
-  readonly ips: readonly string[];
-  readonly annotations: Readonly<Record<string, string>>;
-}
+import type { AgentPod } from '../model/agent-pod.ts';
 
 const TIMEOUT_MS = 15_000;
 
-/** Resolves when the pod is in the mesh. @throws AmbitError AGENT_FAILED with the agent's answer */
-export function addPodToMesh(socketPath: string, pod: AgentPod): Promise<void> {
-  return call(socketPath, 'POST', '/pods', JSON.stringify(pod));
+/**
+ * Resolves when the pod is in the mesh. @throws AmbitError AGENT_FAILED with the agent's answer
+ * @param running whether its programs run already: connections that they have open are spared
+ */
+export function addPodToMesh(socketPath: string, pod: AgentPod, running: boolean): Promise<void> {
+  return call(socketPath, 'POST', running ? '/pods?running=true' : '/pods', JSON.stringify(pod));
 }
 
 /** Takes a pod out of the mesh. @param gone its processes have ended: its namespace is left alone */

@@ -30,6 +30,8 @@ export interface ContainerDeps {
   readonly logger: Logger;
   readonly sandbox: PodSandbox;
   readonly onChange: () => void;
+  /** Shows the first end of a series of them to the user. */
+  readonly say: (line: string) => void;
 }
 
 const RESTART_INITIAL_MS = 500;
@@ -49,6 +51,10 @@ export class ContainerRunner {
   #child: ChildProcess | undefined;
   #timer: Timer | undefined;
   #stopping = false;
+  #restarts = 0;
+  #lastExit = '';
+  /** Whether the present series of ends was shown. */
+  #shown = false;
 
   constructor(options: ContainerOptions, deps: ContainerDeps) {
     this.#options = options;
@@ -60,6 +66,16 @@ export class ContainerRunner {
 
   get state(): ContainerState {
     return this.#state;
+  }
+
+  /** How often it was started again. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** `status 3`, a signal, or why it could not be started; empty while it never ended. */
+  get lastExit(): string {
+    return this.#lastExit;
   }
 
   start(): void {
@@ -105,17 +121,30 @@ export class ContainerRunner {
 
   #ended(reason: string, succeeded: boolean, ranMs: number): void {
     this.#child = undefined;
+    this.#lastExit = reason;
     const { restartPolicy } = this.#options;
     const again = restartPolicy === 'Always' || (restartPolicy === 'OnFailure' && !succeeded);
     if (this.#stopping || !again) return this.#setState({ kind: 'ended', succeeded });
-    if (ranMs >= STABLE_MS) this.#backoff.reset();
+    if (ranMs >= STABLE_MS) {
+      this.#backoff.reset();
+      this.#shown = false;
+    }
     const delayMs = this.#backoff.next();
+    this.#show(reason);
     const fields = { container: this.#title(), reason, delay: `${delayMs}ms`, log: this.#options.logFile };
     this.#deps.logger.warn('container ended, starting it again', fields);
     this.#timer = this.#deps.clock.after(delayMs, () => {
-      if (!this.#stopping) this.start();
+      if (this.#stopping) return;
+      this.#restarts++;
+      this.start();
     });
     this.#setState({ kind: 'waiting', reason: 'CrashLoopBackOff' });
+  }
+
+  #show(reason: string): void {
+    if (this.#shown) return;
+    this.#shown = true;
+    this.#deps.say(`${this.#title()} ended (${reason}) and is started again: ${this.#options.logFile}`);
   }
 
   #title(): string {

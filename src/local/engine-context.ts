@@ -7,6 +7,8 @@ export interface EngineContext {
   readonly run: RunFolder;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Shows a line to the person in front of the terminal. */
+  readonly say: (line: string) => void;
   readonly random: () => number;
   /** Whether the kernel has IPv6. */
   readonly ipv6: boolean;

@@ -105,6 +105,8 @@ export class EngineNode {
       ZTUNNEL_UDS_ADDRESS: this.#file('zds.sock'),
       CNI_EVENT_ADDRESS: this.agentSocket,
       READINESS_ADDRESS: '127.0.0.1:8000',
+      // The agent of a cluster node has one; what the user's shell exports must not make this one such.
+      NODE_NAME: '',
       AMBIENT_IPV6: String(this.#context.ipv6),
     };
   }

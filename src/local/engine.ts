@@ -8,6 +8,7 @@ import { sleep, type Timer } from '../base/clock.ts';
 import { AmbitError, errorText } from '../base/errors.ts';
 import { FolderSource } from '../manifests/folder-source.ts';
 import { ObjectStore } from '../manifests/object-store.ts';
+import { ProblemChanges } from '../manifests/problem-changes.ts';
 import { keyOf, type ManifestObject } from '../model/manifest/manifest-object.ts';
 import { formatProblem } from '../model/manifest/manifest-problem.ts';
 import { startClusterDns } from './cluster-dns.ts';
@@ -50,7 +51,7 @@ export class Engine {
   readonly #source: FolderSource;
   readonly #nodes: EngineNode[] = [];
   readonly #closers: (() => void | Promise<void>)[] = [];
-  readonly #knownProblems = new Set<string>();
+  readonly #problemChanges = new ProblemChanges();
   #controller: PodController | undefined;
   #controlReady = false;
   #nodesUp = 0;
@@ -223,12 +224,10 @@ export class Engine {
   }
 
   #manifestsChanged(): void {
-    for (const problem of this.#source.manifests.problems()) {
-      const text = formatProblem(problem);
-      if (problem.severity !== 'error' || this.#knownProblems.has(text)) continue;
-      this.#knownProblems.add(text);
-      this.#progress.say(`refused: ${text}`);
-    }
+    const { manifests } = this.#source;
+    const { appeared, mended } = this.#problemChanges.look(manifests.problems(), manifests.files);
+    for (const problem of appeared) this.#progress.say(`refused: ${formatProblem(problem)}`);
+    for (const file of mended) this.#progress.say(`accepted again: ${file}`);
     if (this.#controller === undefined) return;
     this.#controller.setGroups(this.#groups());
     this.#servicesChanged();

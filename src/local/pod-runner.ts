@@ -140,7 +140,14 @@ export class PodRunner {
       ready: this.isReady,
       enrolled: this.#enrolled,
       pid: this.#sandbox?.pid ?? 0,
-      containers: this.#containers.map(({ name, folder, env }) => ({ name, folder, env: Object.fromEntries(env) })),
+      containers: this.#containers.map(({ name, folder, env, state, restarts, lastExit }) => ({
+        name,
+        folder,
+        env: Object.fromEntries(env),
+        waiting: state.kind === 'waiting' ? state.reason : '',
+        restarts,
+        lastExit,
+      })),
     };
   }
 
@@ -174,7 +181,7 @@ export class PodRunner {
   }
 
   #createContainers(sandbox: PodSandbox): ContainerRunner[] {
-    const { run, machineEnv, clock, logger } = this.#context;
+    const { run, machineEnv, clock, logger, say } = this.#context;
     const { spec, namespace, folder } = this.#group;
     const pod = this.#fields();
     return spec.containers.map(
@@ -188,7 +195,7 @@ export class PodRunner {
             logFile: join(run.logs, `${namespace}_${this.name}_${container.name}.log`),
             machineEnv,
           },
-          { clock, logger, sandbox, onChange: () => this.#onChange() },
+          { clock, logger, sandbox, say, onChange: () => this.#onChange() },
         ),
     );
   }
@@ -238,7 +245,7 @@ export class PodRunner {
 
   async #join(): Promise<void> {
     const { namespace, annotations } = this.#group;
-    await addPodToMesh(this.node.agentSocket, {
+    const pod = {
       uid: this.uid,
       name: this.name,
       namespace,
@@ -246,7 +253,8 @@ export class PodRunner {
       netns: this.#netns,
       ips: this.#podIps(),
       annotations: Object.fromEntries(annotations),
-    });
+    };
+    await addPodToMesh(this.node.agentSocket, pod, this.#containers.length > 0);
     this.#enrolled = true;
     this.#onChange();
   }

@@ -65,9 +65,19 @@ export function podTable(pods: readonly PodState[]): string {
       pod.node,
       pod.ips[0] ?? '-',
       pod.enrolled ? 'mesh' : '-',
-      pod.ready ? 'ready' : 'not ready',
+      podStateText(pod),
     ]);
   return formatTable([['NAMESPACE', 'POD', 'NODE', 'ADDRESS', 'MESH', 'STATE'], ...rows]);
+}
+
+/** `ready`, `not ready`, or why a container waits; with its restarts and its last end, once there were some. */
+export function podStateText({ ready, containers }: Pick<PodState, 'ready' | 'containers'>): string {
+  const waiting = containers.find((one) => one.waiting !== '' && one.waiting !== 'ContainerCreating');
+  const shown = waiting ?? containers.find(({ lastExit }) => lastExit !== '');
+  const text = waiting?.waiting ?? (ready ? 'ready' : 'not ready');
+  if (shown === undefined || shown.lastExit === '') return text;
+  const restarts = shown.restarts === 1 ? '1 restart' : `${shown.restarts} restarts`;
+  return `${text} (${restarts}, last exit: ${shown.lastExit})`;
 }
 
 /** Rows with columns of one width. */

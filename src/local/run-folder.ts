@@ -20,7 +20,17 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { AmbitError, systemErrorCode } from '../base/errors.ts';
 
-const containerSchema = z.object({ name: z.string(), folder: z.string(), env: z.record(z.string(), z.string()) });
+const containerSchema = z.object({
+  name: z.string(),
+  folder: z.string(),
+  env: z.record(z.string(), z.string()),
+  /** Why it does not run, in the words of Kubernetes; empty when it runs or has ended for good. */
+  waiting: z.string(),
+  /** How often it was started again. */
+  restarts: z.number(),
+  /** How it ended last, as `status 3` or a signal; empty while it never did. */
+  lastExit: z.string(),
+});
 const podSchema = z.object({
   namespace: z.string(),
   name: z.string(),

@@ -1,4 +1,8 @@
-/** Signs tokens in the shape of Kubernetes' bound service account tokens, for the programs of the nodes. */
+/**
+ * Signs tokens in the shape of Kubernetes' bound service account tokens, for the programs of the nodes.
+ *
+ * Invariant: one timer per file at most, and none after `stop`, whatever was being signed meanwhile.
+ */
 import { randomUUID } from 'node:crypto';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -23,7 +27,8 @@ export class TokenIssuer {
   readonly #key: CryptoKey;
   readonly #deps: { readonly clock: Clock; readonly logger: Logger };
   readonly #uids = new Map<string, string>();
-  #timers: Timer[] = [];
+  readonly #renewals = new Map<string, Timer>();
+  #stopped = false;
 
   private constructor(key: CryptoKey, deps: { readonly clock: Clock; readonly logger: Logger }) {
     this.#key = key;
@@ -44,8 +49,12 @@ export class TokenIssuer {
   async maintain(file: string, subject: TokenSubject): Promise<void> {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     await writeAtomically(file, await this.#sign(subject));
-    this.#timers.push(
+    if (this.#stopped) return;
+    this.#renewals.get(file)?.cancel();
+    this.#renewals.set(
+      file,
       this.#deps.clock.after(LIFETIME_MS / 2, () => {
+        this.#renewals.delete(file);
         this.maintain(file, subject).catch((error: unknown) =>
           this.#deps.logger.error('token not renewed', { file, reason: errorText(error) }),
         );
@@ -53,9 +62,11 @@ export class TokenIssuer {
     );
   }
 
+  /** Ends all renewals. */
   stop(): void {
-    for (const timer of this.#timers) timer.cancel();
-    this.#timers = [];
+    this.#stopped = true;
+    for (const timer of this.#renewals.values()) timer.cancel();
+    this.#renewals.clear();
   }
 
   #sign({ namespace, serviceAccount, podName, nodeName }: TokenSubject): Promise<string> {

@@ -38,14 +38,31 @@ export interface CaMaterial {
 
 const MAX_CHAIN_LENGTH = 8;
 
+/** The text of each file; the chain may be empty. */
+export interface CaTexts {
+  readonly certificate: string;
+  readonly key: string;
+  readonly chain: string;
+  readonly root: string;
+}
+
 /** Reads and checks the files of a directory. Rejects with an AmbitError that names the file and the reason. */
 export async function loadCaFiles(directory: string, nowMs: number): Promise<CaMaterial> {
-  const [certificates, roots, chain, privateKey] = await Promise.all([
-    readCertificates(directory, CA_FILE.certificate),
-    readCertificates(directory, CA_FILE.root),
-    readCertificates(directory, CA_FILE.chain, true),
-    readKey(directory),
+  const [certificate, root, chain, key] = await Promise.all([
+    readText(directory, CA_FILE.certificate),
+    readText(directory, CA_FILE.root),
+    readText(directory, CA_FILE.chain, true),
+    readText(directory, CA_FILE.key),
   ]);
+  return parseCaTexts({ certificate, key, chain, root }, nowMs);
+}
+
+/** Checks the parts of an authority, wherever they came from. @throws AmbitError that names the file and the reason */
+export function parseCaTexts(texts: CaTexts, nowMs: number): CaMaterial {
+  const certificates = readCertificates(texts.certificate, CA_FILE.certificate);
+  const roots = readCertificates(texts.root, CA_FILE.root);
+  const chain = readCertificates(texts.chain, CA_FILE.chain);
+  const privateKey = readKey(texts.key);
   const [certificate] = certificates;
   if (certificate === undefined) throw malformed(CA_FILE.certificate, 'it holds no certificate');
   if (roots.length === 0) throw malformed(CA_FILE.root, 'it holds no certificate');
@@ -107,8 +124,7 @@ function intermediatesToRoot(
   );
 }
 
-async function readCertificates(directory: string, file: string, optional = false): Promise<ParsedCertificate[]> {
-  const text = await readText(directory, file, optional);
+function readCertificates(text: string, file: string): ParsedCertificate[] {
   return parsePem(text)
     .filter((block) => block.label === 'CERTIFICATE')
     .map((block, index) => {
@@ -118,8 +134,7 @@ async function readCertificates(directory: string, file: string, optional = fals
     });
 }
 
-async function readKey(directory: string): Promise<KeyObject> {
-  const text = await readText(directory, CA_FILE.key, false);
+function readKey(text: string): KeyObject {
   try {
     return createPrivateKey(text);
   } catch (error) {
@@ -127,7 +142,7 @@ async function readKey(directory: string): Promise<KeyObject> {
   }
 }
 
-async function readText(directory: string, file: string, optional: boolean): Promise<string> {
+async function readText(directory: string, file: string, optional = false): Promise<string> {
   try {
     return await readFile(join(directory, file), 'utf8');
   } catch (error) {

@@ -1,29 +1,40 @@
 /**
- * The mesh's certificate authority: issues leafs from the files of a directory and follows changes of these files.
+ * The mesh's certificate authority: issues leafs from the material of a source and follows its changes.
  *
  * Invariants:
  * - A leaf never outlives the certificates above it.
- * - Files that do not validate never replace an authority that works; the reason is logged and kept in `problem`.
+ * - Material that does not validate never replace an authority that works; the reason is logged and kept in `problem`.
  * - The last entry of every chain is the bundle of all trusted roots (facts ztunnel-wire 10.1).
  */
 import { createHash, type KeyObject } from 'node:crypto';
-import { type FSWatcher, watch } from 'node:fs';
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import { type CaMaterial, loadCaFiles } from './ca-files.ts';
+import { DirectoryCaSource } from './ca-directory.ts';
+import type { CaMaterial } from './ca-files.ts';
 import { CLOCK_SKEW_MS, issueLeaf } from './certificate-signing.ts';
 import { formatPem } from './pem.ts';
 
-export interface CertificateAuthorityOptions {
-  /** Directory in the `cacerts` layout. */
-  readonly directory: string;
+export interface IssuingOptions {
   /** Lifetime of leafs when the request names none. Default 24 h. */
   readonly defaultTtlMs?: number;
   /** Longest lifetime of leafs. Default 90 days. */
   readonly maxTtlMs?: number;
+}
+
+export interface CertificateAuthorityOptions extends IssuingOptions {
+  /** Directory in the `cacerts` layout. */
+  readonly directory: string;
   /** How often the files are looked at where the kernel reports no change. Default 10 s. */
   readonly rescanMs?: number;
+}
+
+/** Where the authority's key and certificates are kept. */
+export interface CaSource {
+  /** Rejects with an AmbitError that says what is wrong. @param nowMs for the check of lifetimes */
+  load(nowMs: number): Promise<CaMaterial>;
+  /** Calls back whenever something may have changed. @returns ends it */
+  watch(changed: () => void): () => void;
 }
 
 export interface CertificateAuthorityDeps {
@@ -47,24 +58,21 @@ export interface IssuedCertificate {
 }
 
 const DAY_MS = 86_400_000;
-const DEFAULT_RESCAN_MS = 10_000;
-/** Files of one update follow each other closely; one read sees them all. */
-const SETTLE_MS = 50;
 
-/** Issues certificates. Open it with `openCertificateAuthority`; `stop` ends the watch. */
+/** Issues certificates. Open it with `openCertificateAuthority` or `openAuthorityFrom`; `stop` ends the watch. */
 export class CertificateAuthority {
-  readonly #options: CertificateAuthorityOptions;
+  readonly #source: CaSource;
+  readonly #options: IssuingOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #listeners = new Set<() => void>();
   #material: CaMaterial;
   #problem: string | undefined;
-  #watcher: FSWatcher | undefined;
-  #rescan: Timer | undefined;
-  #settle: Timer | undefined;
+  #unwatch: (() => void) | undefined;
   #stopped = false;
 
-  constructor(options: CertificateAuthorityOptions, deps: CertificateAuthorityDeps, material: CaMaterial) {
+  constructor(source: CaSource, options: IssuingOptions, deps: CertificateAuthorityDeps, material: CaMaterial) {
+    this.#source = source;
     this.#options = options;
     this.#clock = deps.clock;
     this.#logger = deps.logger;
@@ -76,7 +84,7 @@ export class CertificateAuthority {
     return this.#material.roots.map((root) => root.pem).join('');
   }
 
-  /** Why the newest files are not in use; undefined when they are. */
+  /** Why the newest material is not in use; undefined when they are. */
   get problem(): string | undefined {
     return this.#problem;
   }
@@ -105,27 +113,21 @@ export class CertificateAuthority {
     return { chain, notAfterMs };
   }
 
-  /** Calls `listener` after the files changed and the new ones are in use. @returns ends the subscription */
+  /** Calls `listener` after the material changed and the new one is in use. @returns ends the subscription */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Follows the files from now on. */
+  /** Follows the source from now on. */
   watch(): void {
-    try {
-      this.#watcher = watch(this.#options.directory, { persistent: false }, () => this.#reloadSoon());
-      this.#watcher.on('error', (error) => this.#logger.warn('watch on CA files ended', { reason: errorText(error) }));
-    } catch (error) {
-      this.#logger.warn('CA files are polled, the kernel cannot watch them', { reason: errorText(error) });
-    }
-    this.#rescanLater();
+    this.#unwatch ??= this.#source.watch(() => void this.reload());
   }
 
-  /** Reads the files now. Resolves when they are in use or refused. */
+  /** Reads the source now. Resolves when what it holds is in use or refused. */
   async reload(): Promise<void> {
     try {
-      const material = await loadCaFiles(this.#options.directory, this.#clock.nowMs());
+      const material = await this.#source.load(this.#clock.nowMs());
       this.#problem = undefined;
       if (this.#stopped || fingerprint(material) === fingerprint(this.#material)) return;
       this.#material = material;
@@ -140,23 +142,7 @@ export class CertificateAuthority {
 
   stop(): void {
     this.#stopped = true;
-    this.#watcher?.close();
-    this.#rescan?.cancel();
-    this.#settle?.cancel();
-  }
-
-  #reloadSoon(): void {
-    this.#settle ??= this.#clock.after(SETTLE_MS, () => {
-      this.#settle = undefined;
-      void this.reload();
-    });
-  }
-
-  #rescanLater(): void {
-    if (this.#stopped) return;
-    this.#rescan = this.#clock.after(this.#options.rescanMs ?? DEFAULT_RESCAN_MS, () => {
-      void this.reload().finally(() => this.#rescanLater());
-    });
+    this.#unwatch?.();
   }
 
   #ttlMs(askedMs: number): number {
@@ -171,12 +157,20 @@ export class CertificateAuthority {
 }
 
 /** Loads the files of a directory. Rejects with an AmbitError that names the file and the reason. */
-export async function openCertificateAuthority(
+export function openCertificateAuthority(
   options: CertificateAuthorityOptions,
   deps: CertificateAuthorityDeps,
 ): Promise<CertificateAuthority> {
-  const material = await loadCaFiles(options.directory, deps.clock.nowMs());
-  return new CertificateAuthority(options, deps, material);
+  return openAuthorityFrom(new DirectoryCaSource(options, deps), options, deps);
+}
+
+/** Loads what a source holds. Rejects with the source's error. */
+export async function openAuthorityFrom(
+  source: CaSource,
+  options: IssuingOptions,
+  deps: CertificateAuthorityDeps,
+): Promise<CertificateAuthority> {
+  return new CertificateAuthority(source, options, deps, await source.load(deps.clock.nowMs()));
 }
 
 function fingerprint(material: CaMaterial): string {

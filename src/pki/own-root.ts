@@ -29,8 +29,9 @@ export interface OwnRootOptions {
 
 export const DEFAULT_ROOT_LIFETIME_MS = 10 * 365 * 86_400_000;
 /** A root is replaced when less than this share of its life is left (facts l7-and-control 9.8). */
-const GRACE_SHARE = 0.2;
-const NEXT = { certificate: 'next-ca-cert.pem', key: 'next-ca-key.pem' } as const;
+export const GRACE_SHARE = 0.2;
+/** The announced root, beside the one that signs. */
+export const NEXT_ROOT = { certificate: 'next-ca-cert.pem', key: 'next-ca-key.pem' } as const;
 const RSA_BITS = 2048;
 
 /** Creates the root unless the directory has one. @returns whether it was created */
@@ -50,17 +51,17 @@ export async function ensureOwnRoot(options: OwnRootOptions, nowMs: number): Pro
 export async function announceNextRoot(options: OwnRootOptions, nowMs: number): Promise<void> {
   const { directory } = options;
   const { certificatePem, keyPem } = newRoot(options, nowMs);
-  await writeAtomically(join(directory, NEXT.key), keyPem, 0o600);
-  await writeAtomically(join(directory, NEXT.certificate), certificatePem, 0o644);
+  await writeAtomically(join(directory, NEXT_ROOT.key), keyPem, 0o600);
+  await writeAtomically(join(directory, NEXT_ROOT.certificate), certificatePem, 0o644);
   const bundle = await readFile(join(directory, CA_FILE.root), 'utf8');
   await writeAtomically(join(directory, CA_FILE.root), bundle + certificatePem, 0o644);
 }
 
 /** Rotation, step 2: the announced root signs from now on. */
 export async function activateNextRoot(directory: string): Promise<void> {
-  const certificatePem = await readFile(join(directory, NEXT.certificate), 'utf8');
-  await rename(join(directory, NEXT.key), join(directory, CA_FILE.key));
-  await rename(join(directory, NEXT.certificate), join(directory, CA_FILE.certificate));
+  const certificatePem = await readFile(join(directory, NEXT_ROOT.certificate), 'utf8');
+  await rename(join(directory, NEXT_ROOT.key), join(directory, CA_FILE.key));
+  await rename(join(directory, NEXT_ROOT.certificate), join(directory, CA_FILE.certificate));
   await writeAtomically(join(directory, CA_FILE.chain), certificatePem, 0o644);
 }
 
@@ -96,7 +97,7 @@ export async function maintainOwnRoot(
 }
 
 async function announcedAtMs(directory: string): Promise<number | undefined> {
-  const path = join(directory, NEXT.certificate);
+  const path = join(directory, NEXT_ROOT.certificate);
   if (!(await exists(path))) return undefined;
   const [block] = parsePem(await readFile(path, 'utf8'));
   const certificate = block && parseCertificate(block.der);
@@ -119,7 +120,11 @@ async function dropExpiredRoots(directory: string, nowMs: number): Promise<void>
   if (live.length > 0 && live.length < all.length) await writeAtomically(path, live.join(''), 0o644);
 }
 
-function newRoot(options: OwnRootOptions, nowMs: number): { certificatePem: string; keyPem: string } {
+/** Makes a key and a root certificate for it. */
+export function newRoot(
+  options: Omit<OwnRootOptions, 'directory'>,
+  nowMs: number,
+): { certificatePem: string; keyPem: string } {
   const privateKey = newKey(options.keyType ?? 'ec');
   const der = issueCaCertificate({
     privateKey,

@@ -14,6 +14,8 @@ export interface MetricFamily {
   readonly help: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly unit?: string;
+  /** A counter without `_total` in its name, as Istio's control plane has them. */
+  readonly bareName?: true;
   readonly samples: readonly Sample[];
 }
 
@@ -29,10 +31,12 @@ export function renderMetrics(families: readonly MetricFamily[], format: 'openme
 }
 
 function renderFamily(lines: string[], family: MetricFamily, format: 'openmetrics' | 'text'): void {
-  const total = family.type === 'counter' ? '_total' : '';
+  const total = family.type === 'counter' && family.bareName !== true ? '_total' : '';
+  // OpenMetrics knows no counter without `_total`.
+  const type = family.bareName === true && format === 'openmetrics' ? 'unknown' : family.type;
   // In the older format a counter's comments carry the name of its samples.
   const described = format === 'text' ? family.name + total : family.name;
-  lines.push(`# HELP ${described} ${family.help}`, `# TYPE ${described} ${family.type}`);
+  lines.push(`# HELP ${described} ${family.help}`, `# TYPE ${described} ${type}`);
   if (format === 'openmetrics' && family.unit !== undefined) lines.push(`# UNIT ${described} ${family.unit}`);
   for (const { labels, value, suffix } of family.samples) {
     lines.push(`${family.name}${suffix ?? total}${labels === '' ? '' : `{${labels}}`} ${value}`);

@@ -1,9 +1,11 @@
 /** The admin endpoint on 15000 (facts ztunnel-wire 11.4). */
 import type { HttpAnswer, HttpRequest, HttpRoutes } from '../net/http-endpoint.ts';
 import type { LogFilter } from '../telemetry/log-filter.ts';
+import { type ProfileDeps, profileRoutes } from './profile-routes.ts';
 
 export interface AdminDeps {
   readonly logFilter: LogFilter;
+  readonly profiles: ProfileDeps;
   /** Passes a change of levels to the data threads. */
   onLogFilter(directives: string): void;
   dump(): Promise<unknown>;
@@ -26,6 +28,7 @@ export function adminRoutes(deps: AdminDeps): HttpRoutes {
       contentType: 'application/json',
     }),
     'POST /logging': (request) => changeLogging(deps, request),
+    ...profileRoutes(deps.profiles),
     'POST /quitquitquit': () => {
       setImmediate(() => deps.shutdown());
       return { status: 200, body: 'shutdown now\n' };
@@ -52,6 +55,9 @@ const INDEX = `<!doctype html>
 <h1>ambit ztunnel</h1>
 <ul>
 <li><a href="config_dump">config_dump</a>: state of this proxy</li>
+<li><a href="debug/pprof/profile?seconds=5">debug/pprof/profile?seconds=5</a>: CPU profile of all threads</li>
+<li><a href="debug/pprof/heap/profiling?activate=true">debug/pprof/heap/profiling?activate=true</a>: sample allocations,
+then <a href="debug/pprof/heap">debug/pprof/heap</a></li>
 <li>POST logging: show or change log levels</li>
 <li>POST quitquitquit: shut down gracefully</li>
 </ul>

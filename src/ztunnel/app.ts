@@ -7,31 +7,26 @@ import type { Clock } from '../base/clock.ts';
 import { AmbitError, errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { closeFd } from '../native/sockets.ts';
-import { serveHttp } from '../net/http-endpoint.ts';
-import type { Node } from '../proto/gen/discovery.ts';
+import { type HttpRoutes, serveHttp } from '../net/http-endpoint.ts';
 import type { LogFilter } from '../telemetry/log-filter.ts';
-import { CaClient, type CertificateSource } from '../xds/client/ca-client.ts';
-import { DeltaClient } from '../xds/client/delta-client.ts';
-import type { ControlPlaneEndpoint } from '../xds/client/grpc-channel.ts';
+import type { CertificateSource } from '../xds/client/ca-client.ts';
 import { adminRoutes } from './admin-routes.ts';
-import { CertificateManager } from './certificate-manager.ts';
+import { Certificates } from './certificates.ts';
 import type { ZtunnelConfig } from './config.ts';
 import { configDump } from './config-dump.ts';
 import { CrlFile } from './crl-file.ts';
 import type { LookupAddresses } from './data/hostname-resolver.ts';
 import type { PodPorts } from './data/pod-proxy.ts';
 import { DataThreads } from './data-threads.ts';
-import { FakeCertificateSource, noCertificateSource } from './fake-certificate-source.ts';
-import { ADDRESS_TYPE, type FeedOptions, feedHandlers } from './feed.ts';
+import { FeedSubscription } from './feed-subscription.ts';
 import { MeshState, type StateChange } from './mesh-state.ts';
 import { metricsRoutes } from './metrics-routes.ts';
-import { OnDemandAddresses } from './on-demand-addresses.ts';
 import { PodManager } from './pod-manager.ts';
-import { CertificatePrefetch } from './prefetch.ts';
 import { mergeFamilies, podFamilies, processFamilies, XdsMetrics } from './process-metrics.ts';
 import { Readiness } from './readiness.ts';
 import { checkPrivileges } from './start-checks.ts';
-import type { CertificateAnswer, PodAssignment } from './thread-messages.ts';
+import type { PodAssignment } from './thread-messages.ts';
+import { threadProfilers } from './thread-profilers.ts';
 import { ZdsClient } from './zds-client.ts';
 
 export interface ZtunnelDeps {
@@ -85,43 +80,26 @@ class Ztunnel {
   readonly #readiness = new Readiness();
   readonly #xdsMetrics = new XdsMetrics();
   readonly #threads: DataThreads;
-  readonly #certificates: CertificateManager;
-  readonly #prefetch: CertificatePrefetch;
+  readonly #certificates: Certificates;
   readonly #pods: PodManager;
   readonly #closers: (() => Promise<void> | void)[] = [];
-  /** Set while a feed is asked for addresses one by one. */
-  #onDemand: OnDemandAddresses | undefined;
+  #feed: FeedSubscription | undefined;
   #draining: Promise<void> | undefined;
 
   constructor(config: ZtunnelConfig, deps: ZtunnelDeps) {
     this.#config = config;
     this.#deps = deps;
-    const { clock, random, logger } = deps;
+    const { clock, random, logger, certificateSource } = deps;
     this.#threads = new DataThreads({
-      onCertificateWanted: (identity) => void this.#answerCertificate(identity),
-      onAddressWanted: (key) => this.#onDemand?.want(key),
+      onCertificateWanted: (identity) => void this.#certificates.answer(identity),
+      onAddressWanted: (key) => this.#feed?.want(key),
       onDeath: (error) => {
         logger.error('data thread died', { error: errorText(error) });
         deps.onExit(1);
       },
     });
-    this.#certificates = new CertificateManager({
-      source: this.#certificateSource(),
-      clock,
-      random,
-      logger: logger.scope('identity'),
-      onCertificate: (certificate) => {
-        const answer: CertificateAnswer = { kind: 'certificate', certificate };
-        this.#threads.broadcast({ type: 'certificate', identity: certificate.identity, answer });
-      },
-    });
-    this.#prefetch = new CertificatePrefetch(config.nodeName, {
-      prefetch: (identity) => this.#certificates.prefetch(identity),
-      forget: (identity) => {
-        this.#certificates.forget(identity);
-        this.#threads.broadcast({ type: 'forget-certificate', identity });
-      },
-    });
+    const broadcast = this.#threads.broadcast.bind(this.#threads);
+    this.#certificates = new Certificates(config, { clock, random, logger, source: certificateSource, broadcast });
     this.#pods = this.#createPodManager();
   }
 
@@ -188,27 +166,26 @@ class Ztunnel {
     }
   }
 
-  #certificateSource(): CertificateSource {
-    const { fakeCa, caAddress, caRootCa, altCaHostname, authToken, clusterId, caHeaders, secretTtlMs, mode } =
-      this.#config;
-    if (this.#deps.certificateSource !== undefined) return this.#deps.certificateSource;
-    if (fakeCa) return new FakeCertificateSource(secretTtlMs, this.#deps.clock);
-    if (caAddress === '') return noCertificateSource;
-    const endpoint = {
-      address: caAddress,
-      rootCa: caRootCa,
-      altHostname: altCaHostname,
-      authToken,
-      clusterId,
-      headers: caHeaders,
-    };
-    return new CaClient({ endpoint, ttlMs: secretTtlMs, impersonate: mode === 'shared' });
-  }
-
   #apply(changes: readonly StateChange[]): void {
     this.#state.apply(changes);
     this.#threads.broadcast({ type: 'state', changes });
-    if (this.#config.mode === 'shared') this.#prefetch.apply(changes);
+    this.#certificates.apply(changes);
+  }
+
+  /** Resolves once the control plane gave its first state, or at once without a control plane. */
+  #subscribe(): Promise<void> {
+    if (this.#config.xdsAddress === '') return Promise.resolve();
+    const { clock, logger } = this.#deps;
+    const feed = new FeedSubscription(this.#config, {
+      clock,
+      logger,
+      metrics: this.#xdsMetrics,
+      apply: (changes) => this.#apply(changes),
+      broadcast: (message) => this.#threads.broadcast(message),
+    });
+    this.#feed = feed;
+    this.#closers.push(() => feed.stop());
+    return feed.synced;
   }
 
   #followCrl(): void {
@@ -228,66 +205,6 @@ class Ztunnel {
     const { parseLocalConfig } = await import('./local-config.ts');
     const text = 'path' in localXds ? readLocalConfig(localXds.path) : localXds.text;
     this.#apply(parseLocalConfig(text, 'path' in localXds ? localXds.path : 'LOCAL_XDS'));
-  }
-
-  /** Resolves once the control plane gave its first state, or at once without a control plane. */
-  #subscribe(): Promise<void> {
-    const address = this.#config.xdsAddress;
-    if (address === '') return Promise.resolve();
-    const { xdsRootCa, altXdsHostname, authToken, clusterId, xdsHeaders, xdsOnDemand } = this.#config;
-    const endpoint: ControlPlaneEndpoint = {
-      address,
-      rootCa: xdsRootCa,
-      altHostname: altXdsHostname,
-      authToken,
-      clusterId,
-      headers: xdsHeaders,
-    };
-    const onAddresses: FeedOptions['onAddresses'] = xdsOnDemand
-      ? (resources, removed) => this.#onDemand?.pushed(resources, removed)
-      : undefined;
-    const handlers = feedHandlers({ onAddresses }, (changes) => this.#apply(changes));
-    const waiting = new Set(handlers.filter(({ onDemand }) => !onDemand).map(({ typeUrl }) => typeUrl));
-    const { clock, logger } = this.#deps;
-    return new Promise((resolve) => {
-      const client = new DeltaClient(
-        { endpoint, node: feedNode(this.#config), handlers },
-        {
-          clock,
-          logger: logger.scope('xds'),
-          onMessage: (typeUrl, bytes) => this.#xdsMetrics.message(typeUrl, bytes),
-          onTerminated: (reason) => this.#xdsMetrics.terminated(reason),
-          onReady: (typeUrl) => {
-            waiting.delete(typeUrl);
-            if (waiting.size === 0) resolve();
-          },
-        },
-      );
-      this.#closers.push(() => client.stop());
-      if (xdsOnDemand) this.#askOneByOne(client);
-      void client.run();
-    });
-  }
-
-  #askOneByOne(client: DeltaClient): void {
-    const onDemand = new OnDemandAddresses({
-      clock: this.#deps.clock,
-      subscribe: (key) => client.subscribe(ADDRESS_TYPE, key),
-      unsubscribe: (keys) => client.unsubscribe(ADDRESS_TYPE, keys),
-      answer: (keys) => this.#threads.broadcast({ type: 'addresses-answered', keys }),
-      overdue: (keys) => this.#threads.broadcast({ type: 'addresses-overdue', keys }),
-      forget: (keys) => this.#threads.broadcast({ type: 'addresses-forgotten', keys }),
-    });
-    this.#onDemand = onDemand;
-    this.#closers.push(() => onDemand.stop());
-  }
-
-  async #answerCertificate(identity: Parameters<CertificateManager['fetch']>[0]): Promise<void> {
-    const result = await this.#certificates.fetch(identity);
-    const answer: CertificateAnswer = result.ok
-      ? { kind: 'certificate', certificate: result.value }
-      : { kind: 'error', code: result.error.code, message: result.error.message };
-    this.#threads.broadcast({ type: 'certificate', identity, answer });
   }
 
   async #startPod(pod: PodAssignment): Promise<{ ports: PodPorts } | { error: string }> {
@@ -363,33 +280,42 @@ class Ztunnel {
   }
 
   async #serveEndpoints(): Promise<{ adminPort: number; metricsPort: number; readinessPort: number }> {
-    const config = this.#config;
-    const loopback = config.ipv6Enabled ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
-    const wildcard = config.ipv6Enabled ? ['::'] : ['0.0.0.0'];
-    const { logFilter } = this.#deps;
-    const admin = await serveHttp(
-      loopback,
-      config.adminPort,
-      adminRoutes({
-        logFilter,
-        onLogFilter: (directives) => this.#threads.broadcast({ type: 'log-filter', directives }),
-        dump: () => this.#dump(),
-        shutdown: () => void this.drain(),
+    const { ipv6Enabled, adminPort, metricsPort, readinessPort } = this.#config;
+    const loopback = ipv6Enabled ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
+    const wildcard = ipv6Enabled ? ['::'] : ['0.0.0.0'];
+    return {
+      adminPort: await this.#serve(loopback, adminPort, this.#adminRoutes()),
+      metricsPort: await this.#serve(
+        wildcard,
+        metricsPort,
+        metricsRoutes(() => this.#metricFamilies()),
+      ),
+      readinessPort: await this.#serve(wildcard, readinessPort, {
+        'GET /healthz/ready': async () => {
+          // The question passes through every data thread: one that hangs fails the probe.
+          if (this.#config.proxyEnabled) await this.#threads.request({ type: 'ping' });
+          return { status: this.#readiness.isReady ? 200 : 500, body: this.#readiness.text() };
+        },
       }),
-    );
-    this.#closers.push(() => admin.close());
-    const routes = metricsRoutes(() => this.#metricFamilies());
-    const metrics = await serveHttp(wildcard, config.metricsPort, routes);
-    this.#closers.push(() => metrics.close());
-    const readiness = await serveHttp(wildcard, config.readinessPort, {
-      'GET /healthz/ready': async () => {
-        // The question passes through every data thread: one that hangs fails the probe.
-        if (config.proxyEnabled) await this.#threads.request({ type: 'ping' });
-        return { status: this.#readiness.isReady ? 200 : 500, body: this.#readiness.text() };
-      },
+    };
+  }
+
+  /** Serves until the end; resolves with the port. */
+  async #serve(hosts: readonly string[], port: number, routes: HttpRoutes): Promise<number> {
+    const endpoint = await serveHttp(hosts, port, routes);
+    this.#closers.push(() => endpoint.close());
+    return endpoint.port;
+  }
+
+  #adminRoutes(): HttpRoutes {
+    const { clock, logFilter } = this.#deps;
+    return adminRoutes({
+      logFilter,
+      profiles: { clock, profilers: threadProfilers(this.#threads, clock) },
+      onLogFilter: (directives) => this.#threads.broadcast({ type: 'log-filter', directives }),
+      dump: () => this.#dump(),
+      shutdown: () => void this.drain(),
     });
-    this.#closers.push(() => readiness.close());
-    return { adminPort: admin.port, metricsPort: metrics.port, readinessPort: readiness.port };
   }
 
   async #metricFamilies() {
@@ -427,21 +353,4 @@ function readLocalConfig(path: string): string {
   } catch (cause) {
     throw new AmbitError('INVALID_LOCAL_CONFIG', `cannot read LOCAL_XDS_PATH ${path}: ${errorText(cause)}`, { cause });
   }
-}
-
-/** How we introduce ourselves to the control plane (facts ztunnel-wire 5.2). */
-function feedNode(config: ZtunnelConfig): Node {
-  const { instanceIp, podName, podNamespace, nodeName, proxyMetadata } = config;
-  return {
-    id: `ztunnel~${instanceIp}~${podName}.${podNamespace}~${podNamespace}.svc.cluster.local`,
-    cluster: '',
-    buildVersion: '',
-    metadata: {
-      ...Object.fromEntries(proxyMetadata),
-      NAME: podName,
-      NAMESPACE: podNamespace,
-      INSTANCE_IPS: instanceIp,
-      NODE_NAME: nodeName,
-    },
-  };
 }

@@ -5,7 +5,10 @@
  * - At most one request per identity is in flight, and at most `MAX_IN_FLIGHT` in all; those that a connection waits for
  *   go first, then those of known pods, then renewals.
  * - A valid certificate is kept and used while its renewal fails, until it expires.
- * - After `forget` nothing of an identity is kept and no timer of it runs.
+ * - Only identities between `prefetch` and `forget` are renewed and asked for again after a failure. One that only a
+ *   connection asked for, as happens when the last of a pod that is gone asks late, is dropped when its renewal or the
+ *   next attempt would be due.
+ * - After `forget` nothing of an identity is kept and no timer of it runs, until it is asked for again.
  */
 import { Backoff } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
@@ -33,6 +36,8 @@ interface Entry {
   readonly identity: SpiffeId;
   readonly backoff: Backoff;
   state: CertificateState;
+  /** Whether a workload of this node has the identity. */
+  kept: boolean;
   /** Set while a request is queued. */
   queued: FetchPriority | undefined;
   fetching: boolean;
@@ -49,6 +54,8 @@ export interface CertificateManagerDeps {
   readonly logger: Logger;
   /** Called with every new certificate. */
   onCertificate(certificate: WorkloadCertificate): void;
+  /** Called when an identity is not kept any more: nobody may hold on to its certificates. */
+  onDropped(identity: SpiffeId): void;
 }
 
 const MAX_IN_FLIGHT = 8;
@@ -72,6 +79,7 @@ export class CertificateManager {
 
   /** The certificate for a connection that waits for it: the one at hand while valid, else a new one or the reason. */
   fetch(identity: SpiffeId): Promise<CertificateResult> {
+    if (this.#stopped) return Promise.resolve(fail(identityError('the proxy is shutting down')));
     const entry = this.#entry(identity);
     const { state } = entry;
     if (state.kind === 'Available' && state.certificate.notAfterMs > this.#deps.clock.nowMs()) {
@@ -87,19 +95,17 @@ export class CertificateManager {
     });
   }
 
-  /** Makes sure that a pod's certificate is there before its first connection. */
+  /** Makes sure that a pod's certificate is there before its first connection, and renewed until `forget`. */
   prefetch(identity: SpiffeId): void {
     const entry = this.#entry(identity);
+    entry.kept = true;
     if (entry.state.kind === 'Initializing') this.#enqueue(entry, FETCH_PRIORITY.warmup);
   }
 
   /** Drops the identity: its last workload left the node. */
   forget(identity: SpiffeId): void {
     const entry = this.#entries.get(identity);
-    if (entry === undefined) return;
-    this.#entries.delete(identity);
-    entry.timer?.cancel();
-    settleWaiters(entry, fail(identityError('the workload left this node')));
+    if (entry !== undefined) this.#drop(entry);
   }
 
   /** Every identity with its state. */
@@ -122,6 +128,7 @@ export class CertificateManager {
         identity,
         backoff,
         state,
+        kept: false,
         queued: undefined,
         fetching: false,
         timer: undefined,
@@ -131,6 +138,13 @@ export class CertificateManager {
       this.#entries.set(identity, entry);
     }
     return entry;
+  }
+
+  #drop(entry: Entry): void {
+    this.#entries.delete(entry.identity);
+    entry.timer?.cancel();
+    this.#deps.onDropped(entry.identity);
+    settleWaiters(entry, fail(identityError('the workload left this node')));
   }
 
   #enqueue(entry: Entry, priority: FetchPriority): void {
@@ -204,7 +218,10 @@ export class CertificateManager {
 
   #schedule(entry: Entry, delayMs: number): void {
     entry.timer?.cancel();
-    entry.timer = this.#deps.clock.after(Math.max(0, delayMs), () => this.#enqueue(entry, FETCH_PRIORITY.background));
+    entry.timer = this.#deps.clock.after(Math.max(0, delayMs), () => {
+      if (entry.kept) this.#enqueue(entry, FETCH_PRIORITY.background);
+      else this.#drop(entry);
+    });
   }
 }
 

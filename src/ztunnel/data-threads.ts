@@ -30,6 +30,7 @@ export class DataThreads {
   readonly #deps: DataThreadsDeps;
   #lastRequest = 0;
   #closing = false;
+  #inThread = false;
 
   constructor(deps: DataThreadsDeps) {
     this.#deps = deps;
@@ -56,6 +57,7 @@ export class DataThreads {
 
   /** Runs the data plane in this thread: one thread less to pay for, and easy to debug. */
   startInThread(config: ZtunnelConfig, deps: DataPlaneDeps): void {
+    this.#inThread = true;
     const { port1, port2 } = new MessageChannel();
     port1.on('message', (message: DataMessage) => this.#receive(message));
     const plane = new DataPlane(
@@ -77,6 +79,11 @@ export class DataThreads {
 
   broadcast(message: Exclude<ControlMessage, Request>): void {
     for (const thread of this.#threads) thread.post(message);
+  }
+
+  /** Whether the data plane runs in the calling thread. */
+  get shareCaller(): boolean {
+    return this.#inThread;
   }
 
   /** Asks every thread and resolves with all answers. */

@@ -1,4 +1,4 @@
-/** Which certificates this node needs: one per identity of its tunnelled workloads (facts ztunnel-wire 10.2). */
+/** Which certificates this proxy needs: one per identity of the tunnelled workloads it serves (facts ztunnel-wire 10.2). */
 
 import type { SpiffeId } from '../model/spiffe.ts';
 import { type Workload, workloadIdentity } from '../model/workload.ts';
@@ -9,15 +9,16 @@ export interface PrefetchTarget {
   forget(identity: SpiffeId): void;
 }
 
-/** Follows the feed and tells `target` which identities came to the node and which left with their last workload. */
+/** Follows the feed and tells `target` which identities came to this proxy and which left with their last workload. */
 export class CertificatePrefetch {
-  readonly #nodeName: string;
+  readonly #isServedHere: (workload: Workload) => boolean;
   readonly #target: PrefetchTarget;
   readonly #identities = new Map<string, SpiffeId>();
   readonly #uses = new Map<SpiffeId, number>();
 
-  constructor(nodeName: string, target: PrefetchTarget) {
-    this.#nodeName = nodeName;
+  /** @param isServedHere whether this proxy serves the workload, were it tunnelled */
+  constructor(isServedHere: (workload: Workload) => boolean, target: PrefetchTarget) {
+    this.#isServedHere = isServedHere;
     this.#target = target;
   }
 
@@ -32,7 +33,7 @@ export class CertificatePrefetch {
 
   #identityHere(workload: Workload): SpiffeId | undefined {
     const tunnelled = workload.protocol === 'HBONE' || workload.nativeTunnel;
-    return tunnelled && workload.node === this.#nodeName ? workloadIdentity(workload) : undefined;
+    return tunnelled && this.#isServedHere(workload) ? workloadIdentity(workload) : undefined;
   }
 
   #update(uid: string, identity: SpiffeId | undefined, released: SpiffeId[]): void {

@@ -6,6 +6,7 @@
 import type { SpiffeId } from '../model/spiffe.ts';
 import type { WorkloadCertificate } from '../pki/workload-certificate.ts';
 import type { MetricFamily } from '../telemetry/exposition.ts';
+import type { StackSample } from '../telemetry/pprof.ts';
 import type { RevocationKey } from '../tls/revocation-list.ts';
 import type { ConnectionSummary } from './data/connection-tracker.ts';
 import type { PodInfo } from './data/local-workload.ts';
@@ -41,6 +42,14 @@ export type ControlMessage =
   | { readonly type: 'drain'; readonly request: number; readonly deadlineMs: number }
   | { readonly type: 'connections'; readonly request: number }
   | { readonly type: 'metrics'; readonly request: number }
+  | {
+      readonly type: 'profile-cpu';
+      readonly request: number;
+      readonly durationMs: number;
+      readonly frequencyHz: number;
+    }
+  | { readonly type: 'sample-heap'; readonly request: number; readonly active: boolean }
+  | { readonly type: 'profile-heap'; readonly request: number }
   | { readonly type: 'log-filter'; readonly directives: string }
   | { readonly type: 'ping'; readonly request: number };
 
@@ -51,6 +60,9 @@ export interface DataAnswers {
   drain: undefined;
   connections: readonly (readonly [podUid: string, connections: readonly ConnectionSummary[]])[];
   metrics: readonly MetricFamily[];
+  'profile-cpu': readonly StackSample[] | undefined;
+  'sample-heap': undefined;
+  'profile-heap': readonly StackSample[] | undefined;
   ping: undefined;
 }
 

@@ -40,6 +40,7 @@ describe('a ztunnel whose feed is on demand', { timeout: 30_000 }, () => {
     await eventually('readiness, though no address came', () => ztunnel.handle.ready());
 
     const answers = ['one', 'two'].map((text) => askSocks(ztunnel.socksPort, '127.0.0.1', server.port, text));
+    await eventually('the question for itself', () => asked(feed).length > 0);
     assert.deepEqual(asked(feed), [UID]);
     feed.push({ [UID]: ownRecord() }, 'n2', [], ADDRESS_TYPE);
     await eventually('the question for the destination', () => asked(feed).includes('/127.0.0.1'));

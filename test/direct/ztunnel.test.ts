@@ -119,6 +119,29 @@ describe('the endpoints', () => {
     assert.equal(await status(adminPort, '/stats'), 404);
   });
 
+  it('have CPU profiles, and heap profiles once these are switched on', async () => {
+    await using ztunnel = await startDirect(config(1));
+    const { adminPort } = ztunnel.handle;
+    const pprof = (path: string) => get(adminPort, `/debug/pprof/${path}`);
+    assert.equal((await pprof('profile?seconds=0')).status, 400);
+    assert.equal((await pprof('profile?seconds=1&frequency=x')).status, 400);
+    const running = pprof('profile?seconds=1&frequency=500');
+    const second = await pprof('profile?seconds=1');
+    const first = await running;
+    assert.deepEqual([first.status, second.status].sort(), [200, 409]);
+    const [taken] = [first, second].filter(({ status }) => status === 200);
+    assert.ok(gunzipSync(taken?.body ?? '').includes('thread control'));
+    assert.equal((await pprof('heap')).status, 409);
+    assert.equal((await pprof('heap/profiling')).status, 400);
+    assert.equal((await pprof('heap/profiling?activate=true')).status, 200);
+    const heap = await pprof('heap');
+    assert.equal(heap.status, 200);
+    assert.ok(gunzipSync(heap.body).includes('inuse_space'));
+    assert.equal((await pprof('heap/profiling?activate=false')).status, 200);
+    assert.equal((await pprof('heap')).status, 409);
+    assert.equal((await get(adminPort, '/debug/pprof/heap', { method: 'POST' })).status, 405);
+  });
+
   it('have metrics in both formats, compressed for those who ask', async () => {
     await using ztunnel = await startDirect(config(1));
     const port = ztunnel.handle.metricsPort;

@@ -283,11 +283,16 @@ export class FakeKubeApi {
   ): void {
     const wanted = (body as { metadata?: Fields } | undefined)?.metadata?.['resourceVersion'];
     if (wanted !== undefined && wanted !== current.metadata.resourceVersion) return status(response, 409, 'Conflict');
+    const wantedUid = (body as { metadata?: Fields } | undefined)?.metadata?.['uid'];
+    if (wantedUid !== undefined && wantedUid !== current.metadata.uid) return status(response, 409, 'Conflict');
     if (method === 'PUT') return json(response, 200, this.#store(collection, body as KubeObject));
     if (method !== 'PATCH') return status(response, 405, 'MethodNotAllowed');
     const merged = mergePatch(current, body) as KubeObject;
-    const next = place.subresource === 'status' ? { ...current, status: merged['status'] } : merged;
-    json(response, 200, this.#store(collection, next));
+    const isStatus = place.subresource === 'status';
+    // The status of a pod also takes metadata.
+    const kept = place.plural === 'pods' ? { metadata: merged.metadata } : {};
+    const next = isStatus ? { ...current, ...kept, status: merged['status'] } : merged;
+    json(response, 200, this.#store(collection, next, isStatus ? 0 : 1));
   }
 
   #create(collection: Collection, place: Place, body: unknown, response: ServerResponse): void {
@@ -299,7 +304,7 @@ export class FakeKubeApi {
     json(response, 201, this.#store(collection, { ...object, metadata }));
   }
 
-  #store(collection: Collection, object: { readonly metadata: Fields } & Fields): KubeObject {
+  #store(collection: Collection, object: { readonly metadata: Fields } & Fields, newer = 1): KubeObject {
     const { kind } = collection;
     const name = String(object.metadata['name']);
     const namespace = kind.namespaced ? String(object.metadata['namespace'] ?? 'default') : '';
@@ -316,7 +321,7 @@ export class FakeKubeApi {
         name,
         ...(namespace === '' ? {} : { namespace }),
         uid: before?.metadata.uid ?? (object.metadata['uid'] as string | undefined) ?? randomUUID(),
-        generation: (before?.metadata.generation ?? 0) + 1,
+        generation: (before?.metadata.generation ?? 0) + newer,
         resourceVersion: String(version),
         managedFields: [{ manager: 'test', operation: 'Update' }],
       },
@@ -343,7 +348,7 @@ export class FakeKubeApi {
 
   #list(url: URL, collection: Collection, place: Place, response: ServerResponse): void {
     const accepts = filterOf(url, place);
-    const all = [...collection.objects.values()].filter(accepts).map(({ kind: _, apiVersion: __, ...rest }) => rest);
+    const all = [...collection.objects.values()].filter(accepts);
     const limit = Number(url.searchParams.get('limit') ?? 0) || all.length;
     const token = url.searchParams.get('continue') ?? '';
     const [start = 0, version = this.#version] = token === '' ? [] : token.split('-').map(Number);
@@ -353,7 +358,9 @@ export class FakeKubeApi {
       resourceVersion: String(version),
       ...(end < all.length ? { continue: `${end}-${version}` } : {}),
     };
-    json(response, 200, { kind: 'List', metadata, items: all.slice(start, end) });
+    // Items of a list carry neither kind nor version.
+    const items = all.slice(start, end).map(({ kind: _, apiVersion: __, ...rest }) => rest);
+    json(response, 200, { kind: 'List', metadata, items });
   }
 
   #watch(url: URL, collection: Collection, place: Place, response: ServerResponse): void {
@@ -418,6 +425,8 @@ function filterOf(url: URL, place: Place): (object: KubeObject) => boolean {
   return (object) =>
     (place.namespace === '' || object.metadata.namespace === place.namespace) &&
     labels.every((label) => {
+      const [refusedKey, refusedValue] = label.split('!=');
+      if (refusedValue !== undefined) return object.metadata.labels?.[refusedKey ?? ''] !== refusedValue;
       const [key = '', value] = label.split('=');
       const own = object.metadata.labels?.[key];
       return value === undefined ? own !== undefined : own === value;

@@ -35,14 +35,19 @@ describe('the node agent', () => {
 
   const start = () =>
     startAgent(
-      parseAgentConfig([
-        '--ztunnel-uds-address',
-        join(folder, 'zds', 'ztunnel.sock'),
-        '--cni-event-address',
-        join(folder, 'agent.sock'),
-        '--readiness-address',
-        '127.0.0.1:0',
-      ]),
+      parseAgentConfig(
+        [
+          '--ztunnel-uds-address',
+          join(folder, 'zds', 'ztunnel.sock'),
+          '--cni-event-address',
+          join(folder, 'agent.sock'),
+          '--readiness-address',
+          '127.0.0.1:0',
+          '--monitoring-address',
+          '127.0.0.1:0',
+        ],
+        {},
+      ),
       { log: silentLogger },
     );
   const call = (method: string, path: string, body?: string) => httpOverUnix(agent.socketPath, method, path, body);
@@ -113,13 +118,16 @@ describe('the node agent', () => {
     assert.equal(ztunnel.received[0]?.fdCount, 1);
   });
 
-  it('takes a living pod out of the mesh, rules first', async () => {
+  it('redirects nothing more of a living pod that leaves, and ends the rest once ztunnel carries nothing', async () => {
     const ztunnel = await FakeZtunnel.ready(agent.zdsPath);
     await call('POST', '/pods', bodyOf('u1', pod));
     assert.equal((await call('DELETE', '/pods/u1')).status, 200);
     assert.ok(!redirected(pod));
-    assert.doesNotMatch(pod.exec('ip', 'rule'), /32764/);
-    assert.equal(ztunnel.received.at(-1)?.payload?.$case, 'del');
+    await eventually('ztunnel is told', () => ztunnel.cases().at(-1) === 'del');
+    await eventually('the routing is gone', () => !pod.exec('ip', 'rule').includes('32764'));
+    for (let tries = 0; tries < 100 && 'u1' in (await states()); tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
     assert.deepEqual(await states(), {});
   });
 
@@ -146,6 +154,19 @@ describe('the node agent', () => {
       [host, wrong, none, second].map(({ status }) => status),
       [500, 500, 500, 500],
     );
+  });
+
+  it('tells what it does in its metrics', async () => {
+    await FakeZtunnel.ready(agent.zdsPath);
+    await call('POST', '/pods', bodyOf('u1', pod));
+    await call('POST', '/pods', bodyOf('u2', pod));
+    const answer = await fetch(`http://127.0.0.1:${agent.monitoring?.port}/metrics`);
+    const text = await answer.text();
+    assert.match(text, /^ambit_agent_pods\{state="enrolled"\} 1$/m);
+    assert.match(text, /^ambit_agent_pod_adds_total\{result="success"\} 1$/m);
+    assert.match(text, /^ambit_agent_pod_adds_total\{result="failure"\} 1$/m);
+    assert.match(text, /^ztunnel_connected 1$/m);
+    assert.doesNotMatch(text, /istio_cni/);
   });
 
   it('is ready while it runs', async () => {

@@ -141,8 +141,29 @@ describe('ambit up as root', () => {
       10_000,
     );
     assert.match(mesh.log(/^out_crash_main/), /container ended \(status 3\)/);
+    const shown = mesh.output.match(/out\/crash\/main ended \(status 3\)/g) ?? [];
+    assert.equal(shown.length, 1, 'the user hears of it once');
+    const [container] = mesh.state?.pods.find(({ name }) => name === 'crash')?.containers ?? [];
+    assert.equal(container?.lastExit, 'status 3');
     mesh.remove('crash.yaml');
     await until('removed pod gone', () => mesh.state?.pods.every(({ name }) => name !== 'crash') === true, 10_000);
+  });
+
+  it('says once what it refuses in a file, and that it accepts the file again', async () => {
+    const broken = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'bad', namespace: 'out' },
+      spec: { ports: 7 },
+    };
+    const lines = (word: string) =>
+      mesh.output.split('\n').filter((line) => new RegExp(`^${word}: .*bad\\.yaml`).test(line));
+    mesh.write('bad.yaml', broken);
+    await until('the error', () => lines('refused').length === 1, 10_000);
+    assert.equal(lines('accepted again').length, 0);
+    mesh.write('bad.yaml', { ...broken, spec: { ports: [{ port: 7 }] } });
+    await until('the good news', () => lines('accepted again').length === 1, 10_000);
+    mesh.remove('bad.yaml');
   });
 
   it('takes running pods into the mesh and out of it by the label of their namespace', async () => {
@@ -262,11 +283,12 @@ describe('ambit up as root', () => {
     assert.match(stderr, /up in .* already/);
   });
 
-  it('leaves no process, mount, link or namespace when it is killed', async () => {
+  it('leaves no process, mount, link, namespace or folder when it is killed', async () => {
     const processes = mesh.processes();
     assert.ok(processes.length > 8, `only ${processes.length} processes found`);
     assert.equal(await mesh.end('SIGKILL'), 'SIGKILL');
     await until('no process left', () => !processes.some(lives), 10_000);
+    await until('no folder left', () => !existsSync(mesh.run.path), 10_000);
     assert.equal(machineFootprint(), footprint);
   });
 });

@@ -36,6 +36,7 @@ function startLabControl(root: string, grpcPort = 0): Promise<RunningControl> {
       httpPort: 0,
       caDirectory: join(root, 'ca'),
       tokenKeyFile: join(root, 'keys.pem'),
+      trustNodeOfToken: true,
       statusFile: join(root, 'status.json'),
     },
     { clock: systemClock, logger: silentLogger },

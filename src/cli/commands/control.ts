@@ -1,33 +1,37 @@
-/** `ambit control`: the control plane over folders of manifests. */
+/** `ambit control`: the control plane, over folders of manifests or over the API server. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseDurationMs } from '../../base/duration.ts';
+import type { Environment } from '../../base/environment.ts';
 import type { ControlFlags } from '../roles/control.ts';
 
-/** Adds the command. */
-export function addControlCommand(program: Command): void {
+/** Adds the command. @param environment for POD_NAME, POD_NAMESPACE, REVISION and CLUSTER_ID in a pod */
+export function addControlCommand(program: Command, environment: Environment): void {
   program
     .command('control')
-    .description('run the control plane over folders of manifests: discovery, policies, certificates')
-    .requiredOption('--config <folder>', 'folder of Kubernetes manifests; repeat it, the first one wins', collect)
-    .requiredOption('--token-keys <file>', "public keys (PEM or JWKS) that signed the callers' tokens")
-    .requiredOption('--ca-dir <folder>', 'certificate authority in the cacerts layout; made when it is empty')
+    .description('run the control plane on Kubernetes, or over folders of manifests: discovery, policies, certificates')
+    .option('--config <folder>', 'folder of manifests in place of the API server; repeat it, the first wins', collect)
+    .option('--token-keys <file>', "with --config: public keys (PEM or JWKS) that signed the callers' tokens")
+    .option('--ca-dir <folder>', 'with --config: certificate authority in the cacerts layout; made when it is empty')
+    .option('--status-file <file>', 'with --config: where to write what is in force and what was refused')
+    .option('--token-issuer <text>', 'with --config: issuer that tokens need (any)')
+    .option('--kubeconfig <file>', 'how to reach the API server from outside of its cluster')
+    .option('--context <name>', 'of the kubeconfig (its current one)')
     .option('--host <address>', 'address of the gRPC server', '0.0.0.0')
     .option('--grpc-port <port>', 'port of the gRPC server (TLS)', parsePortNumber, 15012)
     .option('--http-host <address>', 'address of /ready, /debug/ambientz, /debug/statusz', '127.0.0.1')
     .option('--http-port <port>', 'port of these', parsePortNumber, 8080)
-    .option('--no-own-root', 'never make or rotate a root; the folder has to hold one')
+    .option('--monitoring-port <port>', 'port of /metrics and /version on Kubernetes', parsePortNumber, 15014)
+    .option('--no-own-root', 'never make or rotate a root: it has to be there')
     .option('--root-key <type>', 'key of an own root: ec or rsa', chooseFrom('ec', 'rsa'), 'ec')
     .option('--cert-ttl <duration>', 'lifetime of certificates that ask for none (24h)', parseDuration)
     .option('--max-cert-ttl <duration>', 'longest lifetime that is granted (2160h)', parseDuration)
     .option('--root-overlap <duration>', 'how long a next root is known before it signs (48h)', parseDuration)
     .option('--token-audience <text>', 'audience that tokens need', 'istio-ca')
-    .option('--token-issuer <text>', 'issuer that tokens need (any)')
     .option('--node-account <account>', 'account of node proxies (istio-system/ztunnel); repeat it', collect)
     .option('--dns-name <name>', 'one more name in the server certificate; repeat it', collect)
-    .option('--status-file <file>', 'where to write what is in force and what was refused')
     .option('--trust-domain <name>', 'trust domain of identities', 'cluster.local')
     .option('--cluster-domain <name>', 'domain of service host names', 'cluster.local')
-    .option('--cluster-id <name>', 'name of this cluster', 'Kubernetes')
+    .option('--cluster-id <name>', 'name of this cluster', environment['CLUSTER_ID'] || 'Kubernetes')
     .option('--network <name>', 'network of all addresses', '')
     .option('--root-namespace <name>', 'namespace whose policies hold for the mesh', 'istio-system')
     .option('--missing-waypoint <answer>', 'closed or open', chooseFrom('closed', 'open'), 'closed')
@@ -35,7 +39,7 @@ export function addControlCommand(program: Command): void {
     .option('--log-format <format>', 'plain or json', chooseFrom('plain', 'json'), 'plain')
     .action(async (flags: ControlFlags) => {
       const { runControl } = await import('../roles/control.ts');
-      await runControl(flags);
+      await runControl(flags, environment);
     });
 }
 

@@ -32,18 +32,19 @@ export async function runInside(environment: NodeJS.ProcessEnv, text: string, in
     filter: new LogFilter(environment['AMBIT_UP_LOG'] ?? 'info'),
     destination,
   });
+  const terminal = process.stdout.isTTY === true;
+  const progress = new Progress({ terminal, quiet: options.quiet }, (line) => process.stdout.write(line));
   const context: EngineContext = {
     run,
     clock: systemClock,
     logger: logger.scope('up'),
+    say: (line) => progress.say(line),
     random: Math.random,
     ipv6: existsSync('/proc/sys/net/ipv6'),
     ambit: ambitCommand(),
     environment,
     machineEnv: machineEnvironment(environment),
   };
-  const terminal = process.stdout.isTTY === true;
-  const progress = new Progress({ terminal, quiet: options.quiet }, (line) => process.stdout.write(line));
   const engine = new Engine(options, initPid, context, progress);
   obeySupervisor(engine);
   try {

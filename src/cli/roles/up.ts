@@ -6,6 +6,7 @@ import { requirePrograms, searchPath } from '../../local/find-program.ts';
 import { machineProbe, probeNamespaces } from '../../local/namespace-support.ts';
 import { DNS_ADDRESS } from '../../local/network-plan.ts';
 import { processStartTime, type RunFolder, runFolderOf } from '../../local/run-folder.ts';
+import { guardRun } from '../../local/run-guard.ts';
 import { type SupervisedRun, superviseRun } from '../../local/supervisor.ts';
 import { encodeUpOptions } from '../../local/up-options.ts';
 import { ambitCommand } from '../ambit-command.ts';
@@ -40,10 +41,15 @@ export async function runUp(environment: NodeJS.ProcessEnv, folderText: string, 
     quiet: flags.quiet,
     ...(flags.nodes === undefined ? {} : { nodes: flags.nodes }),
   };
+  const guard = guardRun({ folder: run, owner: own, keepLogs: flags.keepLogs });
   const engine = [...ambitCommand(), 'up-inner', encodeUpOptions(options)];
   const supervised = superviseRun({ mode, folder: run, engine, environment: engineEnvironment(environment, path) });
   forwardSignals(supervised);
-  await finish(supervised, run, flags.keepLogs);
+  try {
+    await finish(supervised, run, flags.keepLogs);
+  } finally {
+    guard.dismiss();
+  }
 }
 
 /** Waits for the end and clears up; the logs stay when asked for, or when something failed. */

@@ -20,6 +20,11 @@ export interface DeltaServerStats {
   pushes: number;
   resourcesSent: number;
   rejects: number;
+  /** By type URL. */
+  readonly pushesOfType: Map<string, number>;
+  readonly rejectsOfType: Map<string, number>;
+  /** Told with each push of a change: how long it waited from the store to the stream, in milliseconds. */
+  onConverged: (waitedMs: number) => void;
 }
 
 export interface DeltaStreamDeps {
@@ -47,6 +52,8 @@ interface TypeState {
   /** The response that waits for its ACK; empty when none does. */
   awaitedNonce: string;
   timer: Timer | undefined;
+  /** When the oldest change that was not sent came; undefined when all were. */
+  changedMs: number | undefined;
 }
 
 /**
@@ -59,7 +66,15 @@ const MAX_LOGGED_NACK = 2000;
 
 /** A new set of counters, all zero. */
 export function createDeltaServerStats(): DeltaServerStats {
-  return { streams: 0, pushes: 0, resourcesSent: 0, rejects: 0 };
+  return {
+    streams: 0,
+    pushes: 0,
+    resourcesSent: 0,
+    rejects: 0,
+    pushesOfType: new Map(),
+    rejectsOfType: new Map(),
+    onConverged: () => undefined,
+  };
 }
 
 /** One stream. `close` releases it. */
@@ -121,10 +136,12 @@ export class DeltaStream {
       pacing: new PushPacing(),
       unsubscribe: store.subscribe((changes) => {
         subscription.noteChanges(changes);
+        if (subscription.isDue) state.changedMs ??= this.#deps.clock.monotonicMs();
         this.#schedule(state);
       }),
       awaitedNonce: '',
       timer: undefined,
+      changedMs: undefined,
     };
     this.#types.set(store.typeUrl, state);
     return state;
@@ -152,6 +169,7 @@ export class DeltaStream {
     state.awaitedNonce = nonce;
     state.pacing.pushed(clock.monotonicMs());
     stats.pushes++;
+    addOne(stats.pushesOfType, state.store.typeUrl);
     stats.resourcesSent += batch.resources.length;
     const accepted = send({
       systemVersionInfo: '',
@@ -161,14 +179,21 @@ export class DeltaStream {
       removedResources: [...batch.removed],
     });
     if (!accepted) this.#blocked = true;
+    if (state.changedMs !== undefined) stats.onConverged(clock.monotonicMs() - state.changedMs);
+    state.changedMs = undefined;
   }
 
   #noteReject(request: DeltaDiscoveryRequest): void {
     this.#deps.stats.rejects++;
+    addOne(this.#deps.stats.rejectsOfType, request.typeUrl);
     this.#deps.logger.warn('client rejected resources; it keeps their former state', {
       type: request.typeUrl,
       nonce: request.responseNonce,
       reason: request.errorDetail?.message.slice(0, MAX_LOGGED_NACK),
     });
   }
+}
+
+function addOne(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

@@ -13,6 +13,7 @@ import { INTAKE_BYTES } from '../../http2/socket-intake.ts';
 import type { SpiffeId } from '../../model/spiffe.ts';
 import type { WorkloadCertificate } from '../../pki/workload-certificate.ts';
 import { TcpMetrics } from '../../telemetry/tcp-metrics.ts';
+import { ThreadProfiler } from '../../telemetry/thread-profiler.ts';
 import type { ZtunnelConfig } from '../config.ts';
 import { MeshState, type StateChange } from '../mesh-state.ts';
 import { type ProxyError, proxyError } from '../proxy-error.ts';
@@ -63,10 +64,12 @@ export class DataPlane {
   readonly #context: ThreadContext;
   readonly #pods = new Map<string, PodProxy>();
   readonly #waiters = new Map<SpiffeId, CertificateWaiter[]>();
+  readonly #profiler: ThreadProfiler;
 
   constructor(config: ZtunnelConfig, line: MessageLine<DataMessage, ControlMessage>, deps: DataPlaneDeps) {
     this.#line = line;
     this.#deps = deps;
+    this.#profiler = new ThreadProfiler(deps.clock);
     this.#context = this.#createContext(config);
     const { state, tracker } = this.#context;
     state.onChange((changes) => {
@@ -197,6 +200,12 @@ export class DataPlane {
           ...this.#context.dns.metrics.families(),
           ...(this.#context.revocations?.families() ?? []),
         ];
+      case 'profile-cpu':
+        return this.#profiler.cpu(message.durationMs, message.frequencyHz);
+      case 'sample-heap':
+        return this.#profiler.sampleHeap(message.active).then(() => undefined);
+      case 'profile-heap':
+        return this.#profiler.heap();
       case 'ping':
         return undefined;
     }

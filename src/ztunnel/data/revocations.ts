@@ -22,6 +22,7 @@ export class Revocations {
   #revoked: ReadonlySet<RevocationKey> = new Set();
   readonly #tunnels = new Set<WatchedTunnel>();
   readonly #rejections: Record<Reporter, number> = { source: 0, destination: 0 };
+  readonly #untracked: Record<Reporter, number> = { source: 0, destination: 0 };
 
   /** Puts a list in force, for handshakes from now on. */
   replace(keys: readonly RevocationKey[]): void {
@@ -41,7 +42,7 @@ export class Revocations {
   }
 
   /**
-   * Remembers an open tunnel.
+   * Remembers an open tunnel. One whose certificates cannot be read as a list names them is let be, and counted.
    * @returns the keys of its peer, for the connections inside, and what to call when it ended
    */
   watch(
@@ -50,6 +51,7 @@ export class Revocations {
     close: () => void,
   ): { readonly keys: readonly RevocationKey[]; readonly unwatch: () => void } {
     const tunnel = { keys: revocationKeys(certificate), reporter, close };
+    if (tunnel.keys.length === 0) this.#untracked[reporter]++;
     this.#tunnels.add(tunnel);
     return { keys: tunnel.keys, unwatch: () => void this.#tunnels.delete(tunnel) };
   }
@@ -64,14 +66,27 @@ export class Revocations {
   }
 
   families(): MetricFamily[] {
-    const samples = Object.entries(this.#rejections).filter(([, value]) => value > 0);
     return [
-      {
-        name: 'istio_crl_policy_rejections',
-        help: 'The total number of connections rejected because of a revoked certificate (unstable).',
-        type: 'counter',
-        samples: samples.map(([reporter, value]) => ({ labels: renderLabels([['reporter', reporter]]), value })),
-      },
+      family(
+        'istio_crl_policy_rejections',
+        'The total number of connections rejected because of a revoked certificate (unstable).',
+        this.#rejections,
+      ),
+      family(
+        'istio_crl_untracked_connections',
+        'The total number of connections that a later revocation cannot end, because the certificate is unreadable (unstable).',
+        this.#untracked,
+      ),
     ];
   }
+}
+
+function family(name: string, help: string, counts: Readonly<Record<Reporter, number>>): MetricFamily {
+  const samples = Object.entries(counts).filter(([, value]) => value > 0);
+  return {
+    name,
+    help,
+    type: 'counter',
+    samples: samples.map(([reporter, value]) => ({ labels: renderLabels([['reporter', reporter]]), value })),
+  };
 }

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type AgentServerDeps, listenAgentHttp } from '../../../src/agent/agent-server.ts';
-import type { Pod } from '../../../src/agent/pod.ts';
 import { AmbitError } from '../../../src/base/errors.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
+import type { AgentPod } from '../../../src/model/agent-pod.ts';
 import { httpOverUnix } from '../../helpers/http-over-unix.ts';
 
-const POD: Pod = {
+const POD: AgentPod = {
   uid: 'u1',
   name: 'a',
   namespace: 'b',
@@ -83,7 +83,7 @@ describe('the agent socket', () => {
     await start();
     const answers = [
       await httpOverUnix(path, 'POST', '/pods', '{"uid":"u1"}'),
-      await httpOverUnix(path, 'POST', '/cmdadd', 'x'),
+      await httpOverUnix(path, 'POST', '/pods', 'x'),
       await httpOverUnix(path, 'DELETE', '/pods/%E0%A4%A'),
       await httpOverUnix(path, 'GET', '/'),
     ];
@@ -97,14 +97,25 @@ describe('the agent socket', () => {
     assert.deepEqual(calls, []);
   });
 
-  it('completes what the CNI plugin says from the source of pods', async () => {
-    const details = { uid: 'u1', serviceAccount: 'c', annotations: { x: 'y' } };
-    await start({ findPod: async (namespace, name) => (namespace === 'b' && name === 'a' ? details : undefined) });
-    assert.equal((await httpOverUnix(path, 'POST', '/cmdadd', JSON.stringify(CMD_ADD))).status, 200);
-    assert.deepEqual(calls, [['add', { ...POD, netns: '/n', annotations: { x: 'y' } }]]);
-    const unknown = await httpOverUnix(path, 'POST', '/cmdadd', JSON.stringify({ ...CMD_ADD, PodName: 'z' }));
-    assert.equal(unknown.status, 500);
-    assert.match(unknown.body, /b\/z is not known/);
+  it('hands on what the CNI plugin says, and tells an agent that is not ready from a refusal', async () => {
+    await start({
+      cmdAdd: async (cmdAdd) => {
+        calls.push(cmdAdd);
+        if (failure !== undefined) throw failure;
+      },
+    });
+    const add = () => httpOverUnix(path, 'POST', '/cmdadd', JSON.stringify(CMD_ADD));
+    assert.equal((await add()).status, 200);
+    assert.deepEqual(calls, [{ netns: '/n', name: 'a', namespace: 'b', uid: undefined, ips: ['10.0.0.1'] }]);
+    failure = new AmbitError('POD_UNKNOWN', 'pod b/a is not known');
+    assert.deepEqual(await add(), { status: 500, body: 'pod b/a is not known' });
+    failure = new AmbitError('AGENT_NOT_READY', 'starting');
+    assert.deepEqual(await add(), { status: 503, body: 'starting' });
+  });
+
+  it('does not know the CNI plugin on a node without Kubernetes', async () => {
+    await start();
+    assert.equal((await httpOverUnix(path, 'POST', '/cmdadd', JSON.stringify(CMD_ADD))).status, 404);
   });
 
   it('is for the owner only', async () => {

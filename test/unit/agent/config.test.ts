@@ -8,6 +8,9 @@ describe('parseAgentConfig', () => {
       zdsPath: '/var/run/ztunnel/ztunnel.sock',
       socketPath: '/var/run/istio-cni/pluginevent.sock',
       readiness: { address: '0.0.0.0', port: 8000 },
+      monitoring: undefined,
+      drainMs: 30_000,
+      cluster: undefined,
       ruleBackend: 'auto',
       rules: {
         dnsCapture: true,
@@ -35,17 +38,32 @@ describe('parseAgentConfig', () => {
     assert.equal(parseAgentConfig(['--rule-backend', 'iptables'], env).ruleBackend, 'iptables');
   });
 
+  it('serves a node of a cluster when it is told its name', () => {
+    const { cluster, monitoring } = parseAgentConfig([], { NODE_NAME: 'n1', EXCLUDE_NAMESPACES: 'kube-system, other' });
+    assert.deepEqual(monitoring, { address: '0.0.0.0', port: 15014 });
+    assert.equal(cluster?.nodeName, 'n1');
+    assert.deepEqual(cluster?.eligibility.excludedNamespaces, ['kube-system', 'other']);
+    assert.deepEqual(
+      [cluster?.cniConfDir, cluster?.cniBinDir, cluster?.stateDir, cluster?.procRoot],
+      ['/host/etc/cni/net.d', '/host/opt/cni/bin', '/var/lib/ambit', '/proc'],
+    );
+    assert.equal(parseAgentConfig(['--node-name', 'n2'], {}).cluster?.nodeName, 'n2');
+  });
+
   it('names what is wrong', () => {
     const bad: [string[], Record<string, string>, RegExp][] = [
       [['--unknown', 'x'], {}, /unknown/],
       [['--readiness-address', '8000'], {}, /readiness-address/],
       [['--rule-backend', 'ebpf'], {}, /rule-backend/],
-      [[], { AMBIENT_DNS_CAPTURE: 'yes' }, /AMBIENT_DNS_CAPTURE/],
+      [[], { AMBIENT_DNS_CAPTURE: 'maybe', AMBIENT_IPV6: '2' }, /AMBIENT_DNS_CAPTURE.*AMBIENT_IPV6/],
       [[], { HOST_PROBE_SNAT_IP: 'fd00::1' }, /HOST_PROBE_SNAT_IP/],
       [[], { HOST_PROBE_SNAT_IPV6: '1 -j ACCEPT' }, /HOST_PROBE_SNAT_IPV6/],
+      [['--cni-event-address', '/run/x.sock'], { NODE_NAME: 'n1' }, /pluginevent\.sock/],
+      [[], { NODE_NAME: 'n1', AMBIENT_ENABLEMENT_SELECTOR: '- a' }, /not a list in JSON/],
+      [[], { NODE_NAME: 'n1', AMBIENT_ENABLEMENT_SELECTOR: '[{"podSelecter":{}}]' }, /podSelecter/],
     ];
     for (const [args, env, message] of bad) {
-      assert.throws(() => parseAgentConfig(args, env), { code: 'CONFIG_INVALID', message });
+      assert.throws(() => parseAgentConfig(args, env), { code: 'INVALID_CONFIGURATION', message });
     }
   });
 });

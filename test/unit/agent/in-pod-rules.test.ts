@@ -52,6 +52,20 @@ COMMIT
     );
   });
 
+  it('spare connections that are open already, where a pod is taken in while it runs', () => {
+    const spare = '-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -j ACCEPT';
+    const nat = inPodRules({ ...OPTIONS, capture: 'new-connections' }, 4).find(({ table }) => table === 'nat');
+    const chains = new Map(nat?.chains.map(({ chain, rules }) => [chain, rules]));
+    assert.equal(chains.get('ISTIO_PRERT')?.[0], spare);
+    assert.equal(chains.get('ISTIO_OUTPUT')?.[0], spare);
+    assert.equal(text({ capture: 'new-connections' }).split('\n').length, text().split('\n').length + 2);
+  });
+
+  it('redirect nothing, and keep the way back of open connections, where a pod leaves while it runs', () => {
+    assert.doesNotMatch(text({ capture: 'none' }), /REDIRECT/);
+    assert.match(text({ capture: 'none' }), /CONNMARK --restore-mark/);
+  });
+
   it('use the IPv6 loopback and probe address for IPv6', () => {
     assert.equal(
       text({}, 6),

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, statSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { InPodRuleOptions } from '../../../src/agent/in-pod-rules.ts';
-import type { Pod } from '../../../src/agent/pod.ts';
 import { PodEnroller } from '../../../src/agent/pod-enroller.ts';
 import { PodRegistry } from '../../../src/agent/pod-registry.ts';
 import { AmbitError } from '../../../src/base/errors.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
+import type { AgentPod } from '../../../src/model/agent-pod.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
 import { openDescriptors } from '../../helpers/open-descriptors.ts';
 
@@ -19,7 +19,7 @@ const RULES: InPodRuleOptions = {
   ipv6: true,
 };
 /** Any file that is not the host's namespace serves: entering it is the business of `run`, which is a fake here. */
-const pod = (uid: string, netns = '/dev/null', extra: Partial<Pod> = {}): Pod => ({
+const pod = (uid: string, netns = '/dev/null', extra: Partial<AgentPod> = {}): AgentPod => ({
   uid,
   name: `name-${uid}`,
   namespace: 'ns',
@@ -31,7 +31,12 @@ const pod = (uid: string, netns = '/dev/null', extra: Partial<Pod> = {}): Pod =>
 });
 const LINKS = JSON.stringify([{ addr_info: [{ local: '10.0.0.1' }, { local: 'fd00::1' }] }]);
 
-function setUp() {
+/** What `nsenter cat /proc/net/tcp` says while ztunnel has a connection on 15008, and when it has none. */
+const TUNNEL = '   0: 0100007F:3AA0 0200007F:C001 01 00000000:00000000';
+const LISTENER = '   0: 00000000:3AA0 00000000:0000 0A 00000000:00000000';
+
+function setUp({ drainMs = 0 } = {}) {
+  const sockets = { table: TUNNEL };
   const clock = new ManualClock();
   const registry = new PodRegistry();
   const calls: string[] = [];
@@ -42,14 +47,17 @@ function setUp() {
     if (failure !== undefined) throw failure;
   };
   const enroller = new PodEnroller(
-    { rules: RULES },
+    { rules: RULES, drainMs },
     {
       registry,
       clock,
       log: silentLogger,
-      run: async () => ({ status: 0, stdout: LINKS, stderr: '' }),
+      run: async (_program, args) => ({ status: 0, stdout: args.includes('cat') ? sockets.table : LINKS, stderr: '' }),
       applier: {
-        apply: (path, options) => step('rules', `${statSync(path).isCharacterDevice()} ${options.ingressMode}`),
+        apply: (path, options) => {
+          const capture = options.capture === 'all' ? '' : ` ${options.capture}`;
+          return step('rules', `${statSync(path).isCharacterDevice()} ${options.ingressMode}${capture}`);
+        },
         remove: () => step('unrule', ''),
       },
       zds: {
@@ -58,7 +66,7 @@ function setUp() {
       },
     },
   );
-  return { clock, registry, calls, failures, enroller, state: (uid: string) => registry.get(uid)?.state.kind };
+  return { clock, registry, calls, failures, enroller, sockets, state: (uid: string) => registry.get(uid)?.state.kind };
 }
 
 const refused = new AmbitError('ZDS_REFUSED', 'ztunnel refused: port in use');
@@ -164,6 +172,88 @@ describe('PodEnroller', () => {
     assert.equal(openDescriptors().length, before + 1);
     enroller.stop();
     assert.equal(openDescriptors().length, before);
+  });
+});
+
+describe('a pod whose programs run', () => {
+  it('is served by ztunnel before anything is redirected, and its open connections are spared for a time', async () => {
+    const { enroller, calls, clock, state } = setUp();
+    await enroller.add(pod('u1'), 'running');
+    assert.deepEqual(calls, ['add u1 true', 'rules true false new-connections']);
+    assert.equal(state('u1'), 'enrolled');
+    clock.advance(300_000);
+    await settle();
+    assert.deepEqual(calls.slice(2), ['rules true false']);
+  });
+
+  it('is redirected all the same when ztunnel does not take it: it fails closed', async () => {
+    const { enroller, calls, failures, state } = setUp();
+    failures.set('add', refused);
+    await assert.rejects(enroller.add(pod('u1'), 'running'), { code: 'ZDS_REFUSED' });
+    assert.deepEqual(calls, ['add u1 true', 'rules true false new-connections']);
+    assert.equal(state('u1'), 'partial');
+  });
+
+  it('is taken from ztunnel again when its rules cannot be written', async () => {
+    const { enroller, calls, failures, registry } = setUp();
+    failures.set('rules', new AmbitError('RULES_TOOL_FAILED', 'no iptables'));
+    await assert.rejects(enroller.add(pod('u1'), 'running'), { code: 'RULES_TOOL_FAILED' });
+    assert.deepEqual(calls, ['add u1 true', 'rules true false new-connections', 'del u1']);
+    assert.deepEqual(registry.list(), []);
+  });
+});
+
+describe('a pod that leaves and lives on', () => {
+  it('has its new connections plain at once, and those of ztunnel end before the rest goes', async () => {
+    const { enroller, calls, clock, sockets, state } = setUp({ drainMs: 30_000 });
+    await enroller.add(pod('u1'));
+    await enroller.remove('u1', false);
+    assert.deepEqual(calls.slice(2), ['rules true false none']);
+    assert.equal(state('u1'), 'leaving');
+    for (let second = 0; second < 5; second++) {
+      clock.advance(1000);
+      await settle();
+    }
+    assert.deepEqual(calls.slice(3), []);
+    sockets.table = LISTENER;
+    clock.advance(1000);
+    await settle();
+    assert.deepEqual(calls.slice(3), ['del u1', 'unrule ']);
+    assert.equal(state('u1'), undefined);
+  });
+
+  it('is cut when its connections do not end in time', async () => {
+    const { enroller, calls, clock } = setUp({ drainMs: 3000 });
+    await enroller.add(pod('u1'));
+    await enroller.remove('u1', false);
+    for (let second = 0; second < 3; second++) {
+      clock.advance(1000);
+      await settle();
+    }
+    assert.deepEqual(calls.slice(3), ['del u1', 'unrule ']);
+    assert.deepEqual(clock.waitingMs, []);
+  });
+
+  it('comes back with no gap when it is wanted again meanwhile', async () => {
+    const { enroller, calls, clock, state } = setUp({ drainMs: 30_000 });
+    await enroller.add(pod('u1'));
+    await enroller.remove('u1', false);
+    await enroller.add(pod('u1'));
+    assert.deepEqual(calls.slice(3), ['add u1 true', 'rules true false new-connections']);
+    clock.advance(60_000);
+    await settle();
+    assert.equal(state('u1'), 'enrolled');
+    assert.equal(calls.includes('del u1'), false);
+  });
+
+  it('is forgotten at once when it ends meanwhile', async () => {
+    const { enroller, calls, clock, registry } = setUp({ drainMs: 30_000 });
+    await enroller.add(pod('u1'));
+    await enroller.remove('u1', false);
+    await enroller.remove('u1', true);
+    assert.deepEqual(calls.slice(3), ['del u1']);
+    assert.deepEqual(registry.list(), []);
+    assert.deepEqual(clock.waitingMs, []);
   });
 });
 

@@ -31,7 +31,7 @@ describe('POST /pods body', () => {
     const bad: [object, RegExp][] = [
       [{ ...POD, uid: '' }, /uid/],
       [{ ...POD, ips: [] }, /ips/],
-      [{ ...POD, ips: ['10.0.0.1', 'host'] }, /ips\.1: must be an IP address/],
+      [{ ...POD, ips: ['10.0.0.1', 'host'] }, /ips\[1\]: must be an IP address/],
       [{ ...POD, netns: 'run/netns/a' }, /netns: must be an absolute path/],
       [{ ...POD, annotations: { a: 1 } }, /annotations\.a/],
       [{ ...POD, hostNetwork: true }, /hostNetwork/],
@@ -41,6 +41,13 @@ describe('POST /pods body', () => {
       assert.throws(() => parsePod(JSON.stringify(body)), { code: 'REQUEST_INVALID', message });
     }
     assert.throws(() => parsePod('{'), { code: 'REQUEST_INVALID', message: /not JSON/ });
+  });
+
+  it('is refused when it is no object', () => {
+    for (const body of ['null', '[]', '5', '"x"']) {
+      assert.throws(() => parsePod(body), { code: 'REQUEST_INVALID' });
+      assert.throws(() => parseCmdAdd(body), { code: 'REQUEST_INVALID' });
+    }
   });
 
   it('never fails in another way', () => {
@@ -62,12 +69,14 @@ describe('POST /cmdadd body', () => {
       netns: '/var/run/netns/a',
       name: 'a',
       namespace: 'b',
+      uid: undefined,
       ips: ['10.0.0.1'],
     });
+    assert.equal(parseCmdAdd(JSON.stringify({ ...CMD_ADD, PodUID: 'u1' })).uid, 'u1');
   });
 
   it('is refused with the name of the field', () => {
     const body = JSON.stringify({ ...CMD_ADD, IPs: [{ Address: {} }] });
-    assert.throws(() => parseCmdAdd(body), { code: 'REQUEST_INVALID', message: /IPs\.0\.Address\.IP/ });
+    assert.throws(() => parseCmdAdd(body), { code: 'REQUEST_INVALID', message: /IPs\[0\]\.Address\.IP/ });
   });
 });

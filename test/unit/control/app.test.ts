@@ -4,19 +4,16 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { type ClientDuplexStream, credentials, status as grpcStatus, Metadata } from '@grpc/grpc-js';
+import { credentials, status as grpcStatus, Metadata } from '@grpc/grpc-js';
 import { systemClock } from '../../../src/base/clock.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { type RunningControl, startControl } from '../../../src/control/app.ts';
-import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL } from '../../../src/model/feed-encode.ts';
+import { AUTHORIZATION_TYPE_URL } from '../../../src/model/feed-encode.ts';
 import { createCsr } from '../../../src/pki/csr.ts';
 import { IstioCertificateServiceClient } from '../../../src/proto/gen/ca.ts';
-import {
-  AggregatedDiscoveryServiceClient,
-  type DeltaDiscoveryRequest,
-  type DeltaDiscoveryResponse,
-} from '../../../src/proto/gen/discovery.ts';
+import type { DeltaDiscoveryResponse } from '../../../src/proto/gen/discovery.ts';
 import { Address } from '../../../src/proto/gen/workload.ts';
+import { FeedClient, feedRequest } from '../../helpers/feed-client.ts';
 import { authorizationPolicy, document, pod, service } from '../../helpers/manifests.ts';
 import { createTestTokenIssuer, testSpiffeId } from '../../helpers/test-ca.ts';
 
@@ -46,6 +43,7 @@ before(async () => {
       httpPort: 0,
       caDirectory: join(root, 'ca'),
       tokenKeyFile: join(root, 'keys.pem'),
+      trustNodeOfToken: true,
       statusFile: join(root, 'status.json'),
       rescanMs: 200,
     },
@@ -68,60 +66,8 @@ function bearer(token: string): Metadata {
   return metadata;
 }
 
-function request(fields: Partial<DeltaDiscoveryRequest>): DeltaDiscoveryRequest {
-  return {
-    node: undefined,
-    typeUrl: ADDRESS_TYPE_URL,
-    resourceNamesSubscribe: [],
-    resourceNamesUnsubscribe: [],
-    initialResourceVersions: new Map(),
-    responseNonce: '',
-    errorDetail: undefined,
-    ...fields,
-  };
-}
-
-/** A plain client that ACKs everything and hands responses out one by one. */
-class FeedClient {
-  readonly client: AggregatedDiscoveryServiceClient;
-  readonly stream: ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
-  readonly versions = new Map<string, string>();
-  readonly #queue: DeltaDiscoveryResponse[] = [];
-  #wake: (() => void) | undefined;
-  #failure: Error | undefined;
-
-  constructor(token: string) {
-    const [target, creds] = channel();
-    this.client = new AggregatedDiscoveryServiceClient(target, creds);
-    this.stream = this.client.deltaAggregatedResources(bearer(token));
-    this.stream.on('data', (response: DeltaDiscoveryResponse) => {
-      this.stream.write(request({ typeUrl: response.typeUrl, responseNonce: response.nonce }));
-      for (const resource of response.resources) this.versions.set(resource.name, resource.version);
-      this.#queue.push(response);
-      this.#wake?.();
-    });
-    this.stream.on('error', (error) => {
-      this.#failure = error;
-      this.#wake?.();
-    });
-  }
-
-  async next(typeUrl = ADDRESS_TYPE_URL): Promise<DeltaDiscoveryResponse> {
-    for (;;) {
-      const index = this.#queue.findIndex((response) => response.typeUrl === typeUrl);
-      if (index >= 0) return this.#queue.splice(index, 1)[0]!;
-      if (this.#failure !== undefined) throw this.#failure;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
-
-  close(): void {
-    this.stream.cancel();
-    this.client.close();
-  }
-}
+const feedClient = (token: string) =>
+  new FeedClient({ port: control.addresses.grpcPort, rootsPem: control.rootsPem() }, token);
 
 function names(response: DeltaDiscoveryResponse): string[] {
   return response.resources.map((resource) => resource.name).sort();
@@ -173,9 +119,9 @@ function createCertificate(token: string, impersonated: string | undefined, vali
 
 describe('the control plane over a folder', { timeout: 60_000 }, () => {
   test('sends everything, then only what changed, then what was removed', async () => {
-    const feed = new FeedClient(await tokens.token({ node: 'node-a' }));
-    feed.stream.write(request({}));
-    feed.stream.write(request({ typeUrl: AUTHORIZATION_TYPE_URL }));
+    const feed = feedClient(await tokens.token({ node: 'node-a' }));
+    feed.stream.write(feedRequest({}));
+    feed.stream.write(feedRequest({ typeUrl: AUTHORIZATION_TYPE_URL }));
     const first = await feed.next();
     assert.deepEqual(names(first), ['Kubernetes//Pod/demo/web', 'demo/web.demo.svc.cluster.local']);
     assert.deepEqual(names(await feed.next(AUTHORIZATION_TYPE_URL)), ['demo/web-only']);
@@ -198,8 +144,8 @@ describe('the control plane over a folder', { timeout: 60_000 }, () => {
   });
 
   test('keeps the last good version of a broken file and names file, line and column', async () => {
-    const feed = new FeedClient(await tokens.token({ node: 'node-a' }));
-    feed.stream.write(request({ typeUrl: AUTHORIZATION_TYPE_URL }));
+    const feed = feedClient(await tokens.token({ node: 'node-a' }));
+    feed.stream.write(feedRequest({ typeUrl: AUTHORIZATION_TYPE_URL }));
     assert.deepEqual(names(await feed.next(AUTHORIZATION_TYPE_URL)), ['demo/web-only']);
     await writeManifest(
       'policy.yaml',
@@ -227,8 +173,8 @@ describe('the control plane over a folder', { timeout: 60_000 }, () => {
       assert.match(refused[0]?.reason ?? '', /YAML/);
       assert.match(refused[0]?.position ?? '', /policy\.yaml:\d+:\d+$/);
     });
-    const again = new FeedClient(await tokens.token({ node: 'node-a' }));
-    again.stream.write(request({ typeUrl: AUTHORIZATION_TYPE_URL }));
+    const again = feedClient(await tokens.token({ node: 'node-a' }));
+    again.stream.write(feedRequest({ typeUrl: AUTHORIZATION_TYPE_URL }));
     assert.deepEqual(names(await again.next(AUTHORIZATION_TYPE_URL)), ['demo/web-only']);
     await writeManifest('policy.yaml', document(policy));
     await eventually(async () => assert.deepEqual((await statusFile()).refused, []));
@@ -237,21 +183,21 @@ describe('the control plane over a folder', { timeout: 60_000 }, () => {
   });
 
   test('answers a reconnect with the differences only', async () => {
-    const feed = new FeedClient(await tokens.token({ node: 'node-a' }));
-    feed.stream.write(request({}));
+    const feed = feedClient(await tokens.token({ node: 'node-a' }));
+    feed.stream.write(feedRequest({}));
     await feed.next();
     const held = new Map(feed.versions);
     feed.close();
 
-    const same = new FeedClient(await tokens.token({ node: 'node-a' }));
-    same.stream.write(request({ initialResourceVersions: held }));
+    const same = feedClient(await tokens.token({ node: 'node-a' }));
+    same.stream.write(feedRequest({ initialResourceVersions: held }));
     const nothing = await same.next();
     assert.deepEqual([nothing.resources, nothing.removedResources], [[], []]);
     same.close();
 
     held.set('Kubernetes//Pod/demo/web', 'old').set('Kubernetes//Pod/demo/gone', 'v');
-    const stale = new FeedClient(await tokens.token({ node: 'node-a' }));
-    stale.stream.write(request({ initialResourceVersions: held }));
+    const stale = feedClient(await tokens.token({ node: 'node-a' }));
+    stale.stream.write(feedRequest({ initialResourceVersions: held }));
     const difference = await stale.next();
     assert.deepEqual(names(difference), ['Kubernetes//Pod/demo/web']);
     assert.deepEqual(difference.removedResources, ['Kubernetes//Pod/demo/gone']);
@@ -259,10 +205,10 @@ describe('the control plane over a folder', { timeout: 60_000 }, () => {
   });
 
   test('answers single keys by address, with aliases, and unknown ones as removed', async () => {
-    const feed = new FeedClient(await tokens.token({ node: 'node-a' }));
-    feed.stream.write(request({ resourceNamesSubscribe: ['*'], resourceNamesUnsubscribe: ['*'] }));
+    const feed = feedClient(await tokens.token({ node: 'node-a' }));
+    feed.stream.write(feedRequest({ resourceNamesSubscribe: ['*'], resourceNamesUnsubscribe: ['*'] }));
     assert.deepEqual(names(await feed.next()), []);
-    feed.stream.write(request({ resourceNamesSubscribe: ['/10.244.0.1', '/10.9.9.9'] }));
+    feed.stream.write(feedRequest({ resourceNamesSubscribe: ['/10.244.0.1', '/10.9.9.9'] }));
     const answer = await feed.next();
     assert.deepEqual(names(answer), ['Kubernetes//Pod/demo/web']);
     assert.deepEqual(answer.resources[0]?.aliases, ['/10.244.0.1']);
@@ -279,8 +225,8 @@ describe('the control plane over a folder', { timeout: 60_000 }, () => {
       'junk',
     ];
     for (const token of bad) {
-      const feed = new FeedClient(token);
-      feed.stream.write(request({}));
+      const feed = feedClient(token);
+      feed.stream.write(feedRequest({}));
       await assert.rejects(feed.next(), { code: grpcStatus.UNAUTHENTICATED });
       feed.close();
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Caller } from '../../../src/control/caller.ts';
 import { authorizeImpersonation } from '../../../src/control/node-authorizer.ts';
-import type { Caller } from '../../../src/control/token-authenticator.ts';
 import { ObjectStore } from '../../../src/manifests/object-store.ts';
 import { readObject } from '../../../src/model/manifest/read-object.ts';
 import { pod } from '../../helpers/manifests.ts';
@@ -66,9 +66,9 @@ describe('authorizeImpersonation', () => {
 
   test('takes the node from the token only where callers need not be pods', () => {
     const unbound = { podName: '', podUid: '', nodeName: 'node-a' };
-    assert.equal(verdict(unbound), 'ok');
-    assert.match(verdict(unbound, 'web', { trustNodeOfToken: false }), /not bound to a pod/);
-    assert.match(verdict({ ...unbound, nodeName: '' }), /not bound to a pod/);
-    assert.match(verdict({ podName: 'gone', nodeName: 'node-a' }, 'web', { trustNodeOfToken: false }), /not known/);
+    assert.equal(verdict(unbound, 'web', { trustNodeOfToken: true }), 'ok');
+    assert.match(verdict(unbound), /not bound to a pod/);
+    assert.match(verdict({ ...unbound, nodeName: '' }, 'web', { trustNodeOfToken: true }), /not bound to a pod/);
+    assert.match(verdict({ podName: 'gone', nodeName: 'node-a' }), /not known/);
   });
 });

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { SignJWT } from 'jose';
 import { systemClock } from '../../../src/base/clock.ts';
-import { bearerToken, KeyFileAuthenticator } from '../../../src/control/token-authenticator.ts';
+import { bearerToken } from '../../../src/control/caller.ts';
+import { KeyFileAuthenticator } from '../../../src/control/token-authenticator.ts';
 import { createTestTokenIssuer } from '../../helpers/test-ca.ts';
 
 const issuer = createTestTokenIssuer();

@@ -4,9 +4,10 @@ import { nodeExecArguments, podExecArguments } from '../../../src/local/exec-com
 import type { PodState, RunState } from '../../../src/local/run-folder.ts';
 
 function pod(name: string, fields: Partial<PodState> = {}): PodState {
-  const containers = [
-    { name: 'main', folder: '/app', env: { A: '1' } },
-    { name: 'side', folder: '/side', env: {} },
+  const running = { waiting: '', restarts: 0, lastExit: '' };
+  const containers: PodState['containers'] = [
+    { ...running, name: 'main', folder: '/app', env: { A: '1' } },
+    { ...running, name: 'side', folder: '/side', env: {} },
   ];
   return {
     namespace: 'demo',

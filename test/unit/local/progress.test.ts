@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatTable, Progress } from '../../../src/local/progress.ts';
+import { formatTable, Progress, podStateText } from '../../../src/local/progress.ts';
 
 const COUNTS = { nodes: 2, nodesUp: 1, controlReady: true, pods: 3, podsReady: 0 };
 
@@ -43,6 +43,32 @@ describe('Progress', () => {
     progress.say('problem');
     assert.equal(text(), 'problem\n');
   });
+});
+
+describe('the state of a pod in the table', () => {
+  const container = (fields: object) => ({
+    name: 'main',
+    folder: '/',
+    env: {},
+    waiting: '',
+    restarts: 0,
+    lastExit: '',
+    ...fields,
+  });
+  for (const [text, ready, containers] of [
+    ['ready', true, [container({})]],
+    ['not ready', false, [container({ waiting: 'ContainerCreating' })]],
+    ['NoCommand', false, [container({}), container({ waiting: 'NoCommand' })]],
+    [
+      'CrashLoopBackOff (0 restarts, last exit: status 3)',
+      false,
+      [container({}), container({ waiting: 'CrashLoopBackOff', lastExit: 'status 3' })],
+    ],
+    ['ready (1 restart, last exit: SIGSEGV)', true, [container({ restarts: 1, lastExit: 'SIGSEGV' })]],
+    ['not ready (2 restarts, last exit: status 1)', false, [container({ restarts: 2, lastExit: 'status 1' })]],
+  ] as const) {
+    it(`reads '${text}'`, () => assert.equal(podStateText({ ready, containers: [...containers] }), text));
+  }
 });
 
 describe('formatTable', () => {

@@ -39,4 +39,25 @@ describe('TokenIssuer', () => {
     assert.ok(renewed.ok && renewed.value.podUid === podUid);
     issuer.stop();
   });
+
+  it('keeps one timer for a file, and none of what has ended', async () => {
+    const clock = new ManualClock();
+    const issuer = await TokenIssuer.create(join(folder, 'more-keys.pem'), { clock, logger: silentLogger });
+    const subject = { namespace: 'istio-system', serviceAccount: 'ztunnel', podName: 'zt-1', nodeName: 'node1' };
+    const files = ['one', 'two'].map((name) => join(folder, name));
+    for (const file of files) await issuer.maintain(file, subject);
+    await issuer.maintain(files[0] ?? '', subject);
+    assert.equal(clock.waitingMs.length, 2, 'maintained again, not twice');
+    for (let renewal = 1; renewal <= 3; renewal++) {
+      clock.advance(HALF_HOUR_MS);
+      for (let tries = 0; clock.waitingMs.length < 2 && tries < 500; tries++) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      assert.equal(clock.waitingMs.length, 2, `renewal ${renewal}`);
+    }
+    const late = issuer.maintain(files[1] ?? '', subject);
+    issuer.stop();
+    await late;
+    assert.deepEqual(clock.waitingMs, [], 'a token that was being written starts no timer');
+  });
 });

@@ -22,11 +22,13 @@ function setUp(random = 0) {
   const clock = new ManualClock();
   const asked: Asked[] = [];
   const issued: WorkloadCertificate[] = [];
+  const dropped: SpiffeId[] = [];
   const manager = new CertificateManager({
     clock,
     random: () => random,
     logger: silentLogger,
     onCertificate: (certificate) => issued.push(certificate),
+    onDropped: (identity) => dropped.push(identity),
     source: {
       fetch: (identity) =>
         new Promise((resolve, reject) => {
@@ -51,6 +53,7 @@ function setUp(random = 0) {
     clock,
     asked,
     issued,
+    dropped,
     manager,
     state: (identity: SpiffeId) => new Map(manager.states()).get(identity)?.kind,
   };
@@ -131,6 +134,7 @@ describe('a certificate', () => {
 describe('an authority that is down', () => {
   it('gives the reason at once to those who wait, and is not asked for each connection', async () => {
     const { manager, asked, clock } = setUp(0.5);
+    manager.prefetch(id('a'));
     const waiting = manager.fetch(id('a'));
     await asked[0]?.refuse('signing gRPC error (Unauthenticated): no');
     const first = await waiting;
@@ -217,5 +221,48 @@ describe('forgetting', () => {
     manager.stop();
     assert.equal((await waiting).ok, false);
     assert.deepEqual(clock.waitingMs, []);
+    assert.equal((await manager.fetch(id('c'))).ok, false, 'nobody waits for an answer that will not come');
+    assert.deepEqual([...manager.states()], []);
+  });
+
+  it('outlives a connection that asks too late: its certificate is used, not renewed, and dropped at half of its life', async () => {
+    const { manager, asked, issued, dropped, clock, state } = setUp();
+    manager.prefetch(id('a'));
+    await asked[0]?.answer();
+    manager.forget(id('a'));
+    const late = manager.fetch(id('a'));
+    await asked[1]?.answer();
+    assert.ok((await late).ok);
+    assert.ok((await manager.fetch(id('a'))).ok, 'other connections share it');
+    assert.equal(asked.length, 2);
+    assert.equal(issued.length, 2);
+    assert.deepEqual(dropped, [id('a')]);
+    clock.advance(HOUR_MS / 2);
+    assert.equal(asked.length, 2, 'nobody keeps the identity');
+    assert.equal(state(id('a')), undefined);
+    assert.deepEqual(dropped, [id('a'), id('a')], 'the data threads forget it too');
+    assert.deepEqual(clock.waitingMs, []);
+  });
+
+  it('outlives a connection that asks too late and in vain', async () => {
+    const { manager, asked, clock } = setUp();
+    const late = manager.fetch(id('a'));
+    await asked[0]?.refuse('no such pod');
+    assert.equal((await late).ok, false);
+    assert.equal((await manager.fetch(id('a'))).ok, false, 'the reason is remembered for a second');
+    clock.advance(HOUR_MS);
+    assert.equal(asked.length, 1);
+    assert.deepEqual([...manager.states()], []);
+    assert.deepEqual(clock.waitingMs, []);
+  });
+
+  it('ends when the pod is back before: then the certificate is renewed again', async () => {
+    const { manager, asked, clock } = setUp();
+    void manager.fetch(id('a'));
+    await asked[0]?.answer();
+    manager.prefetch(id('a'));
+    assert.equal(asked.length, 1);
+    clock.advance(HOUR_MS / 2);
+    assert.equal(asked.length, 2);
   });
 });

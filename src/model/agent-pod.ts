@@ -1,5 +1,5 @@
-/** A pod as the agent is told about it. */
-export interface Pod {
+/** A pod as the node agent is told about it: the body of `POST /pods`. */
+export interface AgentPod {
   /** Kubernetes UID, or whatever the local engine uses in its place. */
   readonly uid: string;
   readonly name: string;

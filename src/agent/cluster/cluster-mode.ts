@@ -1,0 +1,197 @@
+/**
+ * The part of the agent that a cluster node needs: watches, the CNI plugin, the node's probe rules.
+ *
+ * Order of the start, which nobody waits for: pods and namespaces are listed; the pods of before are taken up again; only
+ * then may ztunnel ask for its snapshot, and the CNI plugin is installed.
+ */
+import { join } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { KubeClient } from '../../kube/kube-client.ts';
+import { Reflector } from '../../kube/reflector.ts';
+import { NAMESPACES, PODS } from '../../kube/resource-kind.ts';
+import { CniInstaller } from '../cni/cni-installer.ts';
+import { PLUGIN_TYPE } from '../cni/conf-file.ts';
+import { findDaemonSet, leavesNode } from '../cni/uninstall-decision.ts';
+import { type AgentConfig, type ClusterConfig, runDirOf } from '../config.ts';
+import type { HostProbeExemptions } from '../host/probe-exemptions.ts';
+import type { PodEnroller, PodOutcome } from '../pod-enroller.ts';
+import type { PodRegistry } from '../pod-registry.ts';
+import type { CmdAdd } from '../request-schema.ts';
+import { ClusterView } from './cluster-view.ts';
+import { handleCmdAdd } from './cmd-add.ts';
+import { slimNamespace, slimPod } from './kept-fields.ts';
+import { NamespaceFile } from './namespace-file.ts';
+import { createPodLookup, type PodLookup } from './pod-lookup.ts';
+import { NetnsFinder } from './pod-processes.ts';
+import { PodReconciler } from './pod-reconciler.ts';
+import { RedirectionAnnotations } from './redirection-annotation.ts';
+
+/** How long ztunnel waits for the pods of before; those that are not found by then it keeps as they are. */
+const ADOPTION_BUDGET_MS = 30_000;
+
+export interface ClusterModeDeps {
+  readonly client: KubeClient;
+  readonly registry: PodRegistry;
+  readonly enroller: PodEnroller;
+  readonly probes: HostProbeExemptions;
+  /** Lets ztunnel connect. */
+  readonly openZds: () => void;
+  readonly onInstall: (result: 'success' | 'failure') => void;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+export class ClusterMode {
+  readonly #config: ClusterConfig;
+  readonly #deps: ClusterModeDeps;
+  readonly #view: ClusterView;
+  readonly #lookup: PodLookup;
+  readonly #annotations: RedirectionAnnotations;
+  readonly #reconciler: PodReconciler;
+  readonly #namespaceFile: NamespaceFile;
+  readonly #installer: CniInstaller;
+  readonly #reflectors: readonly Reflector[];
+  #daemonSet: string | undefined;
+  #isSynced = false;
+  #startProblem: string | undefined = 'pods and namespaces are not listed yet: can the agent reach the API server?';
+  #stopped = false;
+
+  constructor(config: AgentConfig, cluster: ClusterConfig, deps: ClusterModeDeps) {
+    this.#config = cluster;
+    this.#deps = deps;
+    const { client, registry, enroller, clock, random, log } = deps;
+    this.#view = new ClusterView(cluster.eligibility);
+    this.#lookup = createPodLookup(client, cluster.nodeName);
+    this.#annotations = new RedirectionAnnotations({ client, clock, log: log.scope('pods') });
+    this.#reconciler = new PodReconciler(
+      { reconcileRules: cluster.reconcileRules },
+      {
+        view: this.#view,
+        lookup: this.#lookup,
+        registry,
+        enroller,
+        finder: new NetnsFinder(cluster.procRoot),
+        annotations: this.#annotations,
+        clock,
+        log: log.scope('pods'),
+      },
+    );
+    this.#namespaceFile = new NamespaceFile(join(cluster.stateDir, 'namespaces'), {
+      clock,
+      log: log.scope('cni'),
+      namespaces: () => this.#view.enrolledNamespaces(),
+    });
+    this.#installer = new CniInstaller(cniFilesOf(config, cluster), {
+      clock,
+      log: log.scope('cni'),
+      onInstall: deps.onInstall,
+    });
+    const reflectorDeps = { client, clock, random, logger: log.scope('watch') };
+    const fieldSelector = `spec.nodeName=${cluster.nodeName}`;
+    this.#reflectors = [
+      new Reflector({ kind: NAMESPACES, transform: slimNamespace }, reflectorDeps, this.#view.namespaceHandler),
+      new Reflector({ kind: PODS, fieldSelector, transform: slimPod }, reflectorDeps, this.#view.podHandler),
+    ];
+  }
+
+  get isCniInstalled(): boolean {
+    return this.#installer.problem === undefined;
+  }
+
+  /** What keeps the agent from being ready. */
+  problems(): readonly string[] {
+    if (this.#startProblem !== undefined) return [this.#startProblem];
+    const all = [this.#installer.problem, this.#deps.probes.problem, this.#namespaceFile.problem];
+    return all.filter((problem) => problem !== undefined);
+  }
+
+  /** Begins to watch; everything else follows by itself. */
+  start(): void {
+    for (const reflector of this.#reflectors) reflector.start();
+    this.#bringUp().catch((error: unknown) => {
+      this.#startProblem = errorText(error);
+      this.#deps.log.error('the agent cannot start', { error: errorText(error) });
+    });
+  }
+
+  cmdAdd(cmdAdd: CmdAdd): Promise<void> {
+    return handleCmdAdd(cmdAdd, {
+      view: this.#view,
+      lookup: this.#lookup,
+      enroller: this.#deps.enroller,
+      isSynced: () => this.#isSynced,
+      log: this.#deps.log.scope('cni'),
+    });
+  }
+
+  /** A pod is in the mesh, or offered again: control planes are told. */
+  onOutcome(uid: string, outcome: PodOutcome): void {
+    if (outcome === 'enrolled' || outcome === 'partial') this.#reconciler.onPod(uid);
+  }
+
+  /** Ends everything; takes plugin and probe rules away when the mesh leaves the node. Never rejects. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const { probes, client, log } = this.#deps;
+    this.#reconciler.stop();
+    this.#annotations.stop();
+    this.#namespaceFile.stop();
+    await Promise.all([
+      this.#installer.stop(),
+      probes.stop(),
+      ...this.#reflectors.map((reflector) => reflector.stop()),
+    ]);
+    const { podName: name, podNamespace: namespace } = this.#config;
+    this.#daemonSet ??= await findDaemonSet(client, { namespace, name });
+    if (await leavesNode(client, namespace, this.#daemonSet)) {
+      log.info('the DaemonSet of this agent is deleted: the CNI plugin and the probe rules are removed');
+      for (const part of [this.#installer, probes]) {
+        await part.uninstall().catch((error: unknown) => {
+          log.error('something is left on the node', { error: errorText(error) });
+        });
+      }
+    }
+    client.close();
+  }
+
+  async #bringUp(): Promise<void> {
+    const { probes, openZds, client, log } = this.#deps;
+    await Promise.all(this.#reflectors.map(({ synced }) => synced));
+    if (this.#stopped) return;
+    this.#view.listen({
+      onPod: (uid) => this.#reconciler.onPod(uid),
+      onPodList: () => this.#reconciler.onPodList(),
+      onNamespaces: () => this.#namespaceFile.changed(),
+    });
+    await this.#namespaceFile.flush();
+    await this.#reconciler.start(ADOPTION_BUDGET_MS);
+    if (this.#stopped) return;
+    openZds();
+    this.#isSynced = true;
+    await probes.start();
+    await this.#installer.start();
+    this.#startProblem = undefined;
+    const { podName: name, podNamespace: namespace } = this.#config;
+    this.#daemonSet = await findDaemonSet(client, { namespace, name });
+    log.info('the agent serves this node', { node: this.#config.nodeName, daemonSet: this.#daemonSet ?? 'unknown' });
+  }
+}
+
+function cniFilesOf(config: AgentConfig, cluster: ClusterConfig) {
+  return {
+    sourcePath: cluster.cniBinary,
+    binDir: cluster.cniBinDir,
+    confDir: cluster.cniConfDir,
+    plugin: {
+      type: PLUGIN_TYPE,
+      name: PLUGIN_TYPE,
+      cni_agent_run_dir: runDirOf(config),
+      state_dir: cluster.stateDir,
+      exclude_namespaces: cluster.eligibility.excludedNamespaces,
+      pod_namespace: cluster.podNamespace,
+    },
+  } as const;
+}

@@ -1,0 +1,41 @@
+/** The discovery service with an end: streams are ended one after the other, so that clients go to another replica. */
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { type Clock, sleep } from '../base/clock.ts';
+import type {
+  AggregatedDiscoveryServiceServer,
+  DeltaDiscoveryRequest,
+  DeltaDiscoveryResponse,
+} from '../proto/gen/discovery.ts';
+
+type Call = ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
+
+export interface DrainingDiscovery {
+  readonly service: AggregatedDiscoveryServiceServer;
+  /** Ends every stream in order, spread over `spreadMs`. */
+  drain(spreadMs: number): Promise<void>;
+}
+
+/** Notes the streams of a discovery service. */
+export function drainingDiscovery(service: AggregatedDiscoveryServiceServer, clock: Clock): DrainingDiscovery {
+  const calls = new Set<Call>();
+  return {
+    service: {
+      ...service,
+      deltaAggregatedResources: (call: Call) => {
+        calls.add(call);
+        const gone = () => calls.delete(call);
+        call.on('cancelled', gone);
+        call.on('error', gone);
+        call.on('end', gone);
+        service.deltaAggregatedResources(call);
+      },
+    },
+    drain: async (spreadMs) => {
+      const open = [...calls];
+      for (const call of open) {
+        call.end();
+        await sleep(clock, spreadMs / open.length);
+      }
+    },
+  };
+}

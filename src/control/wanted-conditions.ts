@@ -1,0 +1,130 @@
+/** The status conditions that objects should have (facts l7-and-control 5.1, 9.6). */
+import type { ObjectStore } from '../manifests/object-store.ts';
+import type { AuthorizationPolicyObject } from '../model/manifest/authorization-policy.ts';
+import { isWaypoint } from '../model/manifest/gateway.ts';
+import type { ManifestObject } from '../model/manifest/manifest-object.ts';
+import type { MeshOptions } from './mesh-options.ts';
+import type { TargetRef } from './observed-conditions.ts';
+import { l7Attributes } from './policy-builder.ts';
+import { bindWaypoint } from './waypoint-binding.ts';
+
+export interface WantedCondition {
+  readonly status: 'True' | 'False';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** By type; undefined: the condition should not be there. */
+export type WantedConditions = ReadonlyMap<string, WantedCondition | undefined>;
+
+export const WAYPOINT_BOUND = 'istio.io/WaypointBound';
+export const ZTUNNEL_ACCEPTED = 'ZtunnelAccepted';
+export const WAYPOINT_ACCEPTED = 'WaypointAccepted';
+
+const NOTHING: WantedConditions = new Map();
+const GATEWAY_GROUP = 'gateway.networking.k8s.io';
+const WAYPOINT_CLASSES: ReadonlySet<string> = new Set(['istio-waypoint', 'ambit-waypoint']);
+
+/** @param targets what a policy is attached to */
+export function wantedConditions(
+  store: ObjectStore,
+  mesh: MeshOptions,
+  object: ManifestObject,
+  targets: readonly TargetRef[],
+): WantedConditions {
+  switch (object.kind) {
+    case 'Service':
+    case 'ServiceEntry':
+      return new Map([[WAYPOINT_BOUND, waypointBound(store, mesh, object)]]);
+    case 'AuthorizationPolicy':
+      return new Map([
+        [ZTUNNEL_ACCEPTED, object.targeted ? undefined : ztunnelAccepted(object)],
+        [WAYPOINT_ACCEPTED, object.targeted ? waypointAccepted(store, mesh, object, targets) : undefined],
+      ]);
+    default:
+      return NOTHING;
+  }
+}
+
+function waypointBound(
+  store: ObjectStore,
+  mesh: MeshOptions,
+  { meta }: Extract<ManifestObject, { kind: 'Service' | 'ServiceEntry' }>,
+): WantedCondition | undefined {
+  const { asked, code, reason } = bindWaypoint(store, mesh, meta, meta.labels, 'service');
+  if (asked === undefined || code === undefined) return undefined;
+  if (code === 'WaypointAccepted') return accepted(code, `Successfully attached to waypoint ${asked}`);
+  return reason === undefined ? undefined : refused(code, reason);
+}
+
+function ztunnelAccepted(policy: AuthorizationPolicyObject): WantedCondition {
+  const { action } = policy;
+  if (action !== 'ALLOW' && action !== 'DENY') {
+    return refused(
+      'UnsupportedValue',
+      `ztunnel does not support the action ${action}; attach the policy to a waypoint`,
+    );
+  }
+  const l7 = l7Attributes(policy);
+  if (l7.length === 0) return accepted('Accepted', 'attached to ztunnel');
+  const effect =
+    action === 'ALLOW'
+      ? 'rules with them are left out, so less is allowed than was written'
+      : 'they are left out of rules, so more is denied than was written';
+  const advice = 'attach the policy to a waypoint to have them checked';
+  return refused(
+    'UnsupportedValue',
+    `ztunnel does not support HTTP attributes (found: ${l7.join(', ')}): ${effect}; ${advice}`,
+  );
+}
+
+/** Summed over all that the policy is attached to; undefined when none of it concerns a waypoint. */
+function waypointAccepted(
+  store: ObjectStore,
+  mesh: MeshOptions,
+  policy: AuthorizationPolicyObject,
+  targets: readonly TargetRef[],
+): WantedCondition | undefined {
+  const parts = targets
+    .map((target) => targetCondition(store, mesh, policy.meta.namespace, target))
+    .filter((part) => part !== undefined);
+  const [first] = parts;
+  if (first === undefined || parts.length === 1) return first;
+  const good = parts.filter(({ status }) => status === 'True');
+  const bad = parts.filter(({ status }) => status === 'False');
+  const messageOf = (some: readonly WantedCondition[]) => some.map(({ message }) => message).join('; ');
+  if (bad.length === 0) return accepted('Accepted', messageOf(good));
+  if (good.length === 0) return refused('Invalid', messageOf(bad));
+  return accepted('PartiallyInvalid', messageOf(bad));
+}
+
+function targetCondition(
+  store: ObjectStore,
+  mesh: MeshOptions,
+  namespace: string,
+  { group, kind, name }: TargetRef,
+): WantedCondition | undefined {
+  if (kind === 'Gateway' && group === GATEWAY_GROUP) {
+    const gateway = store.get('Gateway', namespace, name);
+    if (gateway === undefined) return refused('TargetNotFound', `Gateway ${namespace}/${name} does not exist`);
+    return isWaypoint(gateway) ? accepted('Accepted', `bound to ${namespace}/${name}`) : undefined;
+  }
+  if (kind === 'GatewayClass' && group === GATEWAY_GROUP) {
+    return WAYPOINT_CLASSES.has(name) ? accepted('Accepted', `bound to GatewayClass ${name}`) : undefined;
+  }
+  if (kind !== 'Service' && kind !== 'ServiceEntry') return refused('Invalid', `a ${kind} is no target of a policy`);
+  const object = store.get(kind, namespace, name);
+  if (object === undefined) return refused('TargetNotFound', `${kind} ${namespace}/${name} does not exist`);
+  const { asked, code } = bindWaypoint(store, mesh, object.meta, object.meta.labels, 'service');
+  return code === 'WaypointAccepted' && asked !== undefined
+    ? accepted('Accepted', `bound to ${asked}`)
+    : refused('AncestorNotBound', `${kind} ${namespace}/${name} is not bound to a waypoint`);
+}
+
+function accepted(reason: string, message: string): WantedCondition {
+  return { status: 'True', reason, message };
+}
+
+function refused(reason: string, message: string): WantedCondition {
+  return { status: 'False', reason, message };
+}

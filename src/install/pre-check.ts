@@ -1,0 +1,167 @@
+/** What a cluster lacks before an installation: every finding with what to do about it. Nothing is changed. */
+import type { KubeClient } from '../kube/kube-client.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import {
+  CLUSTER_ROLES,
+  CUSTOM_RESOURCE_DEFINITIONS,
+  DAEMON_SETS,
+  DEPLOYMENTS,
+  NAMESPACES,
+  NODES,
+  type ResourceKind,
+  VALIDATING_WEBHOOKS,
+} from '../kube/resource-kind.ts';
+import { isRecord } from '../model/manifest/field-reader.ts';
+import { PART_OF, PART_OF_LABEL } from './objects/common.ts';
+
+export type CheckLevel = 'ok' | 'warning' | 'error';
+
+export interface CheckFinding {
+  readonly group: string;
+  readonly level: CheckLevel;
+  readonly text: string;
+  /** What to do; empty when there is nothing to do. */
+  readonly hint: string;
+}
+
+const MIN_MINOR = 29;
+const ARCHITECTURES: ReadonlySet<unknown> = new Set(['amd64', 'arm64']);
+const ACCESS_REVIEWS: ResourceKind = {
+  group: 'authorization.k8s.io',
+  version: 'v1',
+  kind: 'SelfSubjectAccessReview',
+  plural: 'selfsubjectaccessreviews',
+  namespaced: false,
+};
+const NEEDED_RIGHTS: readonly (readonly [ResourceKind, boolean])[] = [
+  [CUSTOM_RESOURCE_DEFINITIONS, false],
+  [CLUSTER_ROLES, false],
+  [VALIDATING_WEBHOOKS, false],
+  [DEPLOYMENTS, true],
+  [DAEMON_SETS, true],
+];
+
+/** Looks at everything that an installation into the namespace depends on. Resolves always. */
+export async function preCheck(client: KubeClient, namespace: string): Promise<readonly CheckFinding[]> {
+  const version = await checkVersion(client);
+  if (version.level === 'error' && version.hint.startsWith('is the')) return [version];
+  const groups = await Promise.all([
+    checkRights(client, namespace),
+    checkNodes(client),
+    checkNamespace(client, namespace),
+    checkOtherMeshes(client),
+    checkGatewayApi(client),
+  ]);
+  return [version, ...groups.flat()];
+}
+
+async function checkVersion(client: KubeClient): Promise<CheckFinding> {
+  const group = 'Kubernetes API';
+  const answer = await client.raw('/version');
+  if (!answer.ok)
+    return { group, level: 'error', text: answer.error.message, hint: 'is the kubeconfig the right one?' };
+  const fields = isRecord(answer.value) ? answer.value : {};
+  const minor = Number.parseInt(String(fields['minor']), 10);
+  const text = `Kubernetes ${String(fields['gitVersion'])}`;
+  if (minor >= MIN_MINOR) return { group, level: 'ok', text, hint: '' };
+  return { group, level: 'error', text, hint: `upgrade the cluster to 1.${MIN_MINOR} or later` };
+}
+
+async function checkRights(client: KubeClient, namespace: string): Promise<readonly CheckFinding[]> {
+  const group = 'Rights';
+  const missing: string[] = [];
+  for (const [kind, namespaced] of NEEDED_RIGHTS) {
+    for (const verb of ['create', 'patch']) {
+      const resourceAttributes = {
+        verb,
+        group: kind.group,
+        resource: kind.plural,
+        ...(namespaced ? { namespace } : {}),
+      };
+      const answer = await client.create(ACCESS_REVIEWS, '', {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SelfSubjectAccessReview',
+        spec: { resourceAttributes },
+      });
+      const status = answer.ok && isRecord(answer.value['status']) ? answer.value['status'] : {};
+      if (status['allowed'] !== true) missing.push(`${verb} ${kind.plural}`);
+    }
+  }
+  if (missing.length === 0) return [{ group, level: 'ok', text: 'this account may install', hint: '' }];
+  const hint = 'use an account that is bound to cluster-admin, or ask for these rights';
+  return [{ group, level: 'error', text: `this account may not ${missing.join(', ')}`, hint }];
+}
+
+async function checkNodes(client: KubeClient): Promise<readonly CheckFinding[]> {
+  const group = 'Nodes';
+  const answer = await client.listAll(NODES);
+  if (!answer.ok) return [{ group, level: 'error', text: answer.error.message, hint: 'the account has to list nodes' }];
+  const findings = answer.value.map(checkNode).filter((finding) => finding !== undefined);
+  if (findings.length > 0) return findings;
+  return [{ group, level: 'ok', text: `${answer.value.length} Linux nodes, all ready`, hint: '' }];
+}
+
+function checkNode(node: KubeObject): CheckFinding | undefined {
+  const group = 'Nodes';
+  const status = isRecord(node['status']) ? node['status'] : {};
+  const info = isRecord(status['nodeInfo']) ? status['nodeInfo'] : {};
+  const { name } = node.metadata;
+  if (info['operatingSystem'] !== 'linux') {
+    const text = `node ${name} runs ${String(info['operatingSystem'])}`;
+    return { group, level: 'warning', text, hint: 'its pods stay outside the mesh' };
+  }
+  if (!ARCHITECTURES.has(info['architecture'])) {
+    const text = `node ${name} is ${String(info['architecture'])}`;
+    return { group, level: 'error', text, hint: 'there are images for amd64 and arm64: exclude it by nodeSelector' };
+  }
+  const conditions = Array.isArray(status['conditions']) ? status['conditions'].filter(isRecord) : [];
+  const ready = conditions.find((condition) => condition['type'] === 'Ready');
+  if (ready?.['status'] === 'True') return undefined;
+  const text = `node ${name} is not ready: ${String(ready?.['message'] ?? 'it does not say why')}`;
+  return { group, level: 'warning', text, hint: 'an installation with --wait waits for it' };
+}
+
+async function checkNamespace(client: KubeClient, namespace: string): Promise<readonly CheckFinding[]> {
+  const group = 'Namespace';
+  const answer = await client.get(NAMESPACES, '', namespace);
+  if (!answer.ok) {
+    const absent = answer.error.status === 404;
+    if (absent) return [{ group, level: 'ok', text: `${namespace} will be created`, hint: '' }];
+    return [{ group, level: 'error', text: answer.error.message, hint: 'the account has to read namespaces' }];
+  }
+  const level = answer.value.metadata.labels?.['pod-security.kubernetes.io/enforce'];
+  if (level === undefined || level === 'privileged') {
+    return [{ group, level: 'ok', text: `${namespace} admits privileged pods`, hint: '' }];
+  }
+  const hint = `kubectl label namespace ${namespace} --overwrite pod-security.kubernetes.io/enforce=privileged`;
+  return [{ group, level: 'error', text: `${namespace} enforces the pod security level ${level}`, hint }];
+}
+
+/** Two meshes would redirect the same pods. */
+async function checkOtherMeshes(client: KubeClient): Promise<readonly CheckFinding[]> {
+  const group = 'Other meshes';
+  const found: string[] = [];
+  for (const [kind, app] of [
+    [DEPLOYMENTS, 'istiod'],
+    [DAEMON_SETS, 'ztunnel'],
+    [DAEMON_SETS, 'istio-cni-node'],
+  ] as const) {
+    const answer = await client.listAll(kind);
+    if (!answer.ok) continue;
+    for (const object of answer.value) {
+      const { name, namespace, labels } = object.metadata;
+      if (name === app && labels?.[PART_OF_LABEL] !== PART_OF) found.push(`${kind.kind} ${namespace}/${name}`);
+    }
+  }
+  if (found.length === 0) return [{ group, level: 'ok', text: 'none', hint: '' }];
+  const hint = 'uninstall the other mesh first: two agents would redirect the same pods';
+  return [{ group, level: 'error', text: found.join(', '), hint }];
+}
+
+async function checkGatewayApi(client: KubeClient): Promise<readonly CheckFinding[]> {
+  const group = 'Gateway API';
+  const answer = await client.get(CUSTOM_RESOURCE_DEFINITIONS, '', 'gateways.gateway.networking.k8s.io');
+  if (answer.ok) return [{ group, level: 'ok', text: 'its CRDs are installed', hint: '' }];
+  const hint = 'needed for waypoints only; they are taken up whenever they come';
+  return [{ group, level: 'warning', text: 'its CRDs are not installed', hint }];
+}
