@@ -59,6 +59,7 @@ export class KubeControl {
   readonly #lease: LeaderLease;
   readonly #leaderWork: LeaderWork;
   readonly #stopping = new AbortController();
+  readonly #selectionListeners = new Set<() => void>();
   readonly #startedMs: number;
   #debug: RunningDebugServer | undefined;
   #monitoring: HttpEndpoint | undefined;
@@ -272,6 +273,7 @@ export class KubeControl {
     });
     this.#intake.setSelectors(config.discoverySelectors);
     model.setMesh(mesh);
+    for (const listener of this.#selectionListeners) listener();
   }
 
   #leaderTasks(): LeaderTask[] {
@@ -284,7 +286,14 @@ export class KubeControl {
         logger: this.#deps.logger.scope('ca'),
         isSelected: (namespace) => this.#intake.isSelected(namespace),
         rootsPem: () => authority.rootsPem,
-        onRootsChanged: (listener) => authority.onChange(listener),
+        onChange: (listener) => {
+          const end = authority.onChange(listener);
+          this.#selectionListeners.add(listener);
+          return () => {
+            end();
+            this.#selectionListeners.delete(listener);
+          };
+        },
       }),
       new ConditionWriter({ ...shared, observed: this.#observed, mesh: () => this.#mesh.mesh }),
       this.#rotation(),

@@ -1,5 +1,5 @@
 /** The API server as the source of objects: one reflector for each kind that the mesh uses. */
-import { type Clock, sleep } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
@@ -71,7 +71,9 @@ export class KubeSource {
   async start(signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#deps;
     for (const reflector of this.#reflectors.values()) reflector.start();
-    const aborted = sleep(clock, Number.MAX_SAFE_INTEGER, signal);
+    const aborted = new Promise<undefined>((resolve) => {
+      signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    });
     while (!signal.aborted) {
       const done = await Promise.race([allSynced(this.#reflectors, SYNC_WARNING_MS, clock), aborted]);
       if (done === undefined || done.ok) return;

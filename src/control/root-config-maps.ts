@@ -20,8 +20,8 @@ export interface RootConfigMapsDeps {
   readonly store: ObjectStore;
   readonly isSelected: (namespace: string) => boolean;
   readonly rootsPem: () => string;
-  /** @returns ends the subscription */
-  readonly onRootsChanged: (listener: () => void) => () => void;
+  /** Told when roots or selected namespaces change. @returns ends the subscription */
+  readonly onChange: (listener: () => void) => () => void;
 }
 
 const NAME = 'istio-ca-root-cert';
@@ -62,9 +62,9 @@ export class RootConfigMaps {
   }
 
   start(): void {
-    const { store, onRootsChanged } = this.#deps;
+    const { store, onChange } = this.#deps;
     this.#unsubscribe = [
-      onRootsChanged(() => this.#checkAll()),
+      onChange(() => this.#checkAll()),
       store.subscribe((changes) => {
         for (const { after } of changes) if (after?.kind === 'Namespace') this.#queue.add(after.meta.name);
       }),

@@ -29,7 +29,7 @@ const ACCEPTED_MS = 20_000;
 const REFUSED_MS = 5000;
 const REVIEW_TIMEOUT_MS = 10_000;
 /** Reviews at one time; a flood of different tokens must not reach the API server as such. */
-const MAX_REVIEWS = 64;
+const MAX_REVIEWS = 256;
 const EXTRA = 'authentication.kubernetes.io/';
 
 export class TokenReviewAuthenticator implements TokenAuthenticator {

@@ -104,13 +104,14 @@ export function podExec(namespace: string, pod: string, command: readonly string
   return kubectl(['exec', '-n', namespace, pod, '--', ...command]);
 }
 
-/** Waits until all pods of a namespace are ready. */
+/** Waits until all pods of a namespace are ready, or have done what they were for. */
 export async function podsReady(namespace: string, timeoutSec = 120): Promise<void> {
   await until(
     `pods in ${namespace}`,
     async () => (await kubectl(['get', 'pods', '-n', namespace, '-o', 'name'])) !== '',
   );
-  await kubectl(['wait', '-n', namespace, '--for=condition=Ready', 'pods', '--all', `--timeout=${timeoutSec}s`]);
+  const running = '--field-selector=status.phase!=Succeeded,status.phase!=Failed';
+  await kubectl(['wait', '-n', namespace, '--for=condition=Ready', 'pods', running, `--timeout=${timeoutSec}s`]);
 }
 
 /** The log of a pod since it started. */

@@ -49,6 +49,7 @@ export class DnsProxy {
       metrics: dns.metrics,
       forwarder: this.#forwarder,
       client: () => local.current(),
+      clientBefore: () => (local.closed ? undefined : { namespace: local.info.namespace, network: config.network }),
     });
   }
 

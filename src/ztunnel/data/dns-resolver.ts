@@ -11,7 +11,7 @@ import type { Workload } from '../../model/workload.ts';
 import type { ZtunnelConfig } from '../config.ts';
 import type { MeshState } from '../mesh-state.ts';
 import type { DnsForwarder } from './dns-forwarder.ts';
-import { type DnsLookupOptions, lookupMeshName, type MeshName, meshAddresses } from './dns-lookup.ts';
+import { type DnsClient, type DnsLookupOptions, lookupMeshName, type MeshName, meshAddresses } from './dns-lookup.ts';
 import { type DnsMetrics, type DnsSeries, observeUpstreamDuration } from './dns-metrics.ts';
 
 export interface DnsResolverDeps {
@@ -25,6 +25,11 @@ export interface DnsResolverDeps {
   readonly forwarder: Pick<DnsForwarder, 'forward'>;
   /** The pod's own record, while the feed has one. */
   client(): Workload | undefined;
+  /**
+   * What decides about names until then: a program asks for names before the control plane knows the pod's address. The
+   * agent's word is enough for it, and connections still wait for the record. Undefined when the pod is gone.
+   */
+  clientBefore(): DnsClient | undefined;
 }
 
 export const MESH_TTL_SEC = 30;
@@ -54,10 +59,11 @@ export class DnsResolver {
     if (admission.kind === 'ignored') return undefined;
     if (admission.kind === 'reply') return admission.bytes;
     const { query } = admission;
-    const client = this.#deps.client();
-    const series = this.#deps.metrics.series(recordTypeName(query.question.type), transport, client);
+    const known = this.#deps.client();
+    const series = this.#deps.metrics.series(recordTypeName(query.question.type), transport, known);
     series.requests++;
-    if (client === undefined) return this.#failure(query, transport, 'the own workload is not known yet');
+    const client = known ?? this.#deps.clientBefore();
+    if (client === undefined) return this.#failure(query, transport, 'the pod is gone');
     const family = familyOf(query);
     const found = family && lookupMeshName(this.#deps.state, client, query.question.name.toLowerCase(), this.#lookup);
     if (family === undefined || found === undefined) return this.#forward(query, bytes, transport, series);

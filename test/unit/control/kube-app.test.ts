@@ -19,6 +19,7 @@ import {
 } from '../../../src/kube/resource-kind.ts';
 import { AUTHORIZATION_TYPE_URL } from '../../../src/model/feed-encode.ts';
 import { createCsr } from '../../../src/pki/csr.ts';
+import { createRootTexts } from '../../../src/pki/root-rotation.ts';
 import { IstioCertificateServiceClient } from '../../../src/proto/gen/ca.ts';
 import type { DeltaDiscoveryResponse } from '../../../src/proto/gen/discovery.ts';
 import { Address } from '../../../src/proto/gen/workload.ts';
@@ -245,6 +246,34 @@ describe('the control plane on Kubernetes', { timeout: 60_000 }, () => {
     await eventually('repaired', () => held('demo') === control.rootsPem);
     api.remove(CONFIG_MAPS, 'demo', 'istio-ca-root-cert');
     await eventually('made again', () => held('demo') === control.rootsPem);
+  });
+
+  it('writes the root certificate into namespaces that come into view', async () => {
+    const select = (...selectors: object[]) =>
+      api.put(CONFIG_MAPS, {
+        metadata: { namespace: 'istio-system', name: 'istio' },
+        data: { mesh: JSON.stringify({ discoverySelectors: selectors }) },
+      });
+    select({ matchLabels: { mesh: 'yes' } });
+    await start();
+    const has = (namespace: string) => api.get(CONFIG_MAPS, namespace, 'istio-ca-root-cert') !== undefined;
+    await eventually('in its own namespace', () => has('istio-system'));
+    assert.equal(has('demo'), false);
+    select();
+    await eventually('in demo', () => has('demo'));
+  });
+
+  it('announces a next root when its own is about to end, and goes on signing with the old one', async () => {
+    const dayMs = 86_400_000;
+    const old = createRootTexts({ organization: 'cluster.local', lifetimeMs: 100 * dayMs }, Date.now() - 90 * dayMs);
+    const data = Object.fromEntries(Object.entries(old).map(([k, v]) => [k, Buffer.from(v).toString('base64')]));
+    api.put(SECRETS, { metadata: { namespace: 'istio-system', name: 'istio-ca-secret' }, data });
+    const control = await start();
+    await eventually('both are trusted', () => control.rootsPem.split('BEGIN CERTIFICATE').length === 3);
+    const chain = await certificate(control, 'zt-token', testSpiffeId('demo', 'web'));
+    const issuer = new X509Certificate(old['ca-cert.pem'] ?? '');
+    assert.ok(new X509Certificate(chain[0] ?? '').verify(issuer.publicKey));
+    assert.equal(chain.at(-1), control.rootsPem);
   });
 
   it('signs with a plugged-in CA, follows its renewal, and refuses a broken one', async () => {

@@ -123,4 +123,11 @@ describe('a scraper', () => {
     it(`that says "${header}" ${expected ? 'gets' : 'does not get'} gzip`, () =>
       assert.equal(acceptsGzip(header), expected));
   }
+
+  it('leaves a counter without `_total` where its name is bare, and calls it no counter in OpenMetrics', () => {
+    const samples = [{ labels: '', value: 1 }];
+    const family = { name: 'pilot_xds_pushes', help: 'h', type: 'counter', bareName: true, samples } as const;
+    assert.match(renderMetrics([family], 'text'), /# TYPE pilot_xds_pushes counter\npilot_xds_pushes 1\n/);
+    assert.match(renderMetrics([family], 'openmetrics'), /# TYPE pilot_xds_pushes unknown\npilot_xds_pushes 1\n/);
+  });
 });

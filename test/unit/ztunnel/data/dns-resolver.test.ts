@@ -17,6 +17,7 @@ const POD = createWorkload({ uid: 'pod', namespace: 'ns', canonicalName: 'web', 
 
 interface LabOptions {
   readonly client?: Workload | undefined;
+  readonly clientBefore?: { readonly namespace: string; readonly network: string };
   readonly ipv6?: boolean;
   readonly upstream?: ForwardResult;
   readonly random?: () => number;
@@ -40,6 +41,7 @@ class Lab {
         random: options.random ?? (() => 0),
         metrics: this.metrics,
         client: () => client,
+        clientBefore: () => options.clientBefore,
         forwarder: {
           forward: async (query, _bytes, transport) => {
             this.forwarded.push(`${query.question.name} ${query.question.type} ${transport}`);
@@ -129,7 +131,16 @@ describe('DnsResolver', () => {
     }
   });
 
-  it('answers SERVFAIL for a pod without a record, whatever is asked', async () => {
+  it('answers a pod that has no record yet by what the agent said of it, and forwards the rest', async () => {
+    const lab = new Lab({ client: undefined, clientBefore: { namespace: 'ns', network: '' } });
+    lab.add('web.ns.svc.cluster.local', '10.0.0.1');
+    assert.equal((await lab.ask(queryBytes('web')))?.rcode, 0);
+    await lab.ask(queryBytes('elsewhere.example'));
+    assert.deepEqual(lab.forwarded, ['elsewhere.example 1 udp']);
+    assert.deepEqual(lab.counter('istio_dns_requests'), [[LABELS('A', 'udp', 'unknown', 'unknown'), 2]]);
+  });
+
+  it('answers SERVFAIL for a pod that is gone, whatever is asked', async () => {
     const lab = new Lab({ client: undefined }).add('a.example', '10.0.0.1');
     assert.equal((await lab.ask(queryBytes('a.example')))?.rcode, 2);
     assert.deepEqual(lab.forwarded, []);
