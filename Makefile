@@ -30,7 +30,7 @@ test: build ## run every test tier; fails when one cannot run
 ##@ Build
 
 .PHONY: build
-build: dist/.built $(NATIVE) ## compile the native addon and the TypeScript
+build: dist/.built $(NATIVE) build/ambit-cni ## compile the native addon, the CNI plugin and the TypeScript
 
 .PHONY: deps
 deps: .cache/deps ## install the system packages that are missing
@@ -45,6 +45,10 @@ node_modules/.installed: package.json package-lock.json .cache/deps
 
 $(NATIVE): $(NATIVE_SOURCES) node_modules/.installed
 	scripts/build-native.sh
+	@touch $@
+
+build/ambit-cni: $(wildcard src/cni/*.c src/cni/*.h) scripts/build-cni.sh .cache/deps
+	scripts/build-cni.sh
 	@touch $@
 
 dist/.built: $(TS_SOURCES) tsconfig.json tsconfig.build.json node_modules/.installed

@@ -13,6 +13,7 @@ need python3 python3
 need ip iproute2
 need nft nftables
 need iptables iptables
+need ipset ipset
 need unshare util-linux
 need tcpdump tcpdump
 need openssl openssl

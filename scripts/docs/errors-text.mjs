@@ -210,7 +210,8 @@ export const PROCESS_ERRORS = [
   {
     title: 'Agent',
     codes: {
-      CONFIG_INVALID: 'Correct the flag or variable named.',
+      HOST_RULES:
+        'Probes of enrolled pods may fail on this node: install what the text names, or let the agent use nft.',
       REQUEST_INVALID: 'The body of the request is wrong in the fields named.',
       REQUEST_TOO_LARGE: 'The body of the request is too large.',
       POD_UNKNOWN: '`POST /cmdadd` needs a source of pods, which the agent does not have yet: use `POST /pods`.',
@@ -229,6 +230,21 @@ export const PROCESS_ERRORS = [
       ZDS_TIMEOUT: 'ztunnel hangs: see its log and `/healthz/ready`.',
       ZDS_REFUSED: 'The text is that of ztunnel, most often a listener that could not be opened in the pod.',
       ZDS_PROTOCOL: 'Versions of agent and ztunnel do not fit.',
+    },
+  },
+  {
+    title: '`ambit install`, `upgrade`, `uninstall`, `check`',
+    codes: {
+      KUBECONFIG_MISSING: 'Give `--kubeconfig`, or set `KUBECONFIG`.',
+      INSTALL_VALUES_INVALID: 'Correct the values named; deploy/helm/ambit/README.md lists all.',
+      INSTALL_APPLY_FAILED: 'The text is that of the API server. Run the command again: it goes on where it stopped.',
+      INSTALL_DELETE_FAILED: 'The same.',
+      INSTALL_LIST_FAILED: 'The account needs the right to list what is named.',
+      INSTALL_KIND_UNKNOWN: 'A fault of the program: report it.',
+      NOT_INSTALLED: '`ambit install`, or `-n` with the namespace of the mesh.',
+      ROLLOUT_INCOMPLETE: 'The text says what pods wait for; `kubectl describe` says more.',
+      PODS_REMAIN: 'A node that does not answer keeps its agent: bring it back, or delete the pod with `--force`.',
+      STORED_VALUES_UNREADABLE: 'Repair the ConfigMap, or start over with `--reset-values`.',
     },
   },
   {

@@ -7,7 +7,7 @@ import { agentVariables, commandFlags, otherVariables, ztunnelVariables } from '
 import { processErrorTables, proxyErrorTable } from './errors.mjs';
 import { limitTables } from './limits.mjs';
 import { fillSection } from './markdown.mjs';
-import { controlMetricTable, metricTable, trafficLabelTable } from './metrics.mjs';
+import { agentMetricTable, controlMetricTable, metricTable, trafficLabelTable } from './metrics.mjs';
 import { ROOT } from './source-files.mjs';
 
 /** By file: the sections and what fills them. */
@@ -20,7 +20,12 @@ const SECTIONS = {
     other: otherVariables,
     commands: commandFlags,
   },
-  'docs/metrics.md': { metrics: metricTable, labels: trafficLabelTable, control: controlMetricTable },
+  'docs/metrics.md': {
+    metrics: metricTable,
+    labels: trafficLabelTable,
+    control: controlMetricTable,
+    agent: agentMetricTable,
+  },
   'docs/errors.md': { connections: proxyErrorTable, programs: processErrorTables },
   'docs/limits.md': { limits: limitTables },
 };

@@ -432,6 +432,48 @@ export const LIMIT_GROUPS = [
     ],
   },
   {
+    title: 'Agent of a cluster node',
+    limits: [
+      [
+        'agent/cluster/cluster-view.ts',
+        'MAX_TOMBSTONES',
+        '',
+        'Deleted pods that are remembered, for CNI requests that come late.',
+      ],
+      ['agent/cluster/pod-reconciler.ts', 'MAX_STEPS', '', 'Pods that are brought in line at a time.'],
+      [
+        'agent/cluster/pod-processes.ts',
+        'MAX_PROCESSES',
+        '',
+        'Processes of the node that one search for a pod looks at.',
+      ],
+      ['agent/cluster/pod-processes.ts', 'MAX_NAMESPACES', '', 'Network namespaces that one search keeps open.'],
+      ['agent/cluster/pod-lookup.ts', 'TIMEOUT_MS', 'ms', 'A question to the API server while the CNI plugin waits.'],
+      [
+        'agent/cluster/redirection-annotation.ts',
+        'PATCH_TIMEOUT_MS',
+        'ms',
+        'Writing the annotation of a pod; tried again.',
+      ],
+      [
+        'agent/cluster/namespace-file.ts',
+        'RETRY_MS',
+        'ms',
+        'Until the file of namespaces is tried again after a failure.',
+      ],
+      ['agent/cni/cni-installer.ts', 'SETTLE_MS', 'ms', 'From a change in the CNI folder to the look at it.'],
+      ['agent/cni/cni-installer.ts', 'RETRY_MS', 'ms', 'Until a failed installation of the plugin is tried again.'],
+      ['agent/cni/uninstall-decision.ts', 'TIMEOUT_MS', 'ms', 'A question to the API server at the end of the agent.'],
+      ['agent/host/choose-backend.ts', 'MAX_PROCESSES', '', 'Processes that are looked at for the kubelet.'],
+      [
+        'agent/host/probe-exemptions.ts',
+        'RETRY_MS',
+        'ms',
+        'Until the probe rules of the node are tried again after a failure.',
+      ],
+    ],
+  },
+  {
     title: '`ambit up`',
     limits: [
       ['local/network-plan.ts', 'MAX_NODES', '', 'More nodes are refused.'],
@@ -483,8 +525,12 @@ export const LIMIT_GROUPS = [
 /** Constants that sound like bounds and are none: numbers of a standard or of the machine, the root of tests. */
 export const NOT_LIMITS = [
   'base/clock.ts MAX_DELAY_MS',
+  'cli/commands/install.ts TIMEOUT_MS',
   'http2/frame.ts MAX_31_BIT',
   'http2/huffman.ts MAX_CODE_BITS',
+  'install/install-kinds.ts POD_DISRUPTION_BUDGETS',
+  'install/pre-check.ts MIN_MINOR',
+  'install/rollout.ts MAX_DIAGNOSES',
   'kube/reflector.ts MIN_WATCH_SEC',
   'kube/resource-kind.ts SERVICE_ENTRIES',
   'kube/resource-kind.ts WORKLOAD_ENTRIES',

@@ -1,5 +1,6 @@
 // docs/metrics.md: every metric family that ztunnel exports, taken from the code that renders them.
 import { X509Certificate } from 'node:crypto';
+import { AgentMetrics } from '../../src/agent/agent-metrics.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { createCaServiceStats } from '../../src/control/ca-service.ts';
 import { ControlMetrics } from '../../src/control/control-metrics.ts';
@@ -80,11 +81,19 @@ function controlFamilies() {
   return new ControlMetrics(source).families();
 }
 
+/** Every family of the agent with at least one sample. */
+function agentFamilies() {
+  const agent = new AgentMetrics();
+  agent.outcome('enrolled');
+  agent.install('success');
+  return agent.families({ podStates: ['enrolled'], zdsConnections: 1, isCniInstalled: true });
+}
+
 const exposedName = ({ name, type, bareName }) => (type === 'counter' && !bareName ? `${name}_total` : name);
 
 /** Throws when a file that makes families names one that this page does not have. */
 function requireAllFamilies() {
-  const known = new Set([...families(), ...controlFamilies()].map(({ name }) => name));
+  const known = new Set([...families(), ...controlFamilies(), ...agentFamilies()].map(({ name }) => name));
   for (const { path, text } of sourceFiles()) {
     if (!text.includes('MetricFamily')) continue;
     for (const [, name] of text.matchAll(/'((?:istio|workload_manager|process)_[a-z0-9_]+)'/g)) {
@@ -102,6 +111,11 @@ export function metricTable() {
 /** The table of the control plane's families. */
 export function controlMetricTable() {
   return familyTable(controlFamilies());
+}
+
+/** The table of the agent's families. */
+export function agentMetricTable() {
+  return familyTable(agentFamilies());
 }
 
 function familyTable(list) {

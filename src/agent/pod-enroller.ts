@@ -14,7 +14,7 @@
  */
 import { closeSync } from 'node:fs';
 import { Backoff } from '../base/backoff.ts';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, sleep } from '../base/clock.ts';
 import { AmbitError, errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { type AgentPod, podText } from '../model/agent-pod.ts';
@@ -32,6 +32,7 @@ const RETRY_MAX_MS = 5000;
 /** How long open connections have to show themselves by a packet, to be spared by the rules of a running pod. */
 const SPARE_MS = 300_000;
 const DRAIN_CHECK_MS = 1000;
+const REMOVAL_POLL_MS = 250;
 
 export interface PodEnrollerOptions {
   /** The rules of pods without annotations. */
@@ -96,6 +97,18 @@ export class PodEnroller {
    */
   remove(uid: string, gone: boolean): Promise<void> {
     return this.#inTurn(uid, () => this.#remove(uid, gone));
+  }
+
+  /** Takes all pods out of the mesh. Never rejects. @param drainMs how long open connections have to end */
+  async removeAll(drainMs: number): Promise<void> {
+    const { registry, clock, log } = this.#deps;
+    const warn = (error: unknown) => log.warn('a pod is left as it is', { error: errorText(error) });
+    const each = (run: (uid: string) => Promise<void>) =>
+      Promise.all(registry.list().map(({ pod }) => run(pod.uid).catch(warn)));
+    await each((uid) => this.remove(uid, false));
+    const deadlineMs = clock.monotonicMs() + drainMs;
+    while (registry.list().length > 0 && clock.monotonicMs() < deadlineMs) await sleep(clock, REMOVAL_POLL_MS);
+    await each((uid) => this.#inTurn(uid, () => this.#finishRemoval(uid, false)));
   }
 
   /** Ends retries. Rules and ztunnel's proxies stay as they are. */

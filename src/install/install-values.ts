@@ -50,11 +50,16 @@ const controlSchema = z.strictObject({
 const agentSchema = z.strictObject({
   cniBinDir: z.string().default('/opt/cni/bin').describe('Where the container runtime looks for CNI plugins.'),
   cniConfDir: z.string().default('/etc/cni/net.d').describe('Where the container runtime reads CNI configurations.'),
-  excludeNamespaces: z.array(z.string()).default(['kube-system']).describe('Namespaces that are never enrolled.'),
+  excludeNamespaces: z.string().default('kube-system').describe('Namespaces that are never enrolled, with commas.'),
+  drain: z.string().default('30s').describe('How long open connections of a pod that leaves the mesh have to end.'),
   dnsCapture: z.boolean().default(true).describe('Whether ztunnel answers the DNS queries of pods.'),
   ruleBackend: z.enum(['auto', 'iptables', 'nft']).default('auto').describe('Which tool writes the rules of pods.'),
   resources: resources('50m', '64Mi'),
-  ...placement(scrapeAnnotations('15014')),
+  ...placement({
+    ...scrapeAnnotations('15014'),
+    // It enters namespaces and reads processes of pods, which the default profile of some nodes forbids.
+    'container.apparmor.security.beta.kubernetes.io/agent': 'unconfined',
+  }),
 });
 
 const ztunnelSchema = z.strictObject({

@@ -60,7 +60,8 @@ export class MeshLab implements AsyncDisposable {
     lab.agent = await startAgent(
       parseAgentConfig(
         ['--ztunnel-uds-address', zdsPath, '--cni-event-address', socketPath, '--readiness-address', '127.0.0.1:0'],
-        {},
+        // A pod that is withdrawn is out of the mesh when the call returns.
+        { AMBIT_LEAVE_DRAIN: '0s' },
       ),
       { log: silentLogger },
     );

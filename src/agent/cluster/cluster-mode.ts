@@ -30,6 +30,9 @@ import { RedirectionAnnotations } from './redirection-annotation.ts';
 
 /** How long ztunnel waits for the pods of before; those that are not found by then it keeps as they are. */
 const ADOPTION_BUDGET_MS = 30_000;
+/** Together less than the 30 s that a pod has to end. */
+const ANNOTATIONS_BUDGET_MS = 5000;
+const UNINSTALL_DRAIN_MS = 15_000;
 
 export interface ClusterModeDeps {
   readonly client: KubeClient;
@@ -132,11 +135,15 @@ export class ClusterMode {
     if (outcome === 'enrolled' || outcome === 'partial') this.#reconciler.onPod(uid);
   }
 
-  /** Ends everything; takes plugin and probe rules away when the mesh leaves the node. Never rejects. */
+  /** Ends everything; takes the mesh off the node when it leaves for good. Never rejects. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    const { probes, client, log } = this.#deps;
+    const { probes, client } = this.#deps;
     this.#reconciler.stop();
+    const { podName: name, podNamespace: namespace } = this.#config;
+    this.#daemonSet ??= await findDaemonSet(client, { namespace, name });
+    const leaves = await leavesNode(client, namespace, this.#daemonSet);
+    if (leaves) await this.#givePodsBack();
     this.#annotations.stop();
     this.#namespaceFile.stop();
     await Promise.all([
@@ -144,17 +151,29 @@ export class ClusterMode {
       probes.stop(),
       ...this.#reflectors.map((reflector) => reflector.stop()),
     ]);
-    const { podName: name, podNamespace: namespace } = this.#config;
-    this.#daemonSet ??= await findDaemonSet(client, { namespace, name });
-    if (await leavesNode(client, namespace, this.#daemonSet)) {
-      log.info('the DaemonSet of this agent is deleted: the CNI plugin and the probe rules are removed');
-      for (const part of [this.#installer, probes]) {
-        await part.uninstall().catch((error: unknown) => {
-          log.error('something is left on the node', { error: errorText(error) });
-        });
-      }
-    }
+    if (leaves) await this.#uninstall(probes);
     client.close();
+  }
+
+  /** New pods start without the mesh from here on, those that run go on in plaintext. */
+  async #givePodsBack(): Promise<void> {
+    const { enroller, registry, log } = this.#deps;
+    log.info('the DaemonSet of this agent is deleted: pods leave the mesh', { pods: registry.list().length });
+    // What is stopped does not put the plugin back.
+    await this.#installer.stop();
+    await this.#uninstall(this.#installer);
+    for (const { pod } of registry.list()) {
+      const known = this.#view.pod(pod.uid);
+      if (known !== undefined) this.#annotations.set(known, undefined);
+    }
+    await this.#annotations.settled(ANNOTATIONS_BUDGET_MS);
+    await enroller.removeAll(UNINSTALL_DRAIN_MS);
+  }
+
+  async #uninstall(part: { uninstall(): Promise<void> }): Promise<void> {
+    await part.uninstall().catch((error: unknown) => {
+      this.#deps.log.error('something is left on the node', { error: errorText(error) });
+    });
   }
 
   async #bringUp(): Promise<void> {

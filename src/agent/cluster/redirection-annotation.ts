@@ -7,7 +7,7 @@
  * - `pending` never replaces `enabled`: a proxy that is away for a moment must not take the pod's tunnels from it.
  */
 import { Backoff } from '../../base/backoff.ts';
-import type { Clock } from '../../base/clock.ts';
+import { type Clock, sleep } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
 import { PODS } from '../../kube/resource-kind.ts';
@@ -19,6 +19,7 @@ export type Redirection = 'enabled' | 'pending';
 const RETRY_INITIAL_MS = 200;
 const RETRY_MAX_MS = 10_000;
 const PATCH_TIMEOUT_MS = 10_000;
+const SETTLE_POLL_MS = 50;
 
 export interface RedirectionAnnotationDeps {
   readonly client: Pick<KubeClient, 'patch'>;
@@ -55,6 +56,13 @@ export class RedirectionAnnotations {
   /** The pod is gone. */
   forget(uid: string): void {
     this.#wishes.delete(uid);
+  }
+
+  /** Resolves when all wishes are written, at the latest after `timeoutMs`. */
+  async settled(timeoutMs: number): Promise<void> {
+    const { clock } = this.#deps;
+    const deadlineMs = clock.monotonicMs() + timeoutMs;
+    while (this.#running.size > 0 && clock.monotonicMs() < deadlineMs) await sleep(clock, SETTLE_POLL_MS);
   }
 
   stop(): void {

@@ -16,20 +16,20 @@ const COMPONENT = 'ambit-control';
 /** Names that node proxies, Istio's own too, look for. */
 const SERVICE_NAME = 'istiod';
 const SELECTOR: TemplateMap = { app: SERVICE_NAME, 'app.kubernetes.io/name': COMPONENT };
-const WATCH = ['get', 'list', 'watch'];
+const WATCH = ['list', 'watch'];
 const ISTIO_GROUPS = ['security.istio.io', 'networking.istio.io', 'telemetry.istio.io'];
 
 const CLUSTER_RULES: readonly TemplateMap[] = [
-  rule('', ['namespaces', 'pods', 'nodes', 'services', 'serviceaccounts'], WATCH),
+  rule('', ['namespaces', 'nodes', 'pods', 'services'], WATCH),
   rule('discovery.k8s.io', ['endpointslices'], WATCH),
-  rule('security.istio.io', ['authorizationpolicies', 'peerauthentications', 'requestauthentications'], WATCH),
+  rule('security.istio.io', ['authorizationpolicies', 'peerauthentications'], WATCH),
   rule('networking.istio.io', ['serviceentries', 'workloadentries'], WATCH),
-  rule('gateway.networking.k8s.io', ['gateways', 'gatewayclasses'], WATCH),
+  rule('gateway.networking.k8s.io', ['gateways'], WATCH),
   rule('authentication.k8s.io', ['tokenreviews'], ['create']),
   // The root certificate lies in every namespace.
-  rule('', ['configmaps'], ['get', 'list', 'watch', 'create', 'update', 'patch']),
+  rule('', ['configmaps'], ['list', 'watch', 'create', 'patch']),
   rule('', ['services/status'], ['patch']),
-  rule('security.istio.io', ['authorizationpolicies/status', 'peerauthentications/status'], ['patch']),
+  rule('security.istio.io', ['authorizationpolicies/status'], ['patch']),
   rule('networking.istio.io', ['serviceentries/status'], ['patch']),
   rule('admissionregistration.k8s.io', ['validatingwebhookconfigurations'], ['get', 'list', 'watch', 'patch']),
 ];

@@ -246,6 +246,19 @@ describe('a pod that leaves and lives on', () => {
     assert.equal(calls.includes('del u1'), false);
   });
 
+  it('does so with all others when the mesh leaves the node, and is cut after the time it has', async () => {
+    const { enroller, calls, clock, registry } = setUp({ drainMs: 30_000 });
+    await enroller.add(pod('u1'));
+    const removal = enroller.removeAll(2000);
+    for (let step = 0; step < 12; step++) {
+      await settle();
+      clock.advance(250);
+    }
+    await removal;
+    assert.deepEqual(calls.slice(2), ['rules true false none', 'del u1', 'unrule ']);
+    assert.deepEqual(registry.list(), []);
+  });
+
   it('is forgotten at once when it ends meanwhile', async () => {
     const { enroller, calls, clock, registry } = setUp({ drainMs: 30_000 });
     await enroller.add(pod('u1'));

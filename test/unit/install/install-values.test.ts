@@ -18,10 +18,10 @@ describe('install values', () => {
   });
 
   it('take single values and keep the other defaults', () => {
-    const values = parseInstallValues(set('control.replicas=1', 'agent.excludeNamespaces={kube-system,infra}'));
+    const values = parseInstallValues(set('control.replicas=1', 'imagePullSecrets={}'));
     assert.equal(values.control.replicas, 1);
     assert.equal(values.control.certTtl, '24h');
-    assert.deepEqual(values.agent.excludeNamespaces, ['kube-system', 'infra']);
+    assert.deepEqual(values.imagePullSecrets, []);
   });
 
   it('name every wrong value in one error', () => {
@@ -30,6 +30,16 @@ describe('install values', () => {
       (error: Error) =>
         /control\.replicas/.test(error.message) && /missingWaypoint/.test(error.message) && /"no"/.test(error.message),
     );
+  });
+
+  it('are lists, booleans and numbers where Helm reads them so', () => {
+    assert.deepEqual(set('a={x,1,true}', 'b=false', 'c=12', 'd=0123', 'e=a=b'), {
+      a: ['x', 1, true],
+      b: false,
+      c: 12,
+      d: '0123',
+      e: 'a=b',
+    });
   });
 
   it('understand a key with a dot in it', () => {

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseInstallValues } from '../../../src/install/install-values.ts';
+import { type RenderedObject, renderInstall } from '../../../src/install/render-install.ts';
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  readonly resourceNames?: readonly string[];
+}
+
+const objects = renderInstall(parseInstallValues({}), 'istio-system');
+
+function rulesOf(kind: 'ClusterRole' | 'Role', name: string): string[] {
+  const role = objects.find((object) => object.kind === kind && object.metadata.name === name);
+  const rules = (role?.['rules'] ?? []) as readonly Rule[];
+  return rules.flatMap(({ apiGroups, resources, verbs, resourceNames }) =>
+    resources.map((resource) => {
+      const names = resourceNames === undefined ? '' : ` only ${resourceNames.join(', ')}`;
+      return `${apiGroups.join(',') || 'core'}/${resource}: ${verbs.join(' ')}${names}`;
+    }),
+  );
+}
+
+function containersOf(object: RenderedObject | undefined) {
+  const spec = object?.['spec'] as {
+    template: { spec: { containers: { securityContext: { capabilities: object } }[] } };
+  };
+  return spec.template.spec.containers;
+}
+
+describe('the rights of an installation', () => {
+  it('of the control plane are these and no more', () => {
+    assert.deepEqual(rulesOf('ClusterRole', 'ambit-control'), [
+      'core/namespaces: list watch',
+      'core/nodes: list watch',
+      'core/pods: list watch',
+      'core/services: list watch',
+      'discovery.k8s.io/endpointslices: list watch',
+      'security.istio.io/authorizationpolicies: list watch',
+      'security.istio.io/peerauthentications: list watch',
+      'networking.istio.io/serviceentries: list watch',
+      'networking.istio.io/workloadentries: list watch',
+      'gateway.networking.k8s.io/gateways: list watch',
+      'authentication.k8s.io/tokenreviews: create',
+      'core/configmaps: list watch create patch',
+      'core/services/status: patch',
+      'security.istio.io/authorizationpolicies/status: patch',
+      'networking.istio.io/serviceentries/status: patch',
+      'admissionregistration.k8s.io/validatingwebhookconfigurations: get list watch patch',
+    ]);
+    assert.deepEqual(rulesOf('Role', 'ambit-control'), [
+      'core/secrets: get list watch create update',
+      'coordination.k8s.io/leases: get create update',
+    ]);
+  });
+
+  it('of the agent are these and no more', () => {
+    assert.deepEqual(rulesOf('ClusterRole', 'ambit-agent'), [
+      'core/pods: get list watch',
+      'core/namespaces: get list watch',
+      'core/pods/status: patch',
+    ]);
+    assert.deepEqual(rulesOf('Role', 'ambit-agent'), ['apps/daemonsets: get only ambit-agent']);
+  });
+
+  it('of ztunnel are none', () => {
+    const bound = objects.filter(({ kind }) => kind.endsWith('RoleBinding')).map(({ metadata }) => metadata.name);
+    assert.equal(bound.includes('ztunnel'), false);
+  });
+
+  it('hold no wildcard, no secret of the cluster, and no right to make pods', () => {
+    for (const object of objects.filter(({ kind }) => kind.endsWith('Role'))) {
+      for (const { apiGroups, resources, verbs } of object['rules'] as readonly Rule[]) {
+        assert.equal([...apiGroups, ...resources, ...verbs].includes('*'), false);
+        assert.equal(object.kind === 'ClusterRole' && resources.includes('secrets'), false);
+        assert.equal(resources.includes('pods') && verbs.includes('create'), false);
+      }
+    }
+  });
+
+  it('on the node are capabilities by name: none for the control plane, and nobody is privileged', () => {
+    const capabilities = Object.fromEntries(
+      ['ambit-control', 'ambit-agent', 'ztunnel'].map((name) => {
+        const workload = objects.find(
+          ({ kind, metadata }) => /^(Deployment|DaemonSet)$/.test(kind) && metadata.name === name,
+        );
+        const [container = assert.fail(`no container in ${name}`)] = containersOf(workload);
+        return [name, container.securityContext.capabilities];
+      }),
+    );
+    assert.deepEqual(capabilities, {
+      'ambit-control': { drop: ['ALL'] },
+      'ambit-agent': { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW', 'SYS_ADMIN', 'SYS_PTRACE', 'DAC_OVERRIDE'] },
+      ztunnel: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW', 'SYS_ADMIN'] },
+    });
+    assert.doesNotMatch(JSON.stringify(objects), /"privileged":true/);
+  });
+});
