@@ -253,6 +253,12 @@ export const AGENT_VARIABLES = [
   ['HOST_PROBE_SNAT_IP', '`169.254.7.127`', ISTIO, 'Source address of probes; connections from it are not redirected.'],
   ['HOST_PROBE_SNAT_IPV6', '`fd16:9254:7127:1337:ffff:ffff:ffff:ffff`', ISTIO, 'The same for IPv6.'],
   [
+    'AMBIT_JOIN_DRAIN',
+    '`5m`',
+    OWN,
+    'How long connections that are open when a running pod joins the mesh may go on as they are, plain; then they are cut.',
+  ],
+  [
     'AMBIT_LEAVE_DRAIN',
     '`30s`',
     OWN,

@@ -464,6 +464,8 @@ export const LIMIT_GROUPS = [
       ['agent/cni/cni-installer.ts', 'SETTLE_MS', 'ms', 'From a change in the CNI folder to the look at it.'],
       ['agent/cni/cni-installer.ts', 'RETRY_MS', 'ms', 'Until a failed installation of the plugin is tried again.'],
       ['agent/cni/uninstall-decision.ts', 'TIMEOUT_MS', 'ms', 'A question to the API server at the end of the agent.'],
+      ['agent/pod-sockets.ts', 'MAX_SOCKETS', '', 'Connections from before the mesh that are remembered per pod.'],
+      ['agent/pod-sockets.ts', 'MAX_CUT_AT_ONCE', '', 'Of these, how many one call of ss ends.'],
       ['agent/host/choose-backend.ts', 'MAX_PROCESSES', '', 'Processes that are looked at for the kubelet.'],
       [
         'agent/host/probe-exemptions.ts',

@@ -118,15 +118,12 @@ function createParts(config: AgentConfig, deps: AgentDeps): Parts {
   };
   let cluster: ClusterMode | undefined;
   if (config.cluster === undefined) {
-    const enroller = new PodEnroller({ rules: config.rules, drainMs: config.drainMs }, { ...enrollerDeps, onOutcome });
+    const enroller = new PodEnroller(config, { ...enrollerDeps, onOutcome });
     return { registry, enroller, metrics, cluster, zds };
   }
   if (client === undefined) throw new AmbitError('INVALID_CONFIGURATION', 'a node of a cluster needs an API server');
   const probes = createProbes(config, config.cluster.procRoot, { run, clock, log: log.scope('probes') });
-  const enroller = new PodEnroller(
-    { rules: config.rules, drainMs: config.drainMs },
-    { ...enrollerDeps, onOutcome, probes },
-  );
+  const enroller = new PodEnroller(config, { ...enrollerDeps, onOutcome, probes });
   cluster = new ClusterMode(config, config.cluster, {
     client,
     registry,

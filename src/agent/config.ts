@@ -21,7 +21,9 @@ export interface AgentConfig {
   /** The redirection of pods without annotations. */
   readonly rules: InPodRuleOptions;
   /** How long open connections of a pod that leaves the mesh have to end. */
-  readonly drainMs: number;
+  readonly leaveDrainMs: number;
+  /** How long connections from before a running pod joined the mesh may go on as they are. */
+  readonly joinDrainMs: number;
   /** Undefined on a node without Kubernetes. */
   readonly cluster: ClusterConfig | undefined;
 }
@@ -49,7 +51,8 @@ export interface ClusterConfig {
 
 /** The name the CNI plugin knows; its folder is configurable. */
 const EVENT_SOCKET = 'pluginevent.sock';
-const DEFAULT_DRAIN_MS = 30_000;
+const DEFAULT_LEAVE_DRAIN_MS = 30_000;
+const DEFAULT_JOIN_DRAIN_MS = 300_000;
 const BACKENDS = ['auto', 'iptables', 'nft'] as const;
 
 const FLAGS = {
@@ -172,7 +175,8 @@ export function parseAgentConfig(args: readonly string[], environment: Environme
       probeAddressV6: address(reader, 'HOST_PROBE_SNAT_IPV6', 6, DEFAULT_PROBE_ADDRESS_V6),
       ipv6: reader.flag('AMBIENT_IPV6', true),
     }),
-    drainMs: reader.durationMs('AMBIT_LEAVE_DRAIN', DEFAULT_DRAIN_MS),
+    leaveDrainMs: reader.durationMs('AMBIT_LEAVE_DRAIN', DEFAULT_LEAVE_DRAIN_MS),
+    joinDrainMs: reader.durationMs('AMBIT_JOIN_DRAIN', DEFAULT_JOIN_DRAIN_MS),
     cluster: clusterConfig,
   };
   reader.finish();

@@ -22,15 +22,13 @@ import type { CaptureScope, InPodRuleOptions } from './in-pod-rules.ts';
 import { netnsPath, openPodNetns } from './pod-netns.ts';
 import type { PodRegistry } from './pod-registry.ts';
 import { podRuleOptions } from './pod-rule-options.ts';
-import { hasProxiedConnections } from './proxied-connections.ts';
+import { connectionsOfPod, cutConnections, hasProxiedConnections, type PodSocket } from './pod-sockets.ts';
 import type { RuleApplier } from './rule-applier.ts';
 import type { RunCommand } from './run-command.ts';
 import type { ZdsServer } from './zds-server.ts';
 
 const RETRY_INITIAL_MS = 5;
 const RETRY_MAX_MS = 5000;
-/** How long open connections have to show themselves by a packet, to be spared by the rules of a running pod. */
-const SPARE_MS = 300_000;
 const DRAIN_CHECK_MS = 1000;
 const REMOVAL_POLL_MS = 250;
 
@@ -38,7 +36,9 @@ export interface PodEnrollerOptions {
   /** The rules of pods without annotations. */
   readonly rules: InPodRuleOptions;
   /** How long ztunnel's connections of a pod that leaves have to end. 0 cuts them at once. */
-  readonly drainMs: number;
+  readonly leaveDrainMs: number;
+  /** How long connections that were open when a running pod joined may go on as they are. */
+  readonly joinDrainMs: number;
 }
 
 export interface PodEnrollerDeps {
@@ -167,11 +167,12 @@ export class PodEnroller {
         () => undefined,
         (error: unknown) => error,
       );
+      const open = await this.#openConnections(pod.uid);
       await this.#applyRules(pod.uid, 'new-connections').catch(async (error: unknown) => {
         await zds.del(pod.uid);
         throw error;
       });
-      clock.after(SPARE_MS, () => this.#endSparing(pod));
+      clock.after(this.#options.joinDrainMs, () => this.#endSparing(pod, open));
       if (refusal !== undefined) throw refusal;
     } catch (error) {
       if (!(error instanceof AmbitError && error.code.startsWith('ZDS_'))) await this.#release(pod.uid);
@@ -180,14 +181,25 @@ export class PodEnroller {
     log.info('running pod is in the mesh', { pod: podText(pod), uid: pod.uid });
   }
 
-  /** A packet of a connection that tracking does not know is refused from now on: it may be one of ztunnel's. */
-  #endSparing(pod: AgentPod): void {
+  async #openConnections(uid: string): Promise<readonly PodSocket[]> {
+    const entry = this.#deps.registry.get(uid);
+    return entry === undefined ? [] : connectionsOfPod(netnsPath(entry.netns.fd), this.#deps.run);
+  }
+
+  /** Plaintext from before the mesh ends, and a packet of a connection that tracking does not know is refused. */
+  #endSparing(pod: AgentPod, open: readonly PodSocket[]): void {
+    const { registry, run, log } = this.#deps;
     this.#inTurn(pod.uid, async () => {
-      const entry = this.#deps.registry.get(pod.uid);
+      const entry = registry.get(pod.uid);
       if (this.#stopped || entry?.pod !== pod || entry.state.kind === 'leaving') return;
       await this.#applyRules(pod.uid, 'all');
+      const { found, left } = await cutConnections(netnsPath(entry.netns.fd), open, run);
+      const fields = { pod: podText(pod), connections: found, left };
+      if (left > 0)
+        log.warn('connections from before the mesh go on in plaintext: this kernel cannot end them', fields);
+      else if (found > 0) log.info('connections from before the mesh were cut', fields);
     }).catch((error: unknown) => {
-      this.#deps.log.warn('the rules of a pod could not be tightened', { pod: podText(pod), error: errorText(error) });
+      log.warn('the rules of a pod could not be tightened', { pod: podText(pod), error: errorText(error) });
     });
   }
 
@@ -257,12 +269,12 @@ export class PodEnroller {
 
   async #remove(uid: string, gone: boolean): Promise<void> {
     const state = this.#deps.registry.get(uid)?.state.kind;
-    if (gone || state !== 'enrolled' || this.#options.drainMs === 0) {
+    if (gone || state !== 'enrolled' || this.#options.leaveDrainMs === 0) {
       if (gone || state !== 'leaving') await this.#finishRemoval(uid, gone);
       return;
     }
     await this.#applyRules(uid, 'none');
-    this.#drain(uid, this.#deps.clock.monotonicMs() + this.#options.drainMs);
+    this.#drain(uid, this.#deps.clock.monotonicMs() + this.#options.leaveDrainMs);
   }
 
   /** Looks now and then whether ztunnel still has connections of the pod. */

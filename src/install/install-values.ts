@@ -51,7 +51,11 @@ const agentSchema = z.strictObject({
   cniBinDir: z.string().default('/opt/cni/bin').describe('Where the container runtime looks for CNI plugins.'),
   cniConfDir: z.string().default('/etc/cni/net.d').describe('Where the container runtime reads CNI configurations.'),
   excludeNamespaces: z.string().default('kube-system').describe('Namespaces that are never enrolled, with commas.'),
-  drain: z.string().default('30s').describe('How long open connections of a pod that leaves the mesh have to end.'),
+  joinDrain: z.string().default('5m').describe('How long connections from before a running pod joined may go on.'),
+  leaveDrain: z
+    .string()
+    .default('30s')
+    .describe('How long open connections of a pod that leaves the mesh have to end.'),
   dnsCapture: z.boolean().default(true).describe('Whether ztunnel answers the DNS queries of pods.'),
   ruleBackend: z.enum(['auto', 'iptables', 'nft']).default('auto').describe('Which tool writes the rules of pods.'),
   resources: resources('50m', '64Mi'),

@@ -38,6 +38,8 @@ export interface MeshPod extends LabPod {
 
 export interface MeshLabOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** Of the agent, besides its paths. */
+  readonly agentEnvironment?: Readonly<Record<string, string>>;
   /** Let ztunnel run its data plane in workers. */
   readonly workers?: boolean;
   readonly certificateSource?: CertificateSource;
@@ -61,7 +63,7 @@ export class MeshLab implements AsyncDisposable {
       parseAgentConfig(
         ['--ztunnel-uds-address', zdsPath, '--cni-event-address', socketPath, '--readiness-address', '127.0.0.1:0'],
         // A pod that is withdrawn is out of the mesh when the call returns.
-        { AMBIT_LEAVE_DRAIN: '0s' },
+        { AMBIT_LEAVE_DRAIN: '0s', ...options.agentEnvironment },
       ),
       { log: silentLogger },
     );
@@ -122,7 +124,8 @@ export class MeshLab implements AsyncDisposable {
     this.ztunnel.apply(changes);
   }
 
-  async enrol(pod: LabPod, workload: Workload): Promise<void> {
+  /** @param running its programs run already and may have connections open */
+  async enrol(pod: LabPod, workload: Workload, running = false): Promise<void> {
     const body = {
       uid: `uid-${pod.name}`,
       name: workload.name,
@@ -132,7 +135,7 @@ export class MeshLab implements AsyncDisposable {
       ips: [pod.ipv4, pod.ipv6],
       annotations: {},
     };
-    await this.#agentRequest('POST', '/pods', JSON.stringify(body));
+    await this.#agentRequest('POST', running ? '/pods?running=true' : '/pods', JSON.stringify(body));
   }
 
   async withdraw(pod: LabPod): Promise<void> {

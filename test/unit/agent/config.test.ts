@@ -9,7 +9,8 @@ describe('parseAgentConfig', () => {
       socketPath: '/var/run/istio-cni/pluginevent.sock',
       readiness: { address: '0.0.0.0', port: 8000 },
       monitoring: undefined,
-      drainMs: 30_000,
+      leaveDrainMs: 30_000,
+      joinDrainMs: 300_000,
       cluster: undefined,
       ruleBackend: 'auto',
       rules: {

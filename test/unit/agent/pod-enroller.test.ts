@@ -47,7 +47,7 @@ function setUp({ drainMs = 0 } = {}) {
     if (failure !== undefined) throw failure;
   };
   const enroller = new PodEnroller(
-    { rules: RULES, drainMs },
+    { rules: RULES, leaveDrainMs: drainMs, joinDrainMs: 300_000 },
     {
       registry,
       clock,

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { describe, it } from 'node:test';
+import { eventually } from '../helpers/eventually.ts';
+import { MeshLab } from '../helpers/mesh-lab.ts';
+import { enterPrivateNetns } from '../helpers/netns.ts';
+import { connectFrom, echoOnce, serveEcho, untilEnded } from '../helpers/pod-traffic.ts';
+
+enterPrivateNetns(import.meta.url);
+
+/** One request on a connection that is open. */
+function ask(socket: Socket, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.once('close', () => reject(new Error('the connection was closed')));
+    socket.once('data', (chunk: Buffer) => resolve(chunk.toString()));
+    socket.write(text);
+  });
+}
+
+describe('a running pod', () => {
+  it('that joins keeps its open connections, in and out, and sends new ones through ztunnel', async () => {
+    await using mesh = await MeshLab.start();
+    const client = await mesh.addPod('client');
+    const server = await mesh.addPod('server');
+    await using _echo = await serveEcho(server, 8080);
+    const open = await connectFrom(client, server.ipv4, 8080);
+    assert.equal(await ask(open, '1'), `${client.ipv4}: 1`);
+    for (const pod of [server, client]) await mesh.enrol(pod, pod.workload, true);
+    for (const text of ['2', '3']) assert.equal(await ask(open, text), `${client.ipv4}: ${text}`);
+    assert.equal(mesh.log.length, 0, 'ztunnel has carried nothing');
+    assert.equal(await echoOnce(client, server.ipv4, 8080, 'x'), `${client.ipv4}: x`);
+    await eventually('the access log', () => mesh.log.some((line) => line.includes('src.workload="client"')));
+    open.destroy();
+  });
+
+  it('loses those connections when their time is over, on both sides', async () => {
+    await using mesh = await MeshLab.start({ agentEnvironment: { AMBIT_JOIN_DRAIN: '300ms' } });
+    const client = await mesh.addPod('client');
+    const server = await mesh.addPod('server');
+    await using _echo = await serveEcho(server, 8080);
+    const open = await connectFrom(client, server.ipv4, 8080);
+    assert.equal(await ask(open, '1'), `${client.ipv4}: 1`);
+    const ended = untilEnded(open);
+    await mesh.enrol(server, server.workload, true);
+    await ended;
+    assert.equal(await echoOnce(client, server.ipv4, 8080, 'x'), `${client.ipv4}: x`);
+    assert.doesNotMatch(server.exec('iptables-save'), /tcp-flags/);
+  });
+
+  it('that leaves keeps those that ztunnel carries until they end, and sends new ones past it', async () => {
+    await using mesh = await MeshLab.start({ agentEnvironment: { AMBIT_LEAVE_DRAIN: '30s' } });
+    const client = await mesh.addPod('client', { enrolled: true });
+    const server = await mesh.addPod('server');
+    await using _echo = await serveEcho(server, 8080);
+    const open = await connectFrom(client, server.ipv4, 8080);
+    assert.equal(await ask(open, '1'), `${client.ipv4}: 1`);
+    await mesh.withdraw(client);
+    assert.equal(await ask(open, '2'), `${client.ipv4}: 2`);
+    const lines = mesh.log.length;
+    assert.equal(await echoOnce(client, server.ipv4, 8080, 'x'), `${client.ipv4}: x`);
+    assert.equal(mesh.log.length, lines, 'ztunnel did not see the new connection');
+    open.end();
+    await eventually('nothing of the mesh to be left', () => !/ISTIO/.test(client.exec('iptables-save')), 5000);
+  });
+
+  it('is cut when it leaves and its connections do not end', async () => {
+    await using mesh = await MeshLab.start({ agentEnvironment: { AMBIT_LEAVE_DRAIN: '500ms' } });
+    const client = await mesh.addPod('client', { enrolled: true });
+    const server = await mesh.addPod('server');
+    await using _echo = await serveEcho(server, 8080);
+    const open = await connectFrom(client, server.ipv4, 8080);
+    assert.equal(await ask(open, '1'), `${client.ipv4}: 1`);
+    const ended = untilEnded(open);
+    await mesh.withdraw(client);
+    await ended;
+  });
+});
