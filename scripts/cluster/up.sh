@@ -4,6 +4,9 @@ set -eu
 . "$(dirname "$0")/env.sh"
 if [ "$(cluster_kind)" = lab ]; then
   "$LAB/up" --dir "$LAB_DIR" --nodes 2 >/dev/null
+  for number in 1 2; do
+    "$LAB/kubectl" --dir "$LAB_DIR" label node "node$number" "topology.kubernetes.io/zone=zone$number" --overwrite >/dev/null
+  done
   "$LAB/load-image" --dir "$LAB_DIR" "$IMAGES/ambit.tar" "$IMAGES/ambit-shop.tar"
 else
   kind get clusters 2>/dev/null | grep -qx "$KIND_NAME" ||

@@ -1,4 +1,11 @@
-/** The scheduler: pinned by `nodeName`, else spread. */
+/** The scheduler: pinned by `nodeName`, else spread over the nodes that `nodeSelector` admits. */
+import { type Labels, selectorMatches } from '../model/manifest/object-meta.ts';
+import type { PodSpec } from '../model/manifest/pod.ts';
+
+export interface NodeChoice {
+  readonly name: string;
+  readonly labels: Labels;
+}
 
 /** A pod that has a place. */
 export interface PlacedPod {
@@ -9,15 +16,15 @@ export interface PlacedPod {
 
 /**
  * The node with the fewest pods of the group, then with the fewest pods, then the first.
- * @returns undefined when `pinned` names a node that is not there
+ * @returns undefined when no node is what the pod asks for
  */
 export function pickNode(
-  nodes: readonly string[],
+  nodes: readonly NodeChoice[],
   placed: Iterable<PlacedPod>,
   group: string,
-  pinned: string,
+  { nodeName, nodeSelector }: Pick<PodSpec, 'nodeName' | 'nodeSelector'>,
 ): string | undefined {
-  if (pinned !== '') return nodes.includes(pinned) ? pinned : undefined;
+  if (nodeName !== '') return nodes.find(({ name }) => name === nodeName)?.name;
   const ofGroup = new Map<string, number>();
   const total = new Map<string, number>();
   for (const pod of placed) {
@@ -25,7 +32,8 @@ export function pickNode(
     if (pod.group === group) ofGroup.set(pod.node, (ofGroup.get(pod.node) ?? 0) + 1);
   }
   const load = (node: string) => (ofGroup.get(node) ?? 0) * 1000 + (total.get(node) ?? 0);
-  return nodes.reduce<string | undefined>(
+  const admitted = nodes.filter(({ labels }) => selectorMatches(nodeSelector, labels)).map(({ name }) => name);
+  return admitted.reduce<string | undefined>(
     (best, node) => (best === undefined || load(node) < load(best) ? node : best),
     undefined,
   );

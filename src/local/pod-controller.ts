@@ -11,6 +11,7 @@ import { errorText } from '../base/errors.ts';
 import type { EngineContext } from './engine-context.ts';
 import type { EngineNode } from './engine-node.ts';
 import { pickNode } from './pick-node.ts';
+import { nodeLabels } from './pod-manifest.ts';
 import { type PodGroup, replicaName } from './pod-plan.ts';
 import { PodRunner } from './pod-runner.ts';
 
@@ -93,10 +94,10 @@ export class PodController {
   #create(group: PodGroup, enrol: boolean): void {
     const { context, nodes, onPod } = this.#deps;
     const placed = [...this.#pods].map((pod) => ({ node: pod.node.name, group: pod.group.key }));
-    const names = nodes.map(({ name }) => name);
-    const chosen = pickNode(names, placed, group.key, group.spec.nodeName);
+    const choices = nodes.map(({ name, plan }) => ({ name, labels: nodeLabels(plan) }));
+    const chosen = pickNode(choices, placed, group.key, group.spec);
     const node = nodes.find(({ name }) => name === chosen);
-    if (node === undefined) return this.#reportUnplaceable(group, names);
+    if (node === undefined) return this.#reportUnplaceable(group);
     const name = replicaName(group, context.random);
     const pod: PodRunner = new PodRunner({ group, name, node, enrol }, context, () => {
       if (this.#pods.has(pod)) onPod(pod);
@@ -120,11 +121,13 @@ export class PodController {
     });
   }
 
-  #reportUnplaceable(group: PodGroup, nodes: readonly string[]): void {
-    const id = `${group.key} ${group.spec.nodeName}`;
+  #reportUnplaceable(group: PodGroup): void {
+    const { nodeName, nodeSelector } = group.spec;
+    const wanted = nodeName === '' ? [...nodeSelector].map((pair) => pair.join('=')).join(',') : nodeName;
+    const id = `${group.key} ${wanted}`;
     if (this.#unplaceable.has(id)) return;
     this.#unplaceable.add(id);
-    const { nodeName } = group.spec;
-    this.#deps.context.logger.error('pod has no node', { pod: group.key, nodeName, nodes: nodes.join(' ') });
+    const nodes = this.#deps.nodes.map(({ name }) => name).join(' ');
+    this.#deps.context.logger.error('pod has no node', { pod: group.key, wanted, nodes });
   }
 }

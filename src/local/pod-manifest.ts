@@ -1,4 +1,5 @@
 /** What the engine knows about its pods and nodes, as manifests for the control plane. */
+import type { Labels } from '../model/manifest/object-meta.ts';
 import type { PodPhase } from '../model/manifest/pod.ts';
 import type { NodePlan } from './network-plan.ts';
 import type { PodGroup } from './pod-plan.ts';
@@ -72,18 +73,21 @@ function podSpec({ group, node }: PodStatusView): object {
   };
 }
 
-/** A node, in a region of its own zone. */
+/** What pods can ask of a node by `nodeSelector`. Each is a zone of its own. */
+export function nodeLabels({ name, number }: NodePlan): Labels {
+  return new Map([
+    ['kubernetes.io/hostname', name],
+    ['kubernetes.io/os', 'linux'],
+    ['topology.kubernetes.io/region', 'local'],
+    ['topology.kubernetes.io/zone', `zone${number}`],
+  ]);
+}
+
+/** A node. */
 export function nodeManifest(node: NodePlan): object {
   return {
     apiVersion: 'v1',
     kind: 'Node',
-    metadata: {
-      name: node.name,
-      labels: {
-        'kubernetes.io/hostname': node.name,
-        'topology.kubernetes.io/region': 'local',
-        'topology.kubernetes.io/zone': `local-${node.number}`,
-      },
-    },
+    metadata: { name: node.name, labels: Object.fromEntries(nodeLabels(node)) },
   };
 }

@@ -46,6 +46,8 @@ export type RestartPolicy = 'Always' | 'OnFailure' | 'Never';
 
 export interface PodSpec {
   readonly nodeName: string;
+  /** Labels that the pod's node must have. */
+  readonly nodeSelector: Labels;
   readonly hostNetwork: boolean;
   /** Empty: `default`. */
   readonly serviceAccount: string;
@@ -97,6 +99,7 @@ export function readPodTemplate(template: FieldReader): PodTemplate {
 function readPodSpec(spec: FieldReader): PodSpec {
   return {
     nodeName: spec.string('nodeName') ?? '',
+    nodeSelector: spec.stringMap('nodeSelector'),
     hostNetwork: spec.boolean('hostNetwork') ?? false,
     serviceAccount: spec.string('serviceAccountName') ?? spec.string('serviceAccount') ?? '',
     restartPolicy: spec.oneOf('restartPolicy', RESTART_POLICIES) ?? 'Always',
