@@ -104,3 +104,11 @@ test-netns: build ## tests on real network namespaces (root or user namespaces)
 .PHONY: bench-l4
 bench-l4: build ## L4 speed and memory against HAProxy
 	$(NODE) bench/l4/main.ts
+
+.PHONY: bench-push
+bench-push: build ## from a pod's address to every proxy, with 1,000 to 50,000 workloads
+	$(NODE) bench/control/push.ts
+
+.PHONY: bench-memory
+bench-memory: build ## memory of control plane and agent
+	$(NODE) bench/control/memory.ts

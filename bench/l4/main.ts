@@ -5,11 +5,12 @@
  *
  * Run: make bench-l4        BENCH_ROUNDS (3) and BENCH_SECONDS (2) change how long each line is measured.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { enterPrivateNetns, type LabPod, NetnsLab } from '../../test/helpers/netns.ts';
+import { writeResults } from '../results.ts';
 import { cpuUs, LOAD_CORE, memoryBytes, onCore } from './process-cost.ts';
 import {
   type PairOptions,
@@ -220,7 +221,7 @@ async function run(): Promise<void> {
       printLine(line, results);
     }
     for (const entry of memory) printMemory(entry);
-    writeResults({ lines, memory });
+    writeResults('l4', { rounds: ROUNDS, seconds: SECONDS, lines, memory });
   } finally {
     for (const { pair, helpers } of contestants) {
       await pair.stop();
@@ -263,14 +264,6 @@ function printMemory(entry: {
     `${entry.name}: idle tunnel ${kib(clientBytes)} + ${kib(serverBytes)}; idle process anonymous ` +
       `${sides((one) => one.anonymous)}, RSS ${sides((one) => one.rss)}`,
   );
-}
-
-function writeResults(results: object): void {
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version };
-  const file = join(import.meta.dirname, '../results/l4.json');
-  const document = { date: new Date().toISOString(), commit, machine, rounds: ROUNDS, seconds: SECONDS, ...results };
-  writeFileSync(file, `${JSON.stringify(document, null, 2)}\n`);
 }
 
 await run();

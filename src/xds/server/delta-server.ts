@@ -10,7 +10,7 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '../../proto/gen/discovery.ts';
-import { PushPacing } from './push-pacing.ts';
+import { type PushLoad, PushPacing } from './push-pacing.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { MAX_SUBSCRIBED_NAMES, TypeSubscription } from './type-subscription.ts';
 
@@ -31,6 +31,8 @@ export interface DeltaStreamDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly stats: DeltaServerStats;
+  /** Of all streams of the process. */
+  readonly load: PushLoad;
   /** By type URL. */
   readonly stores: ReadonlyMap<string, ResourceStore>;
   /** Sends a response. @returns false when the client is slow: nothing more is sent until `drained` */
@@ -133,7 +135,7 @@ export class DeltaStream {
     const state: TypeState = {
       store,
       subscription,
-      pacing: new PushPacing(),
+      pacing: new PushPacing(this.#deps.load),
       unsubscribe: store.subscribe((changes) => {
         subscription.noteChanges(changes);
         if (subscription.isDue) state.changedMs ??= this.#deps.clock.monotonicMs();
@@ -162,12 +164,12 @@ export class DeltaStream {
 
   #flush(state: TypeState): void {
     if (this.#closed || this.#blocked || state.awaitedNonce !== '') return;
+    const startMs = this.#deps.clock.monotonicMs();
     const batch = state.subscription.take(this.#maxResponseBytes);
     if (batch === undefined) return;
     const { stats, clock, send } = this.#deps;
     const nonce = String(++this.#nonce);
     state.awaitedNonce = nonce;
-    state.pacing.pushed(clock.monotonicMs());
     stats.pushes++;
     addOne(stats.pushesOfType, state.store.typeUrl);
     stats.resourcesSent += batch.resources.length;
@@ -178,8 +180,10 @@ export class DeltaStream {
       resources: [...batch.resources],
       removedResources: [...batch.removed],
     });
+    const endMs = clock.monotonicMs();
+    state.pacing.pushed(endMs, endMs - startMs);
     if (!accepted) this.#blocked = true;
-    if (state.changedMs !== undefined) stats.onConverged(clock.monotonicMs() - state.changedMs);
+    if (state.changedMs !== undefined) stats.onConverged(endMs - state.changedMs);
     state.changedMs = undefined;
   }
 

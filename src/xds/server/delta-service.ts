@@ -8,7 +8,8 @@ import type {
   DeltaDiscoveryRequest,
   DeltaDiscoveryResponse,
 } from '../../proto/gen/discovery.ts';
-import { type DeltaServerStats, DeltaStream, type DeltaStreamOptions } from './delta-server.ts';
+import { type DeltaServerStats, DeltaStream, type DeltaStreamDeps, type DeltaStreamOptions } from './delta-server.ts';
+import { PushLoad } from './push-pacing.ts';
 import type { ResourceStore } from './resource-store.ts';
 
 export interface DeltaServiceDeps {
@@ -27,13 +28,17 @@ export function createDeltaService(
   deps: DeltaServiceDeps,
   options: DeltaStreamOptions = {},
 ): AggregatedDiscoveryServiceServer {
-  const stores = new Map(deps.stores.map((store) => [store.typeUrl, store]));
+  const shared = {
+    ...deps,
+    byType: new Map(deps.stores.map((store) => [store.typeUrl, store])),
+    load: new PushLoad(),
+  };
   return {
     deltaAggregatedResources: (call: Call) => {
       call.on('error', (error) => deps.logger.debug('stream ended', { reason: errorText(error) }));
       admit(call, deps).then(
         (caller) => {
-          if (caller !== undefined && !call.cancelled) serve(call, caller, { ...deps, byType: stores }, options);
+          if (caller !== undefined && !call.cancelled) serve(call, caller, shared, options);
         },
         (error: unknown) => {
           deps.logger.error('authentication is not possible', { reason: errorText(error) });
@@ -57,7 +62,7 @@ async function admit(call: Call, deps: DeltaServiceDeps): Promise<string | undef
 function serve(
   call: Call,
   caller: string,
-  deps: DeltaServiceDeps & { readonly byType: ReadonlyMap<string, ResourceStore> },
+  deps: DeltaServiceDeps & Pick<DeltaStreamDeps, 'load'> & { readonly byType: DeltaStreamDeps['stores'] },
   options: DeltaStreamOptions,
 ): void {
   const { clock, logger, stats } = deps;
@@ -65,6 +70,7 @@ function serve(
     clock,
     logger,
     stats,
+    load: deps.load,
     stores: deps.byType,
     send: (response) => call.write(response),
     fail: (reason) => {

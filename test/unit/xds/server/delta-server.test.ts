@@ -5,6 +5,7 @@ import type { Clock, Timer } from '../../../../src/base/clock.ts';
 import { silentLogger } from '../../../../src/base/logger.ts';
 import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '../../../../src/proto/gen/discovery.ts';
 import { createDeltaServerStats, DeltaStream } from '../../../../src/xds/server/delta-server.ts';
+import { PushLoad } from '../../../../src/xds/server/push-pacing.ts';
 import { ResourceStore, type StoredResource } from '../../../../src/xds/server/resource-store.ts';
 
 const TYPE = 'type.googleapis.com/test.Thing';
@@ -64,6 +65,7 @@ const stats = createDeltaServerStats();
 
 function stream(maxResponseBytes?: number): DeltaStream {
   return new DeltaStream(maxResponseBytes === undefined ? {} : { maxResponseBytes }, {
+    load: new PushLoad(),
     clock,
     logger: silentLogger,
     stats,
@@ -180,8 +182,8 @@ describe('DeltaStream for a wildcard client', () => {
       clock.advance(1);
       if (take(one).length > 0) pushes++;
     }
-    assert.ok(pushes >= 9 && pushes < 40, `${pushes}`);
-    clock.advance(101);
+    assert.ok(pushes >= 190 && pushes < 300, `${pushes}`);
+    clock.advance(6);
     assert.equal(store.get('a')!.version, 'v999');
     take(one);
     clock.advance(1000);

@@ -1,0 +1,105 @@
+/**
+ * The API server of the benches, in a process of its own so that it takes nothing from what is measured. It is told over
+ * IPC: `load` fills it, `arrive` gives one more pod its address and answers with the moment of the event.
+ */
+import { writeFileSync } from 'node:fs';
+import { NAMESPACES, PODS, SECRETS, SERVICES } from '../../src/kube/resource-kind.ts';
+import { FakeKubeApi } from '../../test/helpers/fake-kube-api.ts';
+
+export type ApiCommand =
+  | { readonly kind: 'load'; readonly pods: number; readonly services: number }
+  | { readonly kind: 'arrive'; readonly number: number }
+  | { readonly kind: 'roots' };
+export type ApiReply =
+  | { readonly kind: 'loaded' }
+  /** Of the machine's monotonic clock, in nanoseconds. */
+  | { readonly kind: 'arrived'; readonly atNs: string }
+  | { readonly kind: 'roots'; readonly pem: string };
+
+type Fields = Record<string, unknown> & { readonly metadata: Record<string, unknown> };
+
+const PODS_PER_NODE = 50;
+
+/** A pod as kubelets and controllers leave it behind. @param ip empty: not yet */
+function realisticPod(number: number, ip: string): Fields {
+  const app = `app-${number % 200}`;
+  const conditions = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'];
+  return {
+    metadata: {
+      name: `${app}-7d4b9c8f6d-${number}`,
+      namespace: `ns-${number % 20}`,
+      uid: `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`,
+      labels: { app, 'pod-template-hash': '7d4b9c8f6d', version: 'v1', 'app.kubernetes.io/name': app },
+      annotations: { 'ambient.istio.io/redirection': 'enabled', 'prometheus.io/scrape': 'true' },
+      ownerReferences: [
+        { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: `${app}-7d4b9c8f6d`, uid: 'r', controller: true },
+      ],
+    },
+    spec: {
+      nodeName: `node-${Math.floor(number / PODS_PER_NODE)}`,
+      serviceAccountName: app,
+      containers: [
+        { name: 'main', image: `registry.example/${app}:1.2.3`, ports: [{ containerPort: 8080, name: 'http' }] },
+      ],
+    },
+    status: {
+      phase: ip === '' ? 'Pending' : 'Running',
+      conditions: conditions.map((type) => ({ type, status: ip === '' ? 'False' : 'True' })),
+      ...(ip === '' ? {} : { podIP: ip, podIPs: [{ ip }], hostIP: '10.0.0.1' }),
+    },
+  };
+}
+
+function addressOf(number: number): string {
+  return `10.${128 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`;
+}
+
+const api = await FakeKubeApi.start();
+api.tokens.set('zt', { username: 'system:serviceaccount:istio-system:ztunnel' });
+const { server, caPem = '' } = api.config;
+const cluster = { server, 'certificate-authority-data': Buffer.from(caPem).toString('base64') };
+writeFileSync(
+  process.argv[2] ?? '',
+  JSON.stringify({
+    'current-context': 'c',
+    contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+    clusters: [{ name: 'c', cluster }],
+    users: [{ name: 'u', user: { token: 'api-token' } }],
+  }),
+);
+
+function load(pods: number, services: number): void {
+  for (const name of ['istio-system', ...Array.from({ length: 20 }, (_, index) => `ns-${index}`)]) {
+    api.put(NAMESPACES, { metadata: { name } });
+  }
+  for (let number = 0; number < services; number++) {
+    api.put(SERVICES, {
+      metadata: { name: `app-${number}`, namespace: `ns-${number % 20}` },
+      spec: {
+        clusterIP: `10.96.${number >> 8}.${number & 255}`,
+        selector: { app: `app-${number}` },
+        ports: [{ name: 'http', port: 80, targetPort: 8080, protocol: 'TCP' }],
+      },
+    });
+  }
+  for (let number = 0; number < pods; number++) api.put(PODS, realisticPod(number, addressOf(number)));
+}
+
+function answer(command: ApiCommand): ApiReply {
+  if (command.kind === 'load') {
+    load(command.pods, command.services);
+    return { kind: 'loaded' };
+  }
+  if (command.kind === 'roots') {
+    const secret = api.get(SECRETS, 'istio-system', 'istio-ca-secret')?.['data'] as Record<string, string> | undefined;
+    return { kind: 'roots', pem: Buffer.from(secret?.['root-cert.pem'] ?? '', 'base64').toString() };
+  }
+  // It is there before it has an address, as a pod that is being started.
+  api.put(PODS, realisticPod(command.number, ''));
+  const atNs = process.hrtime.bigint();
+  api.put(PODS, realisticPod(command.number, addressOf(command.number)));
+  return { kind: 'arrived', atNs: String(atNs) };
+}
+
+process.on('message', (command: ApiCommand) => process.send?.(answer(command)));
+process.send?.({ kind: 'loaded' });

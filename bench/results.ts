@@ -1,0 +1,15 @@
+/** Where results go: bench/results/NAME.json, with what is needed to read them later. */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+
+/** Writes the results with machine, commit and date. */
+export function writeResults(name: string, results: object): void {
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version };
+  const document = { date: new Date().toISOString(), commit, machine, ...results };
+  const file = join(import.meta.dirname, 'results', `${name}.json`);
+  writeFileSync(file, `${JSON.stringify(document, null, 2)}\n`);
+  console.log(`written to ${file}`);
+}
