@@ -56,7 +56,12 @@ export class ControlUnderTest implements AsyncDisposable {
   async #startControl(): Promise<void> {
     this.grpcPort = await freePort();
     const httpPort = await freePort();
-    const ports = { 'grpc-port': this.grpcPort, 'http-port': httpPort, 'monitoring-port': await freePort() };
+    const ports = {
+      'grpc-port': this.grpcPort,
+      'http-port': httpPort,
+      'monitoring-port': await freePort(),
+      'webhook-port': await freePort(),
+    };
     const flags = Object.entries(ports).flatMap(([name, port]) => [`--${name}`, String(port)]);
     const kubeconfig = join(this.#folder, 'kubeconfig');
     const startedMs = performance.now();

@@ -6,6 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Document, stringify } from 'yaml';
 import { z } from 'zod';
+import { installationCrds } from '../../src/install/crds.ts';
 import { installValuesSchema, parseInstallValues } from '../../src/install/install-values.ts';
 import { COMPONENT_OBJECTS, DEFAULT_INSTALL_NAMESPACE, renderInstall } from '../../src/install/render-install.ts';
 import { helmTemplate } from './helm-text.mjs';
@@ -20,6 +21,8 @@ const files = new Map([
   [`${CHART}/values.yaml`, valuesFile()],
   [`${CHART}/values.schema.json`, `${JSON.stringify(withHelmGlobals(schema), null, 2)}\n`],
   [`${CHART}/README.md`, chartReadme()],
+  [`${CHART}/crds/crds.yaml`, crdsFile()],
+  ['deploy/manifests/crds.yaml', crdsFile()],
   ['deploy/manifests/ambit.yaml', manifestsFile()],
 ]);
 for (const [component, objects] of Object.entries(COMPONENT_OBJECTS)) {
@@ -60,8 +63,16 @@ function readOrEmpty(path) {
 }
 
 function manifestsFile() {
-  const objects = renderInstall(parseInstallValues({}), DEFAULT_INSTALL_NAMESPACE);
-  return `# ${GENERATED}\n${objects.map((object) => `---\n${stringify(object, { lineWidth: 0 })}`).join('')}`;
+  return documents(renderInstall(parseInstallValues({}), DEFAULT_INSTALL_NAMESPACE));
+}
+
+function crdsFile() {
+  return documents(installationCrds());
+}
+
+function documents(objects) {
+  const texts = objects.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }));
+  return `# ${GENERATED}\n${texts.map((text) => `---\n${text}`).join('')}`;
 }
 
 function chartFile() {

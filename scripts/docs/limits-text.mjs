@@ -432,6 +432,28 @@ export const LIMIT_GROUPS = [
     ],
   },
   {
+    title: 'Admission',
+    limits: [
+      ['control/webhook/webhook-server.ts', 'MAX_BODY_BYTES', 'bytes', 'A review: the new and the old object.'],
+      ['control/webhook/webhook-server.ts', 'REQUEST_TIMEOUT_MS', 'ms', 'For a review to arrive.'],
+      ['control/webhook/webhook-server.ts', 'MAX_CONNECTIONS', '', 'Connections of API servers.'],
+      [
+        'control/webhook/admission-review.ts',
+        'MAX_LISTED_PROBLEMS',
+        '',
+        'Problems that are named; further ones are counted.',
+      ],
+      ['control/webhook/admission-review.ts', 'MAX_WARNINGS', '', 'Warnings of an answer.'],
+      ['control/webhook/admission-review.ts', 'MAX_WARNING_CHARACTERS', '', 'Characters of a warning.'],
+      ['control/webhook/configuration-findings.ts', 'MAX_TEXT_CHARACTERS', '', 'Characters of one problem.'],
+      ['model/schema/kind-schema.ts', 'MAX_TARGET_REFS', '', 'targetRefs of a policy.'],
+      ['model/schema/security-kinds.ts', 'MAX_RULES', '', 'Items of from, to and when of a rule.'],
+      ['model/schema/security-kinds.ts', 'MAX_SERVICE_ACCOUNTS', '', 'Service accounts of a source.'],
+      ['model/schema/security-kinds.ts', 'MAX_ACCOUNT_LENGTH', '', 'Characters of one.'],
+      ['model/schema/workload-kinds.ts', 'MAX_HOSTS', '', 'Hosts of a ServiceEntry.'],
+    ],
+  },
+  {
     title: 'Agent of a cluster node',
     limits: [
       [
@@ -534,6 +556,7 @@ export const NOT_LIMITS = [
   'install/pre-check.ts MIN_MINOR',
   'install/rollout.ts MAX_DIAGNOSES',
   'kube/reflector.ts MIN_WATCH_SEC',
+  'model/schema/check-schema.ts MAX_SHOWN_LENGTH',
   'kube/resource-kind.ts SERVICE_ENTRIES',
   'kube/resource-kind.ts WORKLOAD_ENTRIES',
   'ztunnel/fake-certificate-source.ts ROOT_LIFETIME_MS',

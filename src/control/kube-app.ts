@@ -30,8 +30,11 @@ import { ObservedConditions } from './observed-conditions.ts';
 import { RootConfigMaps } from './root-config-maps.ts';
 import { DEFAULT_OVERLAP_MS, keepRoot } from './root-keeper.ts';
 import { type ServingControl, serveControl } from './serve-control.ts';
+import { ServingCertificate } from './serving-certificate.ts';
 import { buildStatus, type ControlStatus } from './status.ts';
 import { TokenReviewAuthenticator } from './token-review-authenticator.ts';
+import { type RunningWebhook, startWebhook } from './webhook/webhook-server.ts';
+import { WebhookTrust } from './webhook/webhook-trust.ts';
 
 export interface KubeControlDeps {
   readonly clock: Clock;
@@ -42,6 +45,8 @@ export interface KubeControlDeps {
 
 const CA_RETRY_MS = 5000;
 const LEASE = 'ambit-control';
+/** As it is installed. */
+const WEBHOOK_CONFIGURATION = 'ambit-validator';
 
 /** The control plane of one process. `stop` may be called at any time, also while it starts. */
 export class KubeControl {
@@ -66,6 +71,7 @@ export class KubeControl {
   #authority: CertificateAuthority | undefined;
   #model: ModelBuilder | undefined;
   #serving: ServingControl | undefined;
+  #webhook: RunningWebhook | undefined;
   #ready = false;
 
   constructor(options: KubeControlOptions, deps: KubeControlDeps) {
@@ -116,6 +122,7 @@ export class KubeControl {
     this.#model = model;
     this.#mesh.onChange(() => this.#meshChanged(model));
     this.#serving = await this.#serve(authority, model);
+    this.#webhook = await this.#serveWebhook(authority);
     this.#ready = true;
     this.#lease.start();
     logger.info('control plane started', {
@@ -127,8 +134,9 @@ export class KubeControl {
   }
 
   /** Ports as bound. */
-  get addresses(): { readonly grpcPort: number; readonly httpPort: number; readonly monitoringPort: number } {
+  get addresses(): Readonly<Record<'grpcPort' | 'httpPort' | 'monitoringPort' | 'webhookPort', number>> {
     return {
+      webhookPort: this.#webhook?.port ?? 0,
       grpcPort: this.#serving?.port ?? 0,
       httpPort: this.#debug?.port ?? 0,
       monitoringPort: this.#monitoring?.port ?? 0,
@@ -159,6 +167,7 @@ export class KubeControl {
     await this.#lease.stop();
     if (this.#serving !== undefined && graceMs > 0) await sleep(clock, this.#options.leaveMs ?? 0);
     await this.#serving?.stop(graceMs);
+    await this.#webhook?.stop();
     this.#model?.stop();
     this.#authority?.stop();
     this.#intake.stop();
@@ -263,6 +272,14 @@ export class KubeControl {
     );
   }
 
+  #serveWebhook(authority: CertificateAuthority): Promise<RunningWebhook> {
+    const { clock } = this.#deps;
+    const { host = '0.0.0.0', webhookPort = 15017, dnsNames = [] } = this.#options;
+    const logger = this.#deps.logger.scope('webhook');
+    const certificate = new ServingCertificate(servingNames(this.#namespace, dnsNames), authority, { clock, logger });
+    return startWebhook({ host, port: webhookPort }, { certificate, logger });
+  }
+
   #meshChanged(model: ModelBuilder): void {
     const { mesh, config } = this.#mesh;
     this.#deps.logger.info('mesh configuration changed', {
@@ -296,6 +313,12 @@ export class KubeControl {
         },
       }),
       new ConditionWriter({ ...shared, observed: this.#observed, mesh: () => this.#mesh.mesh }),
+      new WebhookTrust(WEBHOOK_CONFIGURATION, {
+        ...shared,
+        logger: this.#deps.logger.scope('webhook'),
+        rootsPem: () => authority.rootsPem,
+        onChange: (listener) => authority.onChange(listener),
+      }),
       this.#rotation(),
     ];
   }

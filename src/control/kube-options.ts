@@ -20,6 +20,8 @@ export interface KubeControlOptions {
   readonly httpHost?: string;
   /** `/metrics`, `/version`. Default 15014; 0 takes a free one. */
   readonly monitoringPort?: number;
+  /** `/validate` over HTTPS. Default 15017; 0 takes a free one. */
+  readonly webhookPort?: number;
   /** Whether a root is created where nobody plugged one in. Default true. */
   readonly ownRoot?: boolean;
   /** Key of an own root. Default `ec`. */

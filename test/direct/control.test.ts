@@ -46,8 +46,15 @@ describe('two replicas of the control plane', { timeout: 60_000 }, () => {
   });
 
   async function start(name: string): Promise<ChildProcess> {
-    const [grpcPort, httpPort, monitoringPort] = [await freePort(), await freePort(), await freePort()];
-    const ports = ['--grpc-port', grpcPort, '--http-port', httpPort, '--monitoring-port', monitoringPort].map(String);
+    const [grpcPort, httpPort] = [await freePort(), await freePort()];
+    const [monitoringPort, webhookPort] = [await freePort(), await freePort()];
+    const named = {
+      'grpc-port': grpcPort,
+      'http-port': httpPort,
+      'monitoring-port': monitoringPort,
+      'webhook-port': webhookPort,
+    };
+    const ports = Object.entries(named).flatMap(([name, port]) => [`--${name}`, String(port)]);
     const flags = ['control', '--kubeconfig', join(folder, 'kubeconfig'), '--host', '127.0.0.1', ...ports];
     const env = { ...process.env, POD_NAME: name, POD_NAMESPACE: 'istio-system' };
     const replica = spawn(process.execPath, [AMBIT, ...flags], { env, stdio: 'ignore' });

@@ -24,6 +24,7 @@ import {
   SERVICE_ACCOUNTS,
   SERVICE_ENTRIES,
   SERVICES,
+  VALIDATING_WEBHOOKS,
   WORKLOAD_ENTRIES,
 } from '../../src/kube/resource-kind.ts';
 import { createTestCa } from './test-ca.ts';
@@ -73,6 +74,7 @@ const CORE = [
   DAEMON_SETS,
   ENDPOINT_SLICES,
   LEASES,
+  VALIDATING_WEBHOOKS,
 ];
 export const MESH_KINDS = [
   PEER_AUTHENTICATIONS,
@@ -287,6 +289,11 @@ export class FakeKubeApi {
     if (wantedUid !== undefined && wantedUid !== current.metadata.uid) return status(response, 409, 'Conflict');
     if (method === 'PUT') return json(response, 200, this.#store(collection, body as KubeObject));
     if (method !== 'PATCH') return status(response, 405, 'MethodNotAllowed');
+    if (Array.isArray(body)) {
+      const patched = jsonPatch(current, body as readonly JsonOperation[]);
+      if (patched === undefined) return status(response, 422, 'Invalid');
+      return json(response, 200, this.#store(collection, patched));
+    }
     const merged = mergePatch(current, body) as KubeObject;
     const isStatus = place.subresource === 'status';
     // The status of a pod also takes metadata.
@@ -474,4 +481,24 @@ function collectionKey(group: string, version: string, plural: string): string {
 
 function objectKey(namespace: string, name: string): string {
   return `${namespace}/${name}`;
+}
+
+interface JsonOperation {
+  readonly op: string;
+  readonly path: string;
+  readonly value: unknown;
+}
+
+/** `add` to an object, and `test` (RFC 6902); undefined when a test fails. */
+function jsonPatch(object: KubeObject, operations: readonly JsonOperation[]): KubeObject | undefined {
+  const patched = structuredClone(object);
+  for (const { op, path, value } of operations) {
+    const keys = path.split('/').slice(1);
+    const last = keys.pop() ?? '';
+    let at = patched as unknown as Record<string, unknown>;
+    for (const key of keys) at = at[key] as Record<string, unknown>;
+    if (op === 'test' && at[last] !== value) return undefined;
+    if (op === 'add') at[last] = value;
+  }
+  return patched;
 }

@@ -21,6 +21,7 @@ export function addControlCommand(program: Command, environment: Environment): v
     .option('--http-host <address>', 'address of /ready, /debug/ambientz, /debug/statusz', '127.0.0.1')
     .option('--http-port <port>', 'port of these', parsePortNumber, 8080)
     .option('--monitoring-port <port>', 'port of /metrics and /version on Kubernetes', parsePortNumber, 15014)
+    .option('--webhook-port <port>', 'port of the admission webhook on Kubernetes', parsePortNumber, 15017)
     .option('--no-own-root', 'never make or rotate a root: it has to be there')
     .option('--root-key <type>', 'key of an own root: ec or rsa', chooseFrom('ec', 'rsa'), 'ec')
     .option('--cert-ttl <duration>', 'lifetime of certificates that ask for none (24h)', parseDuration)

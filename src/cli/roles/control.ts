@@ -25,6 +25,7 @@ export interface ControlFlags extends Omit<MeshOptions, 'sendDryRunPolicies'> {
   readonly httpHost: string;
   readonly httpPort: number;
   readonly monitoringPort: number;
+  readonly webhookPort: number;
   readonly caDir?: string;
   readonly ownRoot: boolean;
   readonly rootKey: 'ec' | 'rsa';
@@ -109,6 +110,7 @@ function kubeOptions(flags: ControlFlags, environment: Environment, kube: KubeCo
     identity: environment['POD_NAME'] || hostname(),
     revision: environment['REVISION'] || 'default',
     monitoringPort: flags.monitoringPort,
+    webhookPort: flags.webhookPort,
     leaveMs: LEAVE_MS,
     version: VERSION,
   };

@@ -72,6 +72,7 @@ describe('the control plane on Kubernetes', { timeout: 60_000 }, () => {
         grpcPort: 0,
         httpPort: 0,
         monitoringPort: 0,
+        webhookPort: 0,
         version: 'test',
         ...options,
       },
@@ -452,7 +453,7 @@ describe('the control plane on Kubernetes', { timeout: 60_000 }, () => {
       scope: () => logger,
     };
     const control = new KubeControl(
-      { kube: api.config, identity: 'x', grpcPort: 0, httpPort: 0, monitoringPort: 0, version: 'test' },
+      { kube: api.config, identity: 'x', grpcPort: 0, httpPort: 0, monitoringPort: 0, webhookPort: 0, version: 'test' },
       { clock: systemClock, logger, random: Math.random },
     );
     running.push(control);
