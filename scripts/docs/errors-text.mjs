@@ -210,6 +210,8 @@ export const PROCESS_ERRORS = [
   {
     title: 'Agent',
     codes: {
+      COMMAND_OUTPUT_TOO_LARGE:
+        'The program named writes more than any pod should make it write: look at what the text names.',
       HOST_RULES:
         'Probes of enrolled pods may fail on this node: install what the text names, or let the agent use nft.',
       REQUEST_INVALID: 'The body of the request is wrong in the fields named.',

@@ -436,6 +436,7 @@ export const LIMIT_GROUPS = [
     limits: [
       ['control/webhook/webhook-server.ts', 'MAX_BODY_BYTES', 'bytes', 'A review: the new and the old object.'],
       ['control/webhook/webhook-server.ts', 'REQUEST_TIMEOUT_MS', 'ms', 'For a review to arrive.'],
+      ['control/webhook/webhook-server.ts', 'MAX_HELD_BYTES', 'bytes', 'All reviews that are arriving.'],
       ['control/webhook/webhook-server.ts', 'MAX_CONNECTIONS', '', 'Connections of API servers.'],
       [
         'control/webhook/admission-review.ts',
@@ -446,6 +447,7 @@ export const LIMIT_GROUPS = [
       ['control/webhook/admission-review.ts', 'MAX_WARNINGS', '', 'Warnings of an answer.'],
       ['control/webhook/admission-review.ts', 'MAX_WARNING_CHARACTERS', '', 'Characters of a warning.'],
       ['control/webhook/configuration-findings.ts', 'MAX_TEXT_CHARACTERS', '', 'Characters of one problem.'],
+      ['model/schema/schema.ts', 'MAX_UNKNOWN', '', 'Unknown fields of an object that are looked for.'],
       ['model/schema/kind-schema.ts', 'MAX_TARGET_REFS', '', 'targetRefs of a policy.'],
       ['model/schema/security-kinds.ts', 'MAX_RULES', '', 'Items of from, to and when of a rule.'],
       ['model/schema/security-kinds.ts', 'MAX_SERVICE_ACCOUNTS', '', 'Service accounts of a source.'],
@@ -556,6 +558,7 @@ export const NOT_LIMITS = [
   'install/pre-check.ts MIN_MINOR',
   'install/rollout.ts MAX_DIAGNOSES',
   'kube/reflector.ts MIN_WATCH_SEC',
+  'control/webhook/webhook-server.ts TIMEOUT_CHECK_INTERVAL_MS',
   'model/schema/check-schema.ts MAX_SHOWN_LENGTH',
   'kube/resource-kind.ts SERVICE_ENTRIES',
   'kube/resource-kind.ts WORKLOAD_ENTRIES',

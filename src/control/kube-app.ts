@@ -123,6 +123,10 @@ export class KubeControl {
     this.#mesh.onChange(() => this.#meshChanged(model));
     this.#serving = await this.#serve(authority, model);
     this.#webhook = await this.#serveWebhook(authority);
+    if (this.#stopping.signal.aborted) {
+      await Promise.all([this.#serving.stop(0), this.#webhook.stop()]);
+      return;
+    }
     this.#ready = true;
     this.#lease.start();
     logger.info('control plane started', {

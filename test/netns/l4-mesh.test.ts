@@ -396,6 +396,15 @@ describe('a tunnel server', () => {
 });
 
 describe('ztunnel', () => {
+  it('carries a burst of connections that fills several tunnels, every one of them', async () => {
+    await using mesh = await MeshLab.start();
+    const client = await mesh.addPod('client', { enrolled: true });
+    const server = await mesh.addPod('server', { enrolled: true });
+    await using _echo = await serveEcho(server, 8080);
+    const answers = await Promise.all(Array.from({ length: 350 }, () => echoOnce(client, server.ipv4, 8080, 'x')));
+    assert.deepEqual(new Set(answers), new Set([`${client.ipv4}: x`]));
+  });
+
   it('serves pods only while the agent says so', async () => {
     await using mesh = await MeshLab.start();
     const client = await mesh.addPod('client', { enrolled: true });

@@ -21,10 +21,14 @@ export interface RunningWebhook {
   stop(): Promise<void>;
 }
 
-/** API servers send objects of 3 MiB at most, here both the old and the new one. */
-const MAX_BODY_BYTES = 8 * 1024 * 1024;
-const REQUEST_TIMEOUT_MS = 10_000;
-const MAX_CONNECTIONS = 256;
+/** API servers take objects of 3 MiB at most, and here come both the old and the new one. */
+const MAX_BODY_BYTES = 7 * 1024 * 1024;
+/** Of all reviews that are arriving. Anybody who reaches the port may send them. */
+const MAX_HELD_BYTES = 28 * 1024 * 1024;
+/** As long as API servers wait. */
+const REQUEST_TIMEOUT_MS = 5000;
+const TIMEOUT_CHECK_INTERVAL_MS = 1000;
+const MAX_CONNECTIONS = 64;
 const PATH = '/validate';
 
 /** Listens. Rejects when the address is taken. The certificate is ended with the server. */
@@ -36,16 +40,18 @@ export async function startWebhook(
     minVersion: 'TLSv1.2',
     requestTimeout: REQUEST_TIMEOUT_MS,
     headersTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
   });
   server.maxConnections = MAX_CONNECTIONS;
   const sockets = new Set<Socket>();
+  const held: HeldBytes = { bytes: 0 };
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });
   server.on('tlsClientError', (error) => deps.logger.debug('TLS failed', { reason: errorText(error) }));
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    answer(request, response).catch((error: unknown) => {
+    answer(request, response, held).catch((error: unknown) => {
       deps.logger.warn('a review could not be answered', { reason: errorText(error) });
       response.destroy();
     });
@@ -54,7 +60,10 @@ export async function startWebhook(
     if (update === null) return;
     server.setSecureContext({ cert: update.certificate, key: update.privateKey, minVersion: 'TLSv1.2' });
   });
-  await listen(server, host, port);
+  await listen(server, host, port).catch((error: unknown) => {
+    deps.certificate.stop();
+    throw error;
+  });
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : port,
@@ -76,15 +85,20 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+/** Of the bodies that are being read. */
+interface HeldBytes {
+  bytes: number;
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, held: HeldBytes): Promise<void> {
   if (request.method !== 'POST' || request.url?.split('?', 1)[0] !== PATH)
     return end(response, 404, 'POST /validate only\n');
-  const body = await readBody(request);
+  const body = await readBody(request, held);
   if (body === undefined) {
     // The rest of the body is not read, so the connection is of no further use.
     response.setHeader('connection', 'close');
     response.on('finish', () => request.destroy());
-    return end(response, 413, `more than ${MAX_BODY_BYTES} bytes\n`);
+    return end(response, 413, `more than ${MAX_BODY_BYTES} bytes, or too many reviews at a time\n`);
   }
   const review = parseAdmissionReview(body);
   if (!review.ok) return end(response, 400, `${review.error}\n`);
@@ -98,14 +112,19 @@ function end(response: ServerResponse, status: number, body: string): void {
   response.end(body);
 }
 
-/** Undefined when it is too large. */
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
+/** Undefined when it is too large, or when those under way are. */
+async function readBody(request: IncomingMessage, held: HeldBytes): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) return undefined;
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      held.bytes += chunk.length;
+      if (bytes > MAX_BODY_BYTES || held.bytes > MAX_HELD_BYTES) return undefined;
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  } finally {
+    held.bytes -= bytes;
   }
-  return Buffer.concat(chunks).toString('utf8');
 }

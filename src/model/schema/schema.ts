@@ -123,7 +123,11 @@ export function unknownFields(schema: Schema, value: unknown): string[] {
   return found;
 }
 
+/** Nobody reads more, and whoever wrote them all by intent shall not keep the reader busy. */
+const MAX_UNKNOWN = 100;
+
 function collectUnknown(schema: Schema, value: unknown, path: FieldPath, found: string[]): void {
+  if (found.length >= MAX_UNKNOWN) return;
   if (schema.type === 'list' && Array.isArray(value)) {
     for (const [index, item] of value.entries()) collectUnknown(schema.items, item, [...path, index], found);
     return;
@@ -133,6 +137,7 @@ function collectUnknown(schema: Schema, value: unknown, path: FieldPath, found: 
     const inner = schema.type === 'map' ? schema.entries : fieldOf(schema, name);
     if (inner !== undefined) collectUnknown(inner, child, [...path, name], found);
     else if (schema.type === 'object' && schema.open !== true && child !== null) {
+      if (found.length >= MAX_UNKNOWN) return;
       found.push(formatFieldPath([...path, name]));
     }
   }

@@ -167,6 +167,7 @@ export class Outbound {
     key: TunnelKey,
   ): Promise<void> {
     const tunnel = await this.#pool.acquire(key);
+    if (tunnel.ok) this.#pool.redeem(tunnel.value);
     if (proxied.ended) return;
     if (tunnel.ok) return this.#useTunnel(capture, route, authority, proxied, tunnel.value);
     proxied.end(tunnel.error);

@@ -6,6 +6,8 @@
  * - One creator per key at a time; whoever asks meanwhile waits for it and shares the result.
  * - A tunnel that reached its stream limit is never given out again; one that nobody asked for during the idle time
  *   closes once its streams are done.
+ * - What `acquire` gives out counts as a stream until it is redeemed: of many who waited for one tunnel, no more get it
+ *   than it has room for.
  * - After `drain` no tunnel is given out.
  */
 import type { Clock, Timer } from '../../base/clock.ts';
@@ -58,6 +60,10 @@ export class TunnelPool {
   readonly #slots = new Map<string, Slot>();
   /** Every tunnel that is open, given out or not. */
   readonly #open = new Set<Http2Connection>();
+  /** Streams that were promised and are not opened yet. */
+  readonly #promised = new Map<Http2Connection, number>();
+  /** Full ones that wait for those streams. */
+  readonly #retired = new Set<Http2Connection>();
   #sweep: Timer | undefined;
   #draining = false;
 
@@ -72,19 +78,38 @@ export class TunnelPool {
     return slot && !this.#draining ? this.#checkOut(slot) : undefined;
   }
 
-  /** A tunnel with room for one more stream, opened if need be. */
+  /** A tunnel with room for one more stream, opened if need be. It has to be redeemed. */
   async acquire(key: TunnelKey): Promise<Result<Tunnel, ProxyError>> {
     for (;;) {
       if (this.#draining) return fail(poolDraining());
       const slot = this.#slot(keyText(key));
       const tunnel = this.#checkOut(slot);
-      if (tunnel !== undefined) return ok(tunnel);
+      if (tunnel !== undefined) {
+        this.#promise(tunnel.connection);
+        return ok(tunnel);
+      }
       const creator = slot.creating === undefined;
       slot.creating ??= this.#create(slot, key);
       const created = await slot.creating;
       // The creator has the tunnel for itself first; the others look again, and open more when it is full.
       if (!created.ok || creator) return created;
     }
+  }
+
+  /** What `acquire` promised is made use of now, in the same turn, or never. */
+  redeem({ connection }: Tunnel): void {
+    const promised = this.#promised.get(connection) ?? 0;
+    if (promised > 1) {
+      this.#promised.set(connection, promised - 1);
+      return;
+    }
+    this.#promised.delete(connection);
+    // After the stream of this turn is opened.
+    if (this.#retired.delete(connection)) queueMicrotask(() => connection.drain());
+  }
+
+  #promise(connection: Http2Connection): void {
+    this.#promised.set(connection, (this.#promised.get(connection) ?? 0) + 1);
   }
 
   /** Gives out nothing more and closes each tunnel once its streams are done. */
@@ -117,14 +142,20 @@ export class TunnelPool {
         return tunnel;
       }
       slot.tunnels.pop();
-      tunnel.connection.drain();
+      this.#retire(tunnel.connection);
     }
     return undefined;
   }
 
+  /** Gives a full tunnel out no more; it closes once its streams are done, those that are promised included. */
+  #retire(connection: Http2Connection): void {
+    if (this.#promised.has(connection)) this.#retired.add(connection);
+    else connection.drain();
+  }
+
   #hasRoom(connection: Http2Connection): boolean {
     const limit = Math.min(this.#options.maxStreams, connection.peerMaxConcurrentStreams);
-    return connection.acceptsRequests && connection.openStreams < limit;
+    return connection.acceptsRequests && connection.openStreams + (this.#promised.get(connection) ?? 0) < limit;
   }
 
   async #create(slot: Slot, key: TunnelKey): Promise<Result<Tunnel, ProxyError>> {
@@ -148,6 +179,8 @@ export class TunnelPool {
       connection.drain();
       return fail(poolDraining());
     }
+    // For whoever asked for it first.
+    this.#promise(connection);
     slot.tunnels.push({ connection, peer, peerKeys, lastUsedMs: this.#deps.clock.monotonicMs() });
     this.#scheduleSweep();
     return created;
@@ -155,6 +188,8 @@ export class TunnelPool {
 
   #closed(text: string, connection: Http2Connection): void {
     this.#open.delete(connection);
+    this.#promised.delete(connection);
+    this.#retired.delete(connection);
     const slot = this.#slots.get(text);
     const index = slot?.tunnels.findIndex((tunnel) => tunnel.connection === connection) ?? -1;
     if (slot === undefined || index < 0) return;
@@ -166,6 +201,10 @@ export class TunnelPool {
     if (slot.tunnels.length === 0 && slot.creating === undefined && this.#slots.get(text) === slot) {
       this.#slots.delete(text);
     }
+  }
+
+  #isInUse(connection: Http2Connection): boolean {
+    return connection.openStreams > 0 || this.#promised.has(connection);
   }
 
   /** One timer for the whole pool, and none while it is empty. */
@@ -180,7 +219,7 @@ export class TunnelPool {
   #closeIdle(usedBeforeMs: number): void {
     for (const [text, slot] of [...this.#slots]) {
       for (const tunnel of [...slot.tunnels]) {
-        if (tunnel.lastUsedMs > usedBeforeMs || tunnel.connection.openStreams > 0) continue;
+        if (tunnel.lastUsedMs > usedBeforeMs || this.#isInUse(tunnel.connection)) continue;
         slot.tunnels.splice(slot.tunnels.indexOf(tunnel), 1);
         tunnel.connection.drain();
       }

@@ -31,7 +31,7 @@ const pod = (uid: string, netns = '/dev/null', extra: Partial<AgentPod> = {}): A
 });
 const LINKS = JSON.stringify([{ addr_info: [{ local: '10.0.0.1' }, { local: 'fd00::1' }] }]);
 
-/** What `nsenter cat /proc/net/tcp` says while ztunnel has a connection on 15008, and when it has none. */
+/** What `grep` finds in /proc/net/tcp says while ztunnel has a connection on 15008, and when it has none. */
 const TUNNEL = '   0: 0100007F:3AA0 0200007F:C001 01 00000000:00000000';
 const LISTENER = '   0: 00000000:3AA0 00000000:0000 0A 00000000:00000000';
 
@@ -52,7 +52,7 @@ function setUp({ drainMs = 0 } = {}) {
       registry,
       clock,
       log: silentLogger,
-      run: async (_program, args) => ({ status: 0, stdout: args.includes('cat') ? sockets.table : LINKS, stderr: '' }),
+      run: async (_program, args) => ({ status: 0, stdout: args.includes('grep') ? sockets.table : LINKS, stderr: '' }),
       applier: {
         apply: (path, options) => {
           const capture = options.capture === 'all' ? '' : ` ${options.capture}`;
