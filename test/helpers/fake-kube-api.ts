@@ -330,7 +330,7 @@ export class FakeKubeApi {
         uid: before?.metadata.uid ?? (object.metadata['uid'] as string | undefined) ?? randomUUID(),
         generation: (before?.metadata.generation ?? 0) + newer,
         resourceVersion: String(version),
-        managedFields: [{ manager: 'test', operation: 'Update' }],
+        managedFields: object.metadata['managedFields'] ?? [{ manager: 'test', operation: 'Update' }],
       },
     };
     collection.objects.set(key, stored);
