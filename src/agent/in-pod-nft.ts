@@ -108,7 +108,7 @@ export function inPodNftRules(options: InPodRuleOptions): ReadonlyMap<NftTable, 
   if (options.dnsCapture) {
     tables.set('istio-ambient-raw', {
       prerouting: [`udp sport 53 ${NOT_ZTUNNEL} ct zone set 1`],
-      output: [`udp dport 53 ${ZTUNNEL} ct zone set 1`],
+      output: [options.capture === 'none' ? 'udp dport 53 ct zone set 1' : `udp dport 53 ${ZTUNNEL} ct zone set 1`],
     });
   }
   return tables;

@@ -130,14 +130,18 @@ function natOutput(options: InPodRuleOptions, { loopback, probe }: Addresses): s
   ];
 }
 
-/** Keeps ztunnel's own queries in a conntrack zone apart from the application's redirected ones. */
-function rawTable(): TableRules {
+/**
+ * Keeps ztunnel's own queries in a conntrack zone apart from the application's redirected ones. While a pod leaves, the
+ * application's new queries are in that zone too: outside of it a port that is used again still leads to ztunnel.
+ */
+function rawTable({ capture }: InPodRuleOptions): TableRules {
+  const own = capture === 'none' ? '' : ` -m mark --mark ${ZTUNNEL_MARK}`;
   return {
     table: 'raw',
     chains: [
       ...JUMPS,
       { chain: 'ISTIO_PRERT', rules: [`-p udp ${NOT_ZTUNNEL} -m udp --sport 53 -j CT --zone 1`] },
-      { chain: 'ISTIO_OUTPUT', rules: [`-p udp -m mark --mark ${ZTUNNEL_MARK} -m udp --dport 53 -j CT --zone 1`] },
+      { chain: 'ISTIO_OUTPUT', rules: [`-p udp${own} -m udp --dport 53 -j CT --zone 1`] },
     ],
   };
 }
@@ -153,5 +157,5 @@ export function inPodRules(options: InPodRuleOptions, family: IpFamily): readonl
       { chain: 'ISTIO_OUTPUT', rules: natOutput(options, addresses) },
     ],
   };
-  return options.dnsCapture ? [mangleTable(), nat, rawTable()] : [mangleTable(), nat];
+  return options.dnsCapture ? [mangleTable(), nat, rawTable(options)] : [mangleTable(), nat];
 }

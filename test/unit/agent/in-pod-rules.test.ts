@@ -64,6 +64,7 @@ COMMIT
   it('redirect nothing, and keep the way back of open connections, where a pod leaves while it runs', () => {
     assert.doesNotMatch(text({ capture: 'none' }), /REDIRECT/);
     assert.match(text({ capture: 'none' }), /CONNMARK --restore-mark/);
+    assert.match(text({ capture: 'none' }), /-A ISTIO_OUTPUT -p udp -m udp --dport 53 -j CT --zone 1/);
   });
 
   it('use the IPv6 loopback and probe address for IPv6', () => {
