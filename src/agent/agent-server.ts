@@ -66,7 +66,9 @@ function write(response: ServerResponse, { status, body }: Answer): void {
 
 function failure(error: unknown, log: Logger): Answer {
   const text = errorText(error);
-  log.warn('request failed', { error: text });
+  // A pod that ztunnel has not taken yet is offered again; that it is away for a moment is no news.
+  const isAwaited = error instanceof AmbitError && error.code === 'ZDS_NO_CONNECTION';
+  log[isAwaited ? 'debug' : 'warn']('request failed', { error: text });
   if (!(error instanceof AmbitError)) return { status: 500, body: text };
   if (error.code === 'REQUEST_TOO_LARGE') return { status: 413, body: text };
   if (error.code === 'AGENT_NOT_READY' || error.code === 'AGENT_STOPPING') return { status: 503, body: text };

@@ -86,7 +86,7 @@ export class EngineNode {
   }
 
   #start(role: string, own: NodeJS.ProcessEnv, onRestart: () => void): void {
-    const { ambit, environment, run, clock, logger } = this.#context;
+    const { ambit, environment, run, clock, logger, say } = this.#context;
     const managed = new ManagedProcess(
       {
         name: `${this.name}/${role}`,
@@ -94,7 +94,7 @@ export class EngineNode {
         environment: { ...environment, ...own },
         logFile: join(run.logs, `${this.name}_${role}.log`),
       },
-      { clock, logger, onRestart },
+      { clock, logger, say, onRestart },
     );
     this.#processes.push(managed);
     managed.start();

@@ -116,7 +116,7 @@ export class Engine {
   }
 
   async #startControl(issuer: TokenIssuer): Promise<string> {
-    const { run, ambit, environment, clock, logger } = this.#context;
+    const { run, ambit, environment, clock, logger, say } = this.#context;
     const control = new ManagedProcess(
       {
         name: 'control',
@@ -124,7 +124,7 @@ export class Engine {
         environment,
         logFile: join(run.logs, 'control.log'),
       },
-      { clock, logger },
+      { clock, logger, say },
     );
     control.start();
     this.#closers.push(() => control.stop());

@@ -17,6 +17,8 @@ export interface ManagedProcessOptions {
 export interface ManagedProcessDeps {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Shows a line to the person in front of the terminal. */
+  readonly say: (line: string) => void;
   /** Called after each start but the first. */
   readonly onRestart?: () => void;
 }
@@ -73,6 +75,7 @@ export class ManagedProcess {
     const delayMs = this.#backoff.next();
     const { name, logFile } = this.#options;
     this.#deps.logger.warn('program ended, starting it again', { name, reason, delay: `${delayMs}ms`, log: logFile });
+    this.#deps.say(`${name} ended (${reason}) and is started again: ${logFile}`);
     this.#timer = this.#deps.clock.after(delayMs, () => {
       if (this.#stopped) return;
       this.start();

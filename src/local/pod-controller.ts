@@ -128,6 +128,8 @@ export class PodController {
     if (this.#unplaceable.has(id)) return;
     this.#unplaceable.add(id);
     const nodes = this.#deps.nodes.map(({ name }) => name).join(' ');
-    this.#deps.context.logger.error('pod has no node', { pod: group.key, wanted, nodes });
+    const { logger, say } = this.#deps.context;
+    logger.error('pod has no node', { pod: group.key, wanted, nodes });
+    say(`${group.key} has no node: it asks for ${wanted}, and there are ${nodes}`);
   }
 }
