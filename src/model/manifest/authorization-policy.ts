@@ -7,7 +7,7 @@ import { type Cidr, parseCidr } from '../address.ts';
 import { parsePort } from '../port.ts';
 import type { FieldReader } from './field-reader.ts';
 import type { Labels, ObjectMeta } from './object-meta.ts';
-import { readMatchLabels } from './selector.ts';
+import { readPolicyAttachment } from './target-refs.ts';
 
 export type AuthorizationAction = 'ALLOW' | 'DENY' | 'AUDIT' | 'CUSTOM';
 
@@ -55,6 +55,9 @@ export interface AuthorizationPolicyObject {
 }
 
 const ACTIONS = ['ALLOW', 'DENY', 'AUDIT', 'CUSTOM'] as const;
+const DRY_RUN = 'istio.io/dry-run';
+const IDENTITY = /^(?:not)?(?:request)?(?:principals|namespaces|serviceAccounts|trustDomains)$/i;
+const IDENTITY_KEY = /^(?:request\.auth\.|source\.(?:principal|namespace|serviceAccount|trustDomain)$)/;
 const MAX_RULES = 512;
 const MAX_SERVICE_ACCOUNTS = 16;
 const SOURCE_L4 = [
@@ -82,10 +85,13 @@ const CONDITION_KEY =
 export function readAuthorizationPolicy(meta: ObjectMeta, root: FieldReader): AuthorizationPolicyObject {
   const spec = root.child('spec');
   spec.onlyKnown(['selector', 'targetRef', 'targetRefs', 'action', 'rules', 'provider']);
-  const selector = readMatchLabels(spec);
-  const targeted = spec.has('targetRef') || spec.has('targetRefs');
-  if (targeted && selector !== undefined) spec.report('selector', 'cannot be combined with targetRefs');
+  const { selector, targeted } = readPolicyAttachment(spec);
   const action = spec.oneOf('action', ACTIONS) ?? 'ALLOW';
+  checkProvider(spec, action);
+  const dryRun = meta.annotations.get(DRY_RUN) === 'true';
+  if (dryRun && (action === 'CUSTOM' || action === 'AUDIT')) {
+    spec.report('action', `${action} cannot be tried out by the annotation ${DRY_RUN}: ALLOW and DENY can`);
+  }
   const rules = spec.children('rules');
   if (rules.length > MAX_RULES) spec.report('rules', `has ${rules.length} entries, more than ${MAX_RULES}`);
   if (rules.length === 0 && (action === 'DENY' || action === 'CUSTOM')) {
@@ -97,18 +103,39 @@ export function readAuthorizationPolicy(meta: ObjectMeta, root: FieldReader): Au
     selector,
     targeted,
     action,
-    rules: rules.slice(0, MAX_RULES).map(readRule),
-    dryRun: meta.annotations.get('istio.io/dry-run') === 'true',
+    rules: rules.slice(0, MAX_RULES).map((rule) => readRule(rule, action)),
+    dryRun,
   };
 }
 
-function readRule(rule: FieldReader): AuthorizationRuleObject {
+function checkProvider(spec: FieldReader, action: AuthorizationAction): void {
+  const provider = spec.child('provider');
+  if (action === 'CUSTOM') {
+    if (provider.string('name') === undefined) spec.report('provider', 'is required for CUSTOM: name the one to ask');
+  } else if (spec.has('provider')) spec.report('provider', 'is for CUSTOM only');
+}
+
+function readRule(rule: FieldReader, action: AuthorizationAction): AuthorizationRuleObject {
   rule.onlyKnown(['from', 'to', 'when']);
+  const sources = wrapped(rule, 'from', 'source');
+  const conditions = rule.children('when');
+  if (action === 'CUSTOM') refuseIdentities(sources, conditions);
   return {
-    from: wrapped(rule, 'from', 'source').map(readSource),
+    from: sources.map(readSource),
     to: wrapped(rule, 'to', 'operation').map(readOperation),
-    when: rule.children('when').map(readCondition),
+    when: conditions.map(readCondition),
   };
+}
+
+/** CUSTOM rules are matched before anybody's token is looked at, so they cannot ask for identities. */
+function refuseIdentities(sources: readonly FieldReader[], conditions: readonly FieldReader[]): void {
+  for (const source of sources) {
+    for (const name of source.names()) if (IDENTITY.test(name)) source.report(name, 'cannot be used with CUSTOM');
+  }
+  for (const condition of conditions) {
+    const key = condition.string('key') ?? '';
+    if (IDENTITY_KEY.test(key)) condition.report('key', `"${key}" cannot be used with CUSTOM`);
+  }
 }
 
 /** Entries of the form `- source: {...}`; neither the list nor an entry may be empty. */
@@ -131,6 +158,7 @@ function readSource(source: FieldReader): SourceObject {
   if (others && serviceAccounts.length + notServiceAccounts.length > 0) {
     source.report('serviceAccounts', 'cannot be combined with principals or namespaces');
   }
+  for (const name of ['remoteIpBlocks', 'notRemoteIpBlocks']) readCidrs(source, name);
   return {
     principals: readPatterns(source, 'principals'),
     notPrincipals: readPatterns(source, 'notPrincipals'),
@@ -146,6 +174,11 @@ function readSource(source: FieldReader): SourceObject {
 
 function readOperation(operation: FieldReader): OperationObject {
   operation.onlyKnown(['ports', 'notPorts', ...OPERATION_L7]);
+  for (const name of ['paths', 'notPaths']) {
+    for (const path of operation.nonEmptyStrings(name)) {
+      if (!isPathPattern(path)) operation.report(name, `"${path}" is no template: {*} is one segment, {**} the rest`);
+    }
+  }
   return {
     ports: readPorts(operation, 'ports'),
     notPorts: readPorts(operation, 'notPorts'),
@@ -165,12 +198,20 @@ function readCondition(condition: FieldReader): ConditionObject {
 }
 
 function checkConditionValue(condition: FieldReader, key: string, text: string): void {
-  if ((key === 'source.ip' || key === 'destination.ip') && parseCidr(text) === undefined) {
+  if ((key === 'source.ip' || key === 'destination.ip' || key === 'remote.ip') && parseCidr(text) === undefined) {
     condition.report('values', `"${text}" is not an IP address or CIDR block`);
   }
   if (key === 'destination.port' && parsePort(text) === undefined) {
     condition.report('values', `"${text}" is not a port from 1 to 65535`);
   }
+}
+
+/** A path, with `*` at one end, or with whole segments `{*}` and at the end `{**}` (facts l7-and-control 3.1). */
+function isPathPattern(path: string): boolean {
+  if (!path.includes('{*}') && !path.includes('{**}')) return true;
+  const segments = path.split('/');
+  const areWhole = segments.every((segment) => segment === '{*}' || segment === '{**}' || !/[{}*]/.test(segment));
+  return areWhole && segments.slice(0, -1).every((segment) => segment !== '{**}');
 }
 
 /** A list that is given but empty would turn into "no restriction", so it is refused. */

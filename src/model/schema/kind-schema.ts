@@ -60,7 +60,7 @@ const TARGET_REF = object(
   },
   { required: ['kind', 'name'] },
 );
-const MAX_TARGET_REFS = 16;
+export const MAX_TARGET_REFS = 16;
 
 /** The ways in which policies name what they are for; one of them at most. */
 export const ATTACHMENT = {
