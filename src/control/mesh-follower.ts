@@ -9,7 +9,7 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import { Reflector } from '../kube/reflector.ts';
 import { CONFIG_MAPS } from '../kube/resource-kind.ts';
 import type { ObjectStore } from '../manifests/object-store.ts';
-import { isRecord } from '../model/manifest/field-reader.ts';
+import { fieldsOf } from '../model/manifest/field-reader.ts';
 import { type MeshConfig, NO_MESH_CONFIG, parseMeshConfig } from './mesh-config.ts';
 import type { MeshOptions } from './mesh-options.ts';
 
@@ -97,7 +97,7 @@ export class MeshFollower {
   }
 
   #take(map: KubeObject | undefined): void {
-    const data = isRecord(map?.['data']) ? map['data'] : {};
+    const data = fieldsOf(map?.['data']);
     const text = data[KEY];
     const parsed = parseMeshConfig(typeof text === 'string' ? text : '');
     const object = `ConfigMap ${this.#options.namespace}/${this.#name}`;

@@ -1,6 +1,6 @@
 /** What the objects that get status say about themselves: their conditions, and what policies are attached to. */
 import type { KubeObject } from '../kube/kube-object.ts';
-import { isRecord } from '../model/manifest/field-reader.ts';
+import { fieldsOf, isRecord } from '../model/manifest/field-reader.ts';
 import { type ManifestKind, objectKey } from '../model/manifest/manifest-object.ts';
 
 /** A condition as it stands in an object; fields that are not known here are kept. */
@@ -73,7 +73,7 @@ function conditionsOf(object: KubeObject): ObservedCondition[] {
 
 function targetsOf(object: KubeObject): TargetRef[] {
   const { spec } = object;
-  const { targetRef, targetRefs } = isRecord(spec) ? spec : {};
+  const { targetRef, targetRefs } = fieldsOf(spec);
   return recordsOf(targetRefs ?? [targetRef]).map((fields) => ({
     group: textOf(fields['group']),
     kind: textOf(fields['kind']),

@@ -1,10 +1,8 @@
 /** What is kept of an API object: with many pods, what nobody reads is most of the memory. */
 import type { KubeMetadata, KubeObject } from '../kube/kube-object.ts';
-import { isRecord } from '../model/manifest/field-reader.ts';
+import { fieldsOf, isRecord } from '../model/manifest/field-reader.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
-
-const NO_FIELDS: Fields = {};
 
 /** Nodes, namespaces: metadata only. */
 export function slimToMetadata(object: KubeObject): KubeObject {
@@ -65,10 +63,6 @@ function pick(fields: Fields, names: readonly string[]): Record<string, unknown>
   const kept: Record<string, unknown> = {};
   for (const name of names) if (fields[name] !== undefined) kept[name] = fields[name];
   return kept;
-}
-
-function fieldsOf(value: unknown): Fields {
-  return isRecord(value) ? value : NO_FIELDS;
 }
 
 function listOf(value: unknown): Fields[] {

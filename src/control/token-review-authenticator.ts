@@ -12,7 +12,7 @@ import { AmbitError } from '../base/errors.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { TOKEN_REVIEWS } from '../kube/resource-kind.ts';
-import { isRecord } from '../model/manifest/field-reader.ts';
+import { fieldsOf } from '../model/manifest/field-reader.ts';
 import { type Caller, callerOfSubject, type TokenAuthenticator, type TokenErrorCode } from './caller.ts';
 
 export interface TokenReviewOptions {
@@ -98,10 +98,6 @@ function callerOf(user: Readonly<Record<string, unknown>>): Verdict {
 function firstText(value: unknown): string {
   const first: unknown = Array.isArray(value) ? value[0] : undefined;
   return typeof first === 'string' ? first : '';
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return isRecord(value) ? value : {};
 }
 
 function refuse(code: TokenErrorCode, message: string): Result<never, AmbitError<TokenErrorCode>> {

@@ -11,7 +11,7 @@ import {
   type ResourceKind,
   VALIDATING_WEBHOOKS,
 } from '../kube/resource-kind.ts';
-import { isRecord } from '../model/manifest/field-reader.ts';
+import { fieldsOf, isRecord } from '../model/manifest/field-reader.ts';
 import { PART_OF, PART_OF_LABEL } from './objects/common.ts';
 
 export type CheckLevel = 'ok' | 'warning' | 'error';
@@ -60,7 +60,7 @@ async function checkVersion(client: KubeClient): Promise<CheckFinding> {
   const answer = await client.raw('/version');
   if (!answer.ok)
     return { group, level: 'error', text: answer.error.message, hint: 'is the kubeconfig the right one?' };
-  const fields = isRecord(answer.value) ? answer.value : {};
+  const fields = fieldsOf(answer.value);
   const minor = Number.parseInt(String(fields['minor']), 10);
   const text = `Kubernetes ${String(fields['gitVersion'])}`;
   if (minor >= MIN_MINOR) return { group, level: 'ok', text, hint: '' };
@@ -83,7 +83,7 @@ async function checkRights(client: KubeClient, namespace: string): Promise<reado
         kind: 'SelfSubjectAccessReview',
         spec: { resourceAttributes },
       });
-      const status = answer.ok && isRecord(answer.value['status']) ? answer.value['status'] : {};
+      const status = answer.ok ? fieldsOf(answer.value['status']) : {};
       if (status['allowed'] !== true) missing.push(`${verb} ${kind.plural}`);
     }
   }
@@ -103,8 +103,8 @@ async function checkNodes(client: KubeClient): Promise<readonly CheckFinding[]> 
 
 function checkNode(node: KubeObject): CheckFinding | undefined {
   const group = 'Nodes';
-  const status = isRecord(node['status']) ? node['status'] : {};
-  const info = isRecord(status['nodeInfo']) ? status['nodeInfo'] : {};
+  const status = fieldsOf(node['status']);
+  const info = fieldsOf(status['nodeInfo']);
   const { name } = node.metadata;
   if (info['operatingSystem'] !== 'linux') {
     const text = `node ${name} runs ${String(info['operatingSystem'])}`;

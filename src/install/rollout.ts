@@ -4,7 +4,7 @@ import { AmbitError } from '../base/errors.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { DAEMON_SETS, DEPLOYMENTS, PODS, type ResourceKind } from '../kube/resource-kind.ts';
-import { isRecord } from '../model/manifest/field-reader.ts';
+import { fieldsOf } from '../model/manifest/field-reader.ts';
 import { kubectlName } from './install-kinds.ts';
 import { PART_OF, PART_OF_LABEL } from './objects/common.ts';
 
@@ -75,8 +75,8 @@ async function rolloutProgress(client: KubeClient, namespace: string): Promise<r
 }
 
 function progressOf(kind: ResourceKind, object: KubeObject): Progress {
-  const spec = recordOf(object['spec']);
-  const status = recordOf(object['status']);
+  const spec = fieldsOf(object['spec']);
+  const status = fieldsOf(object['status']);
   const isDaemonSet = kind === DAEMON_SETS;
   const wanted = isDaemonSet ? numberOf(status['desiredNumberScheduled']) : numberOf(spec['replicas'] ?? 1);
   const updated = numberOf(status[isDaemonSet ? 'updatedNumberScheduled' : 'updatedReplicas']);
@@ -97,22 +97,18 @@ async function incomplete(client: KubeClient, namespace: string, progress: reado
 
 /** What a pod waits for, as its status says. */
 function podProblems(pod: KubeObject): string[] {
-  const status = recordOf(pod['status']);
+  const status = fieldsOf(pod['status']);
   const containers = Array.isArray(status['containerStatuses']) ? status['containerStatuses'] : [];
   const waiting = containers.flatMap((container) => {
-    const reason = recordOf(recordOf(recordOf(container)['state'])['waiting']);
+    const reason = fieldsOf(fieldsOf(fieldsOf(container)['state'])['waiting']);
     return reason['reason'] === undefined
       ? []
       : [`${String(reason['reason'])} ${String(reason['message'] ?? '')}`.trim()];
   });
   if (waiting.length > 0) return [`pod ${pod.metadata.name}: ${waiting.join(', ')}`];
-  const conditions = Array.isArray(status['conditions']) ? status['conditions'].map(recordOf) : [];
+  const conditions = Array.isArray(status['conditions']) ? status['conditions'].map(fieldsOf) : [];
   const failed = conditions.find((condition) => condition['status'] === 'False' && condition['message'] !== undefined);
   return failed === undefined ? [] : [`pod ${pod.metadata.name}: ${String(failed['message'])}`];
-}
-
-function recordOf(value: unknown): Record<string, unknown> {
-  return isRecord(value) ? value : {};
 }
 
 function numberOf(value: unknown): number {

@@ -1,7 +1,7 @@
 /** Objects of the Kubernetes API: read, list, watch, write. Nothing rejects; every call has a deadline. */
 import type { Clock } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/result.ts';
-import { isRecord } from '../model/manifest/field-reader.ts';
+import { fieldsOf, isRecord } from '../model/manifest/field-reader.ts';
 import type { KubeConfig } from './kube-config.ts';
 import { KubeError, refusal } from './kube-error.ts';
 import { asKubeObject, type KubeList, type KubeObject } from './kube-object.ts';
@@ -213,7 +213,7 @@ function typed(kind: ResourceKind, body: object): object {
 function readList(kind: ResourceKind, path: string, answer: unknown): Result<KubeList, KubeError> {
   // A list without objects may come as `items: null`.
   const found = isRecord(answer) ? (answer['items'] ?? []) : undefined;
-  const metadata = isRecord(answer) && isRecord(answer['metadata']) ? answer['metadata'] : {};
+  const metadata = fieldsOf(fieldsOf(answer)['metadata']);
   if (!Array.isArray(found)) return fail(unusable(path, 'it is no list'));
   const items: KubeObject[] = [];
   for (const item of found as readonly unknown[]) {
@@ -230,9 +230,9 @@ function readList(kind: ResourceKind, path: string, answer: unknown): Result<Kub
 }
 
 function readEvent(path: string, line: unknown): Result<WatchEvent, KubeError> {
-  const { type, object } = isRecord(line) ? line : {};
+  const { type, object } = fieldsOf(line);
   if (type === 'ERROR') {
-    const code = isRecord(object) ? object['code'] : undefined;
+    const code = fieldsOf(object)['code'];
     return fail(refusal(`GET ${path}?watch`, typeof code === 'number' ? code : 500, object));
   }
   const value = asKubeObject(object);

@@ -1,6 +1,6 @@
 /** Why a call to the API server failed. */
 import { AmbitError, type AmbitErrorOptions } from '../base/errors.ts';
-import { isRecord } from '../model/manifest/field-reader.ts';
+import { fieldsOf } from '../model/manifest/field-reader.ts';
 
 export type KubeErrorCode =
   | 'KUBE_REFUSED'
@@ -70,8 +70,7 @@ const HINTS: Readonly<Record<number, string>> = {
  * @param call what was asked, for the message: `GET /api/v1/pods`
  */
 export function refusal(call: string, status: number, body: unknown, retryAfterMs = 0): KubeError {
-  const fields = isRecord(body) ? body : {};
-  const { reason, message } = fields;
+  const { reason, message } = fieldsOf(body);
   const why = typeof reason === 'string' && reason !== '' ? reason : (REASONS[status] ?? 'Unknown');
   const text = typeof message === 'string' && message !== '' ? message : why;
   const full = `the API server refused ${call} with ${status}: ${text}${HINTS[status] ?? ''}`;

@@ -8,7 +8,7 @@
  */
 import { type Clock, sleep, type Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import { isRecord } from '../model/manifest/field-reader.ts';
+import { fieldsOf } from '../model/manifest/field-reader.ts';
 import type { KubeClient } from './kube-client.ts';
 import type { KubeError } from './kube-error.ts';
 import type { KubeObject } from './kube-object.ts';
@@ -136,7 +136,7 @@ export class LeaderLease {
     const isFree = record.holder === '' || clock.monotonicMs() >= this.#seen.sinceMs + record.durationMs;
     if (!isMine && !isFree) return false;
     const spec = this.#spec(isMine ? record.acquireTime : undefined, record.transitions + (isMine ? 0 : 1));
-    const body = { ...found.value, spec: { ...asFields(found.value['spec']), ...spec } };
+    const body = { ...found.value, spec: { ...fieldsOf(found.value['spec']), ...spec } };
     return this.#wrote(await client.replace(LEASES, namespace, name, body, timeout));
   }
 
@@ -177,7 +177,7 @@ export class LeaderLease {
     const timeout = { timeoutMs: this.#options.retryPeriodMs };
     const found = await client.get(LEASES, namespace, name, timeout);
     if (!found.ok || readRecord(found.value).holder !== identity) return;
-    const spec = { ...asFields(found.value['spec']), holderIdentity: '', leaseDurationSeconds: 1 };
+    const spec = { ...fieldsOf(found.value['spec']), holderIdentity: '', leaseDurationSeconds: 1 };
     await client.replace(LEASES, namespace, name, { ...found.value, spec }, timeout);
   }
 
@@ -194,7 +194,7 @@ export class LeaderLease {
 }
 
 function readRecord(lease: KubeObject): LeaseRecord {
-  const spec = asFields(lease['spec']);
+  const spec = fieldsOf(lease['spec']);
   const text = (name: string) => (typeof spec[name] === 'string' ? spec[name] : '');
   const number = (name: string) => (typeof spec[name] === 'number' ? spec[name] : 0);
   const now = text('renewTime');
@@ -209,10 +209,6 @@ function readRecord(lease: KubeObject): LeaseRecord {
 
 function sameRecord(a: LeaseRecord, b: LeaseRecord): boolean {
   return a.holder === b.holder && a.renewTime === b.renewTime && a.transitions === b.transitions;
-}
-
-function asFields(value: unknown): Readonly<Record<string, unknown>> {
-  return isRecord(value) ? value : {};
 }
 
 /** RFC 3339 with six digits, as the API server wants it for leases. */

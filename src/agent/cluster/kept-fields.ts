@@ -1,12 +1,12 @@
 /** What is kept of listed objects until they are read: a page of them is in memory at a time. */
 import type { KubeObject } from '../../kube/kube-object.ts';
-import { isRecord } from '../../model/manifest/field-reader.ts';
+import { fieldsOf } from '../../model/manifest/field-reader.ts';
 
 /** The fields of a Pod that `readNodePod` reads. */
 export function slimPod({ metadata, spec, status }: KubeObject): KubeObject {
   const { name, namespace, uid, resourceVersion, labels, annotations } = metadata;
-  const { serviceAccountName, hostNetwork } = isRecord(spec) ? spec : {};
-  const { phase, podIP, podIPs } = isRecord(status) ? status : {};
+  const { serviceAccountName, hostNetwork } = fieldsOf(spec);
+  const { phase, podIP, podIPs } = fieldsOf(status);
   return {
     metadata: withoutAbsent({ name, namespace, uid, resourceVersion, labels, annotations }),
     spec: { serviceAccountName, hostNetwork },

@@ -2,7 +2,7 @@
 
 import type { KubeObject } from '../../kube/kube-object.ts';
 import { parseIpAddress } from '../../model/address.ts';
-import { isRecord } from '../../model/manifest/field-reader.ts';
+import { fieldsOf, isRecord } from '../../model/manifest/field-reader.ts';
 import { type Labels, labelsOf } from './label-selector.ts';
 
 /** Written by the agent, read by control planes (facts ztunnel-wire 4.2). */
@@ -39,8 +39,8 @@ export interface NodePod {
 export function readNodePod(object: KubeObject): NodePod | undefined {
   const { uid, name, namespace } = object.metadata;
   if (uid === undefined || uid === '' || name === '' || namespace === undefined) return undefined;
-  const spec = isRecord(object['spec']) ? object['spec'] : {};
-  const status = isRecord(object['status']) ? object['status'] : {};
+  const spec = fieldsOf(object['spec']);
+  const status = fieldsOf(object['status']);
   const account = spec['serviceAccountName'];
   const annotations = labelsOf(object.metadata.annotations);
   return {

@@ -8,7 +8,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { fail, ok, type Result } from '../../base/result.ts';
-import { isRecord } from '../../model/manifest/field-reader.ts';
+import { fieldsOf, isRecord } from '../../model/manifest/field-reader.ts';
 import { type ConfigurationFindings, findProblems } from './configuration-findings.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -56,7 +56,12 @@ export function parseAdmissionReview(text: string): Result<AdmissionRequest, str
   const { uid, operation, object, oldObject } = request;
   if (typeof uid !== 'string' || uid === '') return fail('request.uid is missing');
   if (typeof operation !== 'string') return fail('request.operation is missing');
-  return ok({ uid, operation, object: recordOf(object), oldObject: recordOf(oldObject) });
+  return ok({
+    uid,
+    operation,
+    object: isRecord(object) ? object : undefined,
+    oldObject: isRecord(oldObject) ? oldObject : undefined,
+  });
 }
 
 /** Decides. Never throws on parsed JSON of sane depth. */
@@ -64,7 +69,7 @@ export function reviewAdmission(request: AdmissionRequest): AdmissionVerdict {
   const { operation, object, oldObject } = request;
   if (operation !== 'CREATE' && operation !== 'UPDATE') return ALLOWED;
   if (object === undefined) return { allowed: false, message: 'configuration is invalid: no object', warnings: [] };
-  if (recordOf(object['metadata'])?.['deletionTimestamp']) return ALLOWED;
+  if (fieldsOf(object['metadata'])['deletionTimestamp']) return ALLOWED;
   const findings = findProblems(object);
   const isStored = operation === 'UPDATE' && oldObject !== undefined && hasSameContent(object, oldObject);
   return isStored ? { ...ALLOWED, warnings: boundedWarnings(findings.errors) } : verdictOf(findings);
@@ -107,9 +112,5 @@ function hasSameContent(object: Fields, oldObject: Fields): boolean {
 }
 
 function checkedAnnotation(object: Fields): unknown {
-  return recordOf(recordOf(object['metadata'])?.['annotations'])?.[CHECKED_ANNOTATION];
-}
-
-function recordOf(value: unknown): Fields | undefined {
-  return isRecord(value) ? value : undefined;
+  return fieldsOf(fieldsOf(object['metadata'])['annotations'])[CHECKED_ANNOTATION];
 }

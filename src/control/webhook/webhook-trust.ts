@@ -8,7 +8,7 @@ import type { KubeClient } from '../../kube/kube-client.ts';
 import type { KubeObject } from '../../kube/kube-object.ts';
 import { Reflector } from '../../kube/reflector.ts';
 import { VALIDATING_WEBHOOKS } from '../../kube/resource-kind.ts';
-import { isRecord } from '../../model/manifest/field-reader.ts';
+import { fieldsOf } from '../../model/manifest/field-reader.ts';
 import type { LeaderTask } from '../leader-work.ts';
 import { WorkQueue } from '../work-queue.ts';
 
@@ -67,7 +67,7 @@ export class WebhookTrust implements LeaderTask {
     if (current === undefined || !Array.isArray(webhooks)) return true;
     const caBundle = Buffer.from(rootsPem()).toString('base64');
     const operations = webhooks.flatMap((webhook: unknown, index) => {
-      const config = isRecord(webhook) && isRecord(webhook['clientConfig']) ? webhook['clientConfig'] : {};
+      const config = fieldsOf(fieldsOf(webhook)['clientConfig']);
       if (config['caBundle'] === caBundle) return [];
       return [{ op: 'add', path: `/webhooks/${index}/clientConfig/caBundle`, value: caBundle }];
     });

@@ -164,6 +164,11 @@ export function isRecord(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The fields of an object as parsed JSON holds it; none of anything else. */
+export function fieldsOf(value: unknown): Fields {
+  return isRecord(value) ? value : NO_FIELDS;
+}
+
 function describe(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
