@@ -554,7 +554,7 @@ export const NOT_LIMITS = [
   'cli/commands/install.ts TIMEOUT_MS',
   'http2/frame.ts MAX_31_BIT',
   'http2/huffman.ts MAX_CODE_BITS',
-  'install/install-kinds.ts POD_DISRUPTION_BUDGETS',
+  'kube/resource-kind.ts POD_DISRUPTION_BUDGETS',
   'install/pre-check.ts MIN_MINOR',
   'install/rollout.ts MAX_DIAGNOSES',
   'kube/reflector.ts MIN_WATCH_SEC',

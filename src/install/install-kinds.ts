@@ -8,6 +8,7 @@ import {
   DAEMON_SETS,
   DEPLOYMENTS,
   NAMESPACES,
+  POD_DISRUPTION_BUDGETS,
   type ResourceKind,
   ROLE_BINDINGS,
   ROLES,
@@ -16,14 +17,6 @@ import {
   VALIDATING_WEBHOOKS,
 } from '../kube/resource-kind.ts';
 import type { RenderedObject } from './render-install.ts';
-
-const POD_DISRUPTION_BUDGETS: ResourceKind = {
-  group: 'policy',
-  version: 'v1',
-  kind: 'PodDisruptionBudget',
-  plural: 'poddisruptionbudgets',
-  namespaced: true,
-};
 
 /** In the order in which an uninstallation deletes what belongs to a release, except for namespaces and CRDs. */
 export const OWNED_KINDS: readonly ResourceKind[] = [

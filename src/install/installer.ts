@@ -8,7 +8,7 @@ import type { KubeError } from '../kube/kube-error.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { CONFIG_MAPS, NAMESPACES, type ResourceKind } from '../kube/resource-kind.ts';
 import { kindOfObject, kubectlName, OWNED_KINDS } from './install-kinds.ts';
-import { PART_OF, PART_OF_LABEL } from './objects/common.ts';
+import { PART_OF_SELECTOR } from './objects/common.ts';
 import type { RenderedObject } from './render-install.ts';
 
 export type InstallErrorCode = 'INSTALL_APPLY_FAILED' | 'INSTALL_DELETE_FAILED' | 'INSTALL_LIST_FAILED';
@@ -20,7 +20,6 @@ export interface InstallerDeps {
 }
 
 const FIELD_MANAGER = 'ambit-install';
-const PART_OF_SELECTOR = `${PART_OF_LABEL}=${PART_OF}`;
 /** By this label the control plane marks the root certificates that it lays into namespaces. */
 const ROOT_CONFIG_MAP_SELECTOR = 'istio.io/config=true';
 

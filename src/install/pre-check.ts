@@ -2,6 +2,7 @@
 import type { KubeClient } from '../kube/kube-client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import {
+  ACCESS_REVIEWS,
   CLUSTER_ROLES,
   CUSTOM_RESOURCE_DEFINITIONS,
   DAEMON_SETS,
@@ -24,27 +25,24 @@ export interface CheckFinding {
   readonly hint: string;
 }
 
+const API_GROUP = 'Kubernetes API';
 const MIN_MINOR = 29;
 const ARCHITECTURES: ReadonlySet<unknown> = new Set(['amd64', 'arm64']);
-const ACCESS_REVIEWS: ResourceKind = {
-  group: 'authorization.k8s.io',
-  version: 'v1',
-  kind: 'SelfSubjectAccessReview',
-  plural: 'selfsubjectaccessreviews',
-  namespaced: false,
-};
-const NEEDED_RIGHTS: readonly (readonly [ResourceKind, boolean])[] = [
-  [CUSTOM_RESOURCE_DEFINITIONS, false],
-  [CLUSTER_ROLES, false],
-  [VALIDATING_WEBHOOKS, false],
-  [DEPLOYMENTS, true],
-  [DAEMON_SETS, true],
+const NEEDED_KINDS = [CUSTOM_RESOURCE_DEFINITIONS, CLUSTER_ROLES, VALIDATING_WEBHOOKS, DEPLOYMENTS, DAEMON_SETS];
+
+/** What other meshes run, by the names of Istio. */
+const OTHER_MESHES: readonly (readonly [ResourceKind, readonly string[]])[] = [
+  [DEPLOYMENTS, ['istiod']],
+  [DAEMON_SETS, ['ztunnel', 'istio-cni-node']],
 ];
 
 /** Looks at everything that an installation into the namespace depends on. Resolves always. */
 export async function preCheck(client: KubeClient, namespace: string): Promise<readonly CheckFinding[]> {
-  const version = await checkVersion(client);
-  if (version.level === 'error' && version.hint.startsWith('is the')) return [version];
+  const answer = await client.raw('/version');
+  if (!answer.ok) {
+    const hint = 'is the kubeconfig the right one?';
+    return [{ group: API_GROUP, level: 'error', text: answer.error.message, hint }];
+  }
   const groups = await Promise.all([
     checkRights(client, namespace),
     checkNodes(client),
@@ -52,31 +50,26 @@ export async function preCheck(client: KubeClient, namespace: string): Promise<r
     checkOtherMeshes(client),
     checkGatewayApi(client),
   ]);
-  return [version, ...groups.flat()];
+  return [checkVersion(answer.value), ...groups.flat()];
 }
 
-async function checkVersion(client: KubeClient): Promise<CheckFinding> {
-  const group = 'Kubernetes API';
-  const answer = await client.raw('/version');
-  if (!answer.ok)
-    return { group, level: 'error', text: answer.error.message, hint: 'is the kubeconfig the right one?' };
-  const fields = fieldsOf(answer.value);
-  const minor = Number.parseInt(String(fields['minor']), 10);
-  const text = `Kubernetes ${String(fields['gitVersion'])}`;
-  if (minor >= MIN_MINOR) return { group, level: 'ok', text, hint: '' };
-  return { group, level: 'error', text, hint: `upgrade the cluster to 1.${MIN_MINOR} or later` };
+function checkVersion(version: unknown): CheckFinding {
+  const { minor, gitVersion } = fieldsOf(version);
+  const text = `Kubernetes ${String(gitVersion)}`;
+  if (Number.parseInt(String(minor), 10) >= MIN_MINOR) return { group: API_GROUP, level: 'ok', text, hint: '' };
+  return { group: API_GROUP, level: 'error', text, hint: `upgrade the cluster to 1.${MIN_MINOR} or later` };
 }
 
 async function checkRights(client: KubeClient, namespace: string): Promise<readonly CheckFinding[]> {
   const group = 'Rights';
   const missing: string[] = [];
-  for (const [kind, namespaced] of NEEDED_RIGHTS) {
+  for (const kind of NEEDED_KINDS) {
     for (const verb of ['create', 'patch']) {
       const resourceAttributes = {
         verb,
         group: kind.group,
         resource: kind.plural,
-        ...(namespaced ? { namespace } : {}),
+        ...(kind.namespaced ? { namespace } : {}),
       };
       const answer = await client.create(ACCESS_REVIEWS, '', {
         apiVersion: 'authorization.k8s.io/v1',
@@ -141,16 +134,12 @@ async function checkNamespace(client: KubeClient, namespace: string): Promise<re
 async function checkOtherMeshes(client: KubeClient): Promise<readonly CheckFinding[]> {
   const group = 'Other meshes';
   const found: string[] = [];
-  for (const [kind, app] of [
-    [DEPLOYMENTS, 'istiod'],
-    [DAEMON_SETS, 'ztunnel'],
-    [DAEMON_SETS, 'istio-cni-node'],
-  ] as const) {
+  for (const [kind, names] of OTHER_MESHES) {
     const answer = await client.listAll(kind);
     if (!answer.ok) continue;
-    for (const object of answer.value) {
-      const { name, namespace, labels } = object.metadata;
-      if (name === app && labels?.[PART_OF_LABEL] !== PART_OF) found.push(`${kind.kind} ${namespace}/${name}`);
+    for (const { metadata } of answer.value) {
+      const { name, namespace, labels } = metadata;
+      if (names.includes(name) && labels?.[PART_OF_LABEL] !== PART_OF) found.push(`${kind.kind} ${namespace}/${name}`);
     }
   }
   if (found.length === 0) return [{ group, level: 'ok', text: 'none', hint: '' }];

@@ -6,7 +6,7 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import { DAEMON_SETS, DEPLOYMENTS, PODS, type ResourceKind } from '../kube/resource-kind.ts';
 import { fieldsOf } from '../model/manifest/field-reader.ts';
 import { kubectlName } from './install-kinds.ts';
-import { PART_OF, PART_OF_LABEL } from './objects/common.ts';
+import { PART_OF_SELECTOR } from './objects/common.ts';
 
 export interface RolloutDeps {
   readonly client: KubeClient;
@@ -68,7 +68,7 @@ export async function waitForPodsGone(
 async function rolloutProgress(client: KubeClient, namespace: string): Promise<readonly Progress[]> {
   const progress: Progress[] = [];
   for (const kind of [DEPLOYMENTS, DAEMON_SETS]) {
-    const found = await client.listAll(kind, { namespace, labelSelector: `${PART_OF_LABEL}=${PART_OF}` });
+    const found = await client.listAll(kind, { namespace, labelSelector: PART_OF_SELECTOR });
     if (found.ok) progress.push(...found.value.map((object) => progressOf(kind, object)));
   }
   return progress;
@@ -89,7 +89,7 @@ function progressOf(kind: ResourceKind, object: KubeObject): Progress {
 
 async function incomplete(client: KubeClient, namespace: string, progress: readonly Progress[]): Promise<AmbitError> {
   const open = progress.filter(({ done }) => !done).map(({ title, ready, wanted }) => `${title} ${ready}/${wanted}`);
-  const pods = await client.listAll(PODS, { namespace, labelSelector: `${PART_OF_LABEL}=${PART_OF}` });
+  const pods = await client.listAll(PODS, { namespace, labelSelector: PART_OF_SELECTOR });
   const reasons = pods.ok ? pods.value.flatMap(podProblems).slice(0, MAX_DIAGNOSES) : [pods.error.message];
   const details = reasons.length === 0 ? '' : `; ${reasons.join('; ')}`;
   return new AmbitError('ROLLOUT_INCOMPLETE', `not ready in time: ${open.join(', ')}${details}`);

@@ -26,6 +26,14 @@ export const DAEMON_SETS = kindOf('apps', 'v1', 'DaemonSet', 'daemonsets');
 export const ENDPOINT_SLICES = kindOf('discovery.k8s.io', 'v1', 'EndpointSlice', 'endpointslices');
 export const LEASES = kindOf('coordination.k8s.io', 'v1', 'Lease', 'leases');
 export const TOKEN_REVIEWS = kindOf('authentication.k8s.io', 'v1', 'TokenReview', 'tokenreviews', false);
+export const ACCESS_REVIEWS = kindOf(
+  'authorization.k8s.io',
+  'v1',
+  'SelfSubjectAccessReview',
+  'selfsubjectaccessreviews',
+  false,
+);
+export const POD_DISRUPTION_BUDGETS = kindOf('policy', 'v1', 'PodDisruptionBudget', 'poddisruptionbudgets');
 export const VALIDATING_WEBHOOKS = kindOf(
   'admissionregistration.k8s.io',
   'v1',

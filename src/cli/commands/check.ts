@@ -1,16 +1,15 @@
 /** `ambit check`: whether a cluster can take the mesh. */
 import type { Command } from 'commander';
+import { withCluster } from '../option-parsers.ts';
 import type { CheckFlags } from '../roles/check.ts';
 
 /** Adds the command. */
 export function addCheckCommand(program: Command, environment: NodeJS.ProcessEnv): void {
-  program
+  const command = program
     .command('check')
     .description('say what a cluster lacks; the exit status is 1 when something keeps the mesh from working')
-    .requiredOption('--pre', 'before an installation')
-    .option('--kubeconfig <file>', 'as for kubectl')
-    .option('--context <name>', 'context of the kubeconfig (its current one)')
-    .option('-n, --namespace <namespace>', 'namespace of the mesh', 'istio-system')
+    .requiredOption('--pre', 'before an installation');
+  withCluster(command)
     .option('-o, --output <format>', 'json')
     .action(async (flags: CheckFlags) => {
       const { runCheck } = await import('../roles/check.ts');

@@ -1,7 +1,7 @@
 /** `ambit control`: the control plane, over folders of manifests or over the API server. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { parseDurationMs } from '../../base/duration.ts';
 import type { Environment } from '../../base/environment.ts';
+import { collect, parseDuration } from '../option-parsers.ts';
 import type { ControlFlags } from '../roles/control.ts';
 
 /** Adds the command. @param environment for POD_NAME, POD_NAMESPACE, REVISION and CLUSTER_ID in a pod */
@@ -44,20 +44,10 @@ export function addControlCommand(program: Command, environment: Environment): v
     });
 }
 
-function collect(value: string, previous: readonly string[] | undefined): string[] {
-  return [...(previous ?? []), value];
-}
-
 function parsePortNumber(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (port <= 65535) return port;
   throw new InvalidArgumentError('a port from 0 to 65535 is needed.');
-}
-
-function parseDuration(text: string): number {
-  const durationMs = parseDurationMs(text);
-  if (durationMs !== undefined) return durationMs;
-  throw new InvalidArgumentError('a duration such as 30s, 5m or 24h is needed.');
 }
 
 function chooseFrom(...words: readonly string[]): (text: string) => string {

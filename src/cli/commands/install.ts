@@ -1,6 +1,6 @@
 /** `ambit install`, `ambit upgrade` and `ambit uninstall`. */
-import { type Command, InvalidArgumentError } from 'commander';
-import { parseDurationMs } from '../../base/duration.ts';
+import type { Command } from 'commander';
+import { collect, parseDuration, withCluster } from '../option-parsers.ts';
 import type { InstallFlags } from '../roles/install.ts';
 import type { UninstallFlags } from '../roles/uninstall.ts';
 
@@ -36,13 +36,8 @@ Examples:
   ambit install --dry-run | kubectl diff -f -`;
 
 function clusterCommand(program: Command, name: string, description: string): Command {
-  return program
-    .command(name)
-    .description(description)
-    .option('--kubeconfig <file>', 'as for kubectl')
-    .option('--context <name>', 'context of the kubeconfig (its current one)')
-    .option('-n, --namespace <namespace>', 'namespace of the mesh', 'istio-system')
-    .option('--timeout <duration>', 'how long it waits', parseDuration, TIMEOUT_MS);
+  const command = withCluster(program.command(name).description(description));
+  return command.option('--timeout <duration>', 'how long it waits', parseDuration, TIMEOUT_MS);
 }
 
 function withValues(command: Command): Command {
@@ -52,14 +47,4 @@ function withValues(command: Command): Command {
     .option('--dry-run', 'print the objects and change nothing', false)
     .option('--wait', 'wait until all parts are ready', false)
     .option('--no-crds', 'leave out the CRDs: something else installs them');
-}
-
-function collect(value: string, previous: readonly string[] | undefined): string[] {
-  return [...(previous ?? []), value];
-}
-
-function parseDuration(text: string): number {
-  const durationMs = parseDurationMs(text);
-  if (durationMs !== undefined) return durationMs;
-  throw new InvalidArgumentError('a duration such as 30s, 5m or 24h is needed.');
 }

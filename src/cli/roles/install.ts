@@ -12,6 +12,7 @@ import type { PlainNode } from '../../install/template.ts';
 import { isRecord } from '../../model/manifest/field-reader.ts';
 import { type ClusterFlags, clusterClient } from '../cluster-client.ts';
 import { commandClock } from '../command-clock.ts';
+import { printLine } from '../print-line.ts';
 
 /** The flags of `install` and `upgrade`. */
 export interface InstallFlags extends ClusterFlags {
@@ -61,12 +62,13 @@ async function applyAll(
   environment: NodeJS.ProcessEnv,
 ): Promise<void> {
   const client = await clusterClient(flags, environment);
-  const installer = new Installer({ client, report });
+  const installer = new Installer({ client, report: printLine });
   const all = [...objects, storedValuesObject(flags.namespace, given)];
   await installer.apply(all);
   await installer.prune(all);
-  if (flags.wait) await waitForRollout(flags.namespace, flags.timeout, { client, clock: commandClock, report });
-  report(flags.wait ? 'ambit is ready' : 'ambit is applied; --wait would have waited until it is ready');
+  if (flags.wait)
+    await waitForRollout(flags.namespace, flags.timeout, { client, clock: commandClock, report: printLine });
+  printLine(flags.wait ? 'ambit is ready' : 'ambit is applied; --wait would have waited until it is ready');
 }
 
 /** Files in their order, then `--set` in theirs: the last one wins. */
@@ -98,8 +100,4 @@ function mergeInto(target: Values, source: Values): void {
 
 function printObjects(objects: readonly RenderedObject[]): void {
   for (const object of objects) process.stdout.write(`---\n${stringify(object, { lineWidth: 0 })}`);
-}
-
-function report(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

@@ -4,6 +4,8 @@ import { INSTALL_NAMESPACE, type TemplateMap, type TemplateNode, text, value, wh
 /** The label by which an installation finds all that belongs to it. */
 export const PART_OF_LABEL = 'app.kubernetes.io/part-of';
 export const PART_OF = 'ambit';
+/** The same as API servers take it. */
+export const PART_OF_SELECTOR = `${PART_OF_LABEL}=${PART_OF}`;
 
 /** Labels of every object of a component. */
 export function labelsOf(component: string): TemplateMap {

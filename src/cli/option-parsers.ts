@@ -1,0 +1,23 @@
+/** How options of several commands are read, and those options themselves. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { parseDurationMs } from '../base/duration.ts';
+
+/** An option that may be repeated. */
+export function collect(value: string, previous: readonly string[] | undefined): string[] {
+  return [...(previous ?? []), value];
+}
+
+/** In milliseconds. @throws InvalidArgumentError */
+export function parseDuration(text: string): number {
+  const durationMs = parseDurationMs(text);
+  if (durationMs !== undefined) return durationMs;
+  throw new InvalidArgumentError('a duration such as 30s, 5m or 24h is needed.');
+}
+
+/** The options of commands about a cluster, see `ClusterFlags`. */
+export function withCluster(command: Command): Command {
+  return command
+    .option('--kubeconfig <file>', 'as for kubectl')
+    .option('--context <name>', 'context of the kubeconfig (its current one)')
+    .option('-n, --namespace <namespace>', 'namespace of the mesh', 'istio-system');
+}
