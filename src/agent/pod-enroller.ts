@@ -4,8 +4,8 @@
  * Invariants:
  * - a pod whose programs have not started: rules first, then ztunnel, so that a connection in the gap is refused, never
  *   plaintext;
- * - a pod whose programs run: ztunnel first, then rules, so that no new connection is refused; open ones are spared for
- *   as long as they are in use. When ztunnel does not take it the rules are written all the same: it fails closed;
+ * - a pod whose programs run: ztunnel first, then rules, so that no new connection is refused; those that are open have
+ *   `joinDrainMs` to end. When ztunnel does not take it the rules are written all the same: it fails closed;
  * - a pod that leaves and lives on: first no new connection is redirected, and when ztunnel's have ended, or the drain
  *   is over, the rest goes;
  * - operations on one pod run one after the other, those on different pods at the same time;
@@ -141,7 +141,7 @@ export class PodEnroller {
       this.#deps.onOutcome?.(pod.uid, 'failed');
       throw error;
     }
-    await this.#offer(pod, new Backoff({ initialMs: RETRY_INITIAL_MS, maxMs: RETRY_MAX_MS }));
+    await this.#offer(pod);
     log.info('pod is in the mesh', { pod: podText(pod), uid: pod.uid });
   }
 
@@ -163,7 +163,7 @@ export class PodEnroller {
     await this.#claim(pod);
     try {
       await probes?.add(pod);
-      const refusal = await this.#offer(pod, new Backoff({ initialMs: RETRY_INITIAL_MS, maxMs: RETRY_MAX_MS })).then(
+      const refusal = await this.#offer(pod).then(
         () => undefined,
         (error: unknown) => error,
       );
@@ -240,7 +240,10 @@ export class PodEnroller {
   }
 
   /** Offers the pod to ztunnel; on failure it becomes partial, a retry is due, and the error is thrown. */
-  async #offer(pod: AgentPod, backoff: Backoff): Promise<void> {
+  async #offer(
+    pod: AgentPod,
+    backoff = new Backoff({ initialMs: RETRY_INITIAL_MS, maxMs: RETRY_MAX_MS }),
+  ): Promise<void> {
     const { registry, zds, clock } = this.#deps;
     const entry = registry.get(pod.uid);
     if (entry === undefined) return;

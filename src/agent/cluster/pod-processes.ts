@@ -6,10 +6,10 @@
  * - a pass is bounded, and yields to other work between batches;
  * - a descriptor that is returned was opened while its process still belonged to the pod.
  */
-import { closeSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { type NetnsId, netnsId } from '../../native/sockets.ts';
+import { processIds } from '../process-ids.ts';
 
-const MAX_PROCESSES = 200_000;
 const BATCH = 100;
 /** Namespaces of one pod that are tried: containers in containers have their own. */
 const MAX_NAMESPACES = 8;
@@ -58,8 +58,7 @@ function read(path: string): string {
 /** The processes of the pods with these uids, oldest first. @param procRoot the host's /proc */
 async function processesOf(uids: ReadonlySet<string>, procRoot: string): Promise<ReadonlyMap<string, PodProcess[]>> {
   const found = new Map<string, PodProcess[]>();
-  const pids = readdirSync(procRoot).filter((name) => /^\d+$/.test(name));
-  for (const [index, pid] of pids.slice(0, MAX_PROCESSES).entries()) {
+  for (const [index, pid] of processIds(procRoot).entries()) {
     if (index % BATCH === BATCH - 1) await new Promise((resolve) => setImmediate(resolve));
     const uid = podUidOfCgroup(read(`${procRoot}/${pid}/cgroup`));
     if (uid === undefined || !uids.has(uid)) continue;

@@ -1,14 +1,14 @@
 /** Decides with which programs the node's probe rules are written, and for which families. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { AmbitError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { IpFamily } from '../in-pod-rules.ts';
+import { processIds } from '../process-ids.ts';
 import type { RuleBackend } from '../rule-applier.ts';
 import type { RunCommand } from '../run-command.ts';
 import { type HostBackend, type HostRuleOptions, iptablesBackend, nftBackend } from './host-backend.ts';
 
 const KUBELETS: ReadonlySet<string> = new Set(['kubelet', 'kubelite', 'k3s', 'k3s-server', 'k3s-agent', 'rke2', 'k0s']);
-const MAX_PROCESSES = 200_000;
 
 export interface ChooseBackendOptions extends Pick<HostRuleOptions, 'sourceV4' | 'sourceV6'> {
   readonly backend: RuleBackend;
@@ -57,8 +57,7 @@ function families(ipv6: boolean): readonly IpFamily[] {
 
 /** The user of the kubelet, or root. */
 export function findKubeletUid(procRoot: string): number {
-  const pids = readdirSync(procRoot).filter((name) => /^\d+$/.test(name));
-  for (const pid of pids.slice(0, MAX_PROCESSES)) {
+  for (const pid of processIds(procRoot)) {
     try {
       if (KUBELETS.has(readFileSync(`${procRoot}/${pid}/comm`, 'utf8').trim()))
         return statSync(`${procRoot}/${pid}`).uid;

@@ -5,6 +5,7 @@
  */
 import { type Cidr, parseCidr } from '../address.ts';
 import { parsePort } from '../port.ts';
+import { MAX_RULES, MAX_SERVICE_ACCOUNTS } from '../schema/security-kinds.ts';
 import type { FieldReader } from './field-reader.ts';
 import type { Labels, ObjectMeta } from './object-meta.ts';
 import { readPolicyAttachment } from './target-refs.ts';
@@ -58,8 +59,6 @@ const ACTIONS = ['ALLOW', 'DENY', 'AUDIT', 'CUSTOM'] as const;
 const DRY_RUN = 'istio.io/dry-run';
 const IDENTITY = /^(?:not)?(?:request)?(?:principals|namespaces|serviceAccounts|trustDomains)$/i;
 const IDENTITY_KEY = /^(?:request\.auth\.|source\.(?:principal|namespace|serviceAccount|trustDomain)$)/;
-const MAX_RULES = 512;
-const MAX_SERVICE_ACCOUNTS = 16;
 const SOURCE_L4 = [
   'principals',
   'notPrincipals',

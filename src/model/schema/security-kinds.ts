@@ -4,8 +4,10 @@ import { boolean, duration, list, map, nonEmptyText, object, oneOf, text } from 
 
 const GROUP = 'security.istio.io';
 const VERSIONS = ['v1', 'v1beta1'];
-const MAX_RULES = 512;
-const MAX_SERVICE_ACCOUNTS = 16;
+/** Of a policy, and items of `from` and `to` of a rule. */
+export const MAX_RULES = 512;
+/** Of a source. */
+export const MAX_SERVICE_ACCOUNTS = 16;
 const MAX_ACCOUNT_LENGTH = 320;
 const PATTERNS = list(nonEmptyText);
 const ACCOUNTS = list(
