@@ -2,39 +2,33 @@
  * An agent as it runs on a node, with the API server of the bench. The account of its pod lies in a mount namespace of its
  * own, and it has a network namespace of its own: nothing of the machine changes.
  */
-import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { BenchApi, endProcess } from './bench-api.ts';
 
 const AMBIT = join(import.meta.dirname, '../../bin/ambit');
 const ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 const READY_LIMIT_MS = 60_000;
 const PODS = 1000;
+const SERVICES = 10;
 
 interface Kubeconfig {
   readonly clusters: readonly { readonly cluster: { server: string; 'certificate-authority-data': string } }[];
 }
 
 export class AgentUnderTest implements AsyncDisposable {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'ambit-bench-agent-'));
-  readonly #api: ChildProcess;
+  readonly #api: BenchApi;
   #agent: ChildProcess | undefined;
 
-  private constructor() {
-    const file = join(import.meta.dirname, 'api-process.ts');
-    this.#api = fork(file, [join(this.#folder, 'kubeconfig')], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  private constructor(api: BenchApi) {
+    this.#api = api;
   }
 
   /** Resolves when the agent knows its pods and has installed the plugin. */
   static async start(): Promise<AgentUnderTest> {
-    const bench = new AgentUnderTest();
-    await once(bench.#api, 'message');
-    const loaded = once(bench.#api, 'message');
-    bench.#api.send({ kind: 'load', pods: PODS, services: 10 });
-    await loaded;
+    const bench = new AgentUnderTest(await BenchApi.start(PODS, SERVICES));
     await bench.#startAgent();
     return bench;
   }
@@ -44,18 +38,13 @@ export class AgentUnderTest implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of [this.#agent, this.#api]) {
-      if (child === undefined || child.exitCode !== null) continue;
-      const exited = once(child, 'exit');
-      child.kill('SIGKILL');
-      await exited;
-    }
-    rmSync(this.#folder, { recursive: true, force: true });
+    await endProcess(this.#agent);
+    await this.#api[Symbol.asyncDispose]();
   }
 
   async #startAgent(): Promise<void> {
-    const file = (name: string) => join(this.#folder, name);
-    const { clusters } = JSON.parse(readFileSync(file('kubeconfig'), 'utf8')) as Kubeconfig;
+    const file = (name: string) => join(this.#api.folder, name);
+    const { clusters } = JSON.parse(readFileSync(this.#api.kubeconfig, 'utf8')) as Kubeconfig;
     const cluster = clusters[0]?.cluster ?? { server: '', 'certificate-authority-data': '' };
     const server = new URL(cluster.server);
     for (const name of ['account', 'net.d', 'bin', 'state']) mkdirSync(file(name));

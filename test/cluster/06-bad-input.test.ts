@@ -135,17 +135,7 @@ describe('bad input on a cluster', () => {
   it('a pod of an enrolled namespace does not start while the agent is away, and its event says why', async () => {
     const nodes = await nodeNames();
     const node = nodes[0] ?? '';
-    const away = { spec: { template: { spec: { nodeSelector: { 'kubernetes.io/os': 'nowhere' } } } } };
-    await kubectl([
-      'patch',
-      'daemonset',
-      'ambit-agent',
-      '-n',
-      'istio-system',
-      '--type=merge',
-      '-p',
-      JSON.stringify(away),
-    ]);
+    await placeAgents('nowhere');
     try {
       await until('no agent', async () => {
         const pods = await kubectl([
@@ -178,23 +168,20 @@ describe('bad input on a cluster', () => {
       });
       assert.match(events, /FailedCreatePodSandBox/);
     } finally {
-      const back = { spec: { template: { spec: { nodeSelector: { 'kubernetes.io/os': 'linux' } } } } };
-      await kubectl([
-        'patch',
-        'daemonset',
-        'ambit-agent',
-        '-n',
-        'istio-system',
-        '--type=merge',
-        '-p',
-        JSON.stringify(back),
-      ]);
+      await placeAgents('linux');
       await kubectl(['delete', 'pod', 'starts', '-n', 'default', '--now']);
     }
     await kubectl(['rollout', 'status', 'daemonset/ambit-agent', '-n', 'istio-system', '--timeout=90s']);
     await podsReady(NS);
   });
 });
+
+/** Moves the agents to the nodes with this operating system. */
+async function placeAgents(os: string): Promise<void> {
+  const patch = { spec: { template: { spec: { nodeSelector: { 'kubernetes.io/os': os } } } } };
+  const agent = ['daemonset', 'ambit-agent', '-n', 'istio-system'];
+  await kubectl(['patch', ...agent, '--type=merge', '-p', JSON.stringify(patch)]);
+}
 
 async function ask(): Promise<'answered' | 'refused'> {
   try {

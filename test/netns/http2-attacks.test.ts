@@ -26,7 +26,7 @@ import {
   serveRawTunnels,
   type Verdict,
 } from '../helpers/raw-tunnel.ts';
-import { block, frame, PREFACE, word } from '../unit/http2/harness.ts';
+import { block, frame, PREFACE, violations, word } from '../unit/http2/harness.ts';
 
 enterPrivateNetns(import.meta.url);
 
@@ -355,10 +355,10 @@ describe('a ztunnel under attack', () => {
 
   it('frees connections that ended by any of twenty violations (row 6)', (context) =>
     withstood(context, async () => {
-      const violations = VIOLATIONS();
+      const kinds = violations(connectBlock(0));
       let count = 0;
       await abandon(1008, async (tunnel) => {
-        const bytes = violations[count++ % violations.length] ?? Buffer.alloc(0);
+        const bytes = kinds[count++ % kinds.length] ?? Buffer.alloc(0);
         await tunnel.write(Buffer.concat([OPENING, opened(0), bytes]));
         await tunnel.ended();
         assert.ok(tunnel.goaway !== undefined && tunnel.goaway !== Http2Code.NO_ERROR, `violation ${count}`);
@@ -400,31 +400,6 @@ async function abandon(count: number, use: (tunnel: RawTunnel) => Promise<void>)
     await Promise.all(Array.from({ length: 16 }, async () => use(await openTunnel())));
   }
   return `${count} connections`;
-}
-
-function VIOLATIONS(): readonly Buffer[] {
-  return [
-    frame(0, 0, 0),
-    frame(1, 4, 0),
-    frame(1, 4, 2, connectBlock(0)),
-    frame(3, 0, 99, word(1)),
-    frame(4, 0, 1),
-    frame(4, 0, 0, Buffer.alloc(5)),
-    frame(5, 4, 1, Buffer.alloc(8)),
-    frame(6, 0, 0),
-    frame(6, 0, 1, Buffer.alloc(8)),
-    frame(7, 0, 0),
-    frame(7, 0, 1, Buffer.alloc(8)),
-    frame(8, 0, 0, word(0)),
-    frame(8, 0, 0, word(0x7fffffff)),
-    frame(8, 0, 99, word(1)),
-    frame(9, 4, 1),
-    frame(1, 4, 3, Buffer.from([0xff])),
-    frame(1, 4, 3, Buffer.from([0x80])),
-    frame(0, 8, 1, Buffer.from([9])),
-    Buffer.concat([frame(1, 0, 3), frame(6, 0, 0, Buffer.alloc(8))]),
-    Buffer.concat([Buffer.from('ffffff0000', 'hex'), word(1)]),
-  ];
 }
 
 /** TCP connections from 2000 addresses, ten from each, without a byte; the proxy decides how long they last. */

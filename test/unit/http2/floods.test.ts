@@ -2,7 +2,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Http2Code } from '../../../src/http2/http2-error.ts';
-import { block, CONNECT, connectedPair, frame, type RawPeer, Recorder, rawPeer, settle, word } from './harness.ts';
+import {
+  block,
+  CONNECT,
+  connectedPair,
+  frame,
+  type RawPeer,
+  Recorder,
+  rawPeer,
+  settle,
+  violations,
+  word,
+} from './harness.ts';
 
 const HEADERS = block(CONNECT);
 const FRAMES = 100_000;
@@ -161,29 +172,7 @@ test('row 5: a peer that asks and never reads does not make answers pile up', as
 });
 
 test('row 6: connections killed by twenty kinds of errors free their streams and timers', async () => {
-  const errors = [
-    frame(0, 0, 0),
-    frame(1, 4, 0),
-    frame(1, 4, 2, HEADERS),
-    frame(3, 0, 99, word(1)),
-    frame(4, 0, 1),
-    frame(4, 0, 0, Buffer.alloc(5)),
-    frame(5, 4, 1, Buffer.alloc(8)),
-    frame(6, 0, 0),
-    frame(6, 0, 1, Buffer.alloc(8)),
-    frame(7, 0, 0),
-    frame(7, 0, 1, Buffer.alloc(8)),
-    frame(8, 0, 0, word(0)),
-    frame(8, 0, 0, word(0x7fffffff)),
-    frame(8, 0, 99, word(1)),
-    frame(9, 4, 1),
-    frame(1, 4, 3, Buffer.from([0xff])),
-    frame(1, 4, 3, Buffer.from([0x80])),
-    frame(0, 8, 1, Buffer.from([9])),
-    Buffer.concat([frame(1, 0, 3), frame(6, 0, 0, Buffer.alloc(8))]),
-    Buffer.concat([frame(0, 0, 1).subarray(0, 0), Buffer.from('ffffff0000', 'hex'), word(1)]),
-  ];
-  for (const [index, bytes] of errors.entries()) {
+  for (const [index, bytes] of violations(HEADERS).entries()) {
     const peer = rawPeer('server');
     peer.send(frame(1, 4, 1, HEADERS));
     peer.send(bytes);

@@ -287,3 +287,32 @@ export function connectedPair(clientOptions: Partial<Http2Options> = {}, serverO
     },
   };
 }
+
+/**
+ * Bytes that each break the protocol in another way, for a connection whose stream 1 is open (RFC 9113, RFC 7541).
+ * @param headers a good header block
+ */
+export function violations(headers: Buffer): readonly Buffer[] {
+  return [
+    frame(0, 0, 0),
+    frame(1, 4, 0),
+    frame(1, 4, 2, headers),
+    frame(3, 0, 99, word(1)),
+    frame(4, 0, 1),
+    frame(4, 0, 0, Buffer.alloc(5)),
+    frame(5, 4, 1, Buffer.alloc(8)),
+    frame(6, 0, 0),
+    frame(6, 0, 1, Buffer.alloc(8)),
+    frame(7, 0, 0),
+    frame(7, 0, 1, Buffer.alloc(8)),
+    frame(8, 0, 0, word(0)),
+    frame(8, 0, 0, word(0x7fffffff)),
+    frame(8, 0, 99, word(1)),
+    frame(9, 4, 1),
+    frame(1, 4, 3, Buffer.from([0xff])),
+    frame(1, 4, 3, Buffer.from([0x80])),
+    frame(0, 8, 1, Buffer.from([9])),
+    Buffer.concat([frame(1, 0, 3), frame(6, 0, 0, Buffer.alloc(8))]),
+    Buffer.concat([Buffer.from('ffffff0000', 'hex'), word(1)]),
+  ];
+}
