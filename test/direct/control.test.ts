@@ -16,7 +16,7 @@ import { pod } from '../helpers/manifests.ts';
 
 const AMBIT = fileURLToPath(new URL('../../src/bin/ambit.ts', import.meta.url));
 
-describe('two replicas of the control plane', { timeout: 60_000 }, () => {
+describe('two replicas of the control plane', { timeout: 110_000 }, () => {
   let api: FakeKubeApi;
   let folder = '';
   const replicas: ChildProcess[] = [];
@@ -57,7 +57,7 @@ describe('two replicas of the control plane', { timeout: 60_000 }, () => {
     const ports = Object.entries(named).flatMap(([name, port]) => [`--${name}`, String(port)]);
     const flags = ['control', '--kubeconfig', join(folder, 'kubeconfig'), '--host', '127.0.0.1', ...ports];
     const env = { ...process.env, POD_NAME: name, POD_NAMESPACE: 'istio-system' };
-    const replica = spawn(process.execPath, [AMBIT, ...flags], { env, stdio: 'ignore' });
+    const replica = spawn(process.execPath, [AMBIT, ...flags], { env, stdio: 'pipe' });
     replicas.push(replica);
     grpcPorts.push(grpcPort);
     const isReady = async () => {
@@ -68,10 +68,19 @@ describe('two replicas of the control plane', { timeout: 60_000 }, () => {
         return false;
       }
     };
-    for (let tries = 0; !(await isReady()); tries++) {
-      if (tries > 200 || replica.exitCode !== null) throw new Error(`${name} is not ready`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+    let log = '';
+    replica.stderr?.on('data', (chunk) => {
+      log += chunk;
+    });
+    replica.stdout?.on('data', (chunk) => {
+      log += chunk;
+    });
+    try {
+      await eventually(`${name} is ready`, () => replica.exitCode !== null || isReady(), 60_000);
+    } finally {
+      if (replica.exitCode !== null || !(await isReady())) console.error(log);
     }
+    assert.equal(replica.exitCode, null, `${name} has ended`);
     return replica;
   }
 
@@ -97,10 +106,10 @@ describe('two replicas of the control plane', { timeout: 60_000 }, () => {
       );
     }
     first.kill('SIGTERM');
-    await eventually('the stream ended in order', () => feeds[0]?.ended === true, 10_000);
+    await eventually('the stream ended in order', () => feeds[0]?.ended === true);
     const [code] = (await once(first, 'exit')) as [number];
     assert.equal(code, 0);
-    await eventually('second leads', () => holder() === 'second', 10_000);
+    await eventually('second leads', () => holder() === 'second');
     api.put(NAMESPACES, { metadata: { name: 'later' } });
     const roots = () =>
       api.get(CONFIG_MAPS, 'later', 'istio-ca-root-cert')?.['data'] as Record<string, string> | undefined;

@@ -20,7 +20,7 @@ function ownRecord(): Uint8Array {
 const asked = (feed: ScriptedFeed) =>
   feed.requests.flatMap((request) => request.resourceNamesSubscribe).filter((name) => name !== '*');
 
-describe('a ztunnel whose feed is on demand', { timeout: 30_000 }, () => {
+describe('a ztunnel whose feed is on demand', { timeout: 110_000 }, () => {
   it('is ready after the policies, asks for itself and each destination once, and again on the next stream', async () => {
     await using feed = new ScriptedFeed();
     await feed.start();

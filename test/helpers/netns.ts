@@ -37,7 +37,7 @@ export function enterPrivateNetns(fileUrl: string): void {
 
 /** Runs a program and returns its output; throws with its error output when it fails. */
 export function run(program: string, ...args: string[]): string {
-  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 10_000 });
+  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 });
 }
 
 /** Without duplicate address detection a new IPv6 address works at once, link-local ones included. */

@@ -104,10 +104,7 @@ describe('the node agent', () => {
     assert.ok(redirected(pod), 'captured, so nothing leaves as plaintext');
     ztunnel.answer = () => Buffer.from('0a00', 'hex');
     await eventually('a retry comes', () => ztunnel.cases().filter((kind) => kind === 'add').length >= 2);
-    for (let tries = 0; tries < 100 && (await states())['u1'] !== 'enrolled'; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    assert.deepEqual(await states(), { u1: 'enrolled' });
+    await eventually('the pod is enrolled', async () => (await states())['u1'] === 'enrolled');
   });
 
   it('says that no ztunnel is there, and hands the pod over in the snapshot when one comes', async () => {
@@ -125,10 +122,7 @@ describe('the node agent', () => {
     assert.ok(!redirected(pod));
     await eventually('ztunnel is told', () => ztunnel.cases().at(-1) === 'del');
     await eventually('the routing is gone', () => !pod.exec('ip', 'rule').includes('32764'));
-    for (let tries = 0; tries < 100 && 'u1' in (await states()); tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    assert.deepEqual(await states(), {});
+    await eventually('the pod is forgotten', async () => Object.keys(await states()).length === 0);
   });
 
   it('does not touch the namespace of a pod that is gone', async () => {

@@ -63,13 +63,7 @@ describe('the agent of a cluster node', () => {
     const answer = await fetch(`http://127.0.0.1:${agent.readiness.port}/readyz`);
     return { status: answer.status, text: await answer.text() };
   };
-  const ready = async () => {
-    for (let tries = 0; tries < 500; tries++) {
-      if ((await readiness()).status === 200) return;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    assert.fail((await readiness()).text);
-  };
+  const ready = () => eventually('the agent is ready', async () => (await readiness()).status === 200);
   const putPod = (lab: LabPod, { labels, annotations, namespace = 'shop', ips = true, spec }: PodOptions = {}) =>
     api.put(PODS, {
       metadata: { name: lab.name, namespace, uid, ...(labels && { labels }), ...(annotations && { annotations }) },
@@ -345,10 +339,7 @@ describe('the agent of a cluster node', () => {
       run('mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', join(folder, 'bin'));
       writeFileSync(join(folder, 'net.d', '10-net.conflist'), JSON.stringify(BRIDGE));
       await start();
-      for (let tries = 0; tries < 300 && !(await readiness()).text.includes('disk is full'); tries++) {
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-      assert.match((await readiness()).text, /disk is full/);
+      await eventually('it says why', async () => (await readiness()).text.includes('disk is full'));
       assert.equal((await readiness()).status, 503);
       run('mount', '-o', 'remount,size=16m', join(folder, 'bin'));
       await ready();

@@ -74,7 +74,7 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-describe('startControl', { timeout: 30_000 }, () => {
+describe('startControl', { timeout: 110_000 }, () => {
   test('says what is missing and leaves nothing running', async () => {
     await assert.rejects(start({ configFolders: [join(root, 'nowhere')] }), { code: 'CONFIG_FOLDER_UNREADABLE' });
     await assert.rejects(start({ ownRoot: false, caDirectory: join(root, 'no-ca') }), { code: 'CA_FILE_UNREADABLE' });

@@ -6,6 +6,7 @@ import { after, describe, it } from 'node:test';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { KeyFileAuthenticator } from '../../../src/control/token-authenticator.ts';
 import { TokenIssuer } from '../../../src/local/token-issuer.ts';
+import { eventually } from '../../helpers/eventually.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ambit-token-'));
@@ -29,9 +30,7 @@ describe('TokenIssuer', () => {
     assert.notEqual(podUid, '');
     assert.deepEqual(rest, { ...subject });
     clock.advance(HALF_HOUR_MS);
-    for (let tries = 0; readFileSync(tokenFile, 'utf8') === first && tries < 500; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await eventually('another token', () => readFileSync(tokenFile, 'utf8') !== first);
     const second = readFileSync(tokenFile, 'utf8');
     clock.advance(HALF_HOUR_MS + 60_000);
     assert.equal((await authenticator.authenticate(first)).ok, false);
@@ -50,9 +49,7 @@ describe('TokenIssuer', () => {
     assert.equal(clock.waitingMs.length, 2, 'maintained again, not twice');
     for (let renewal = 1; renewal <= 3; renewal++) {
       clock.advance(HALF_HOUR_MS);
-      for (let tries = 0; clock.waitingMs.length < 2 && tries < 500; tries++) {
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
+      await eventually('both wait again', () => clock.waitingMs.length >= 2);
       assert.equal(clock.waitingMs.length, 2, `renewal ${renewal}`);
     }
     const late = issuer.maintain(files[1] ?? '', subject);

@@ -50,7 +50,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-describe('FolderSource', { timeout: 30_000 }, () => {
+describe('FolderSource', { timeout: 110_000 }, () => {
   test('reads manifests in all subfolders, and neither hidden files nor other ones', async () => {
     await mkdir(join(folder, 'deep'));
     await writeFile(join(folder, 'a.yaml'), one('a'));

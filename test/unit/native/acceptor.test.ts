@@ -105,7 +105,7 @@ describe('Acceptor', () => {
     const script = fileURLToPath(new URL('../../helpers/descriptor-starved-acceptor.ts', import.meta.url));
     const output = execFileSync('sh', ['-c', `ulimit -n 120; exec "$0" "$1" 60`, process.execPath, script], {
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 60_000,
       env: { ...process.env, NODE_TEST_CONTEXT: '' },
     });
     const { before, errors } = JSON.parse(output);

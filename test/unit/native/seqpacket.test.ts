@@ -62,7 +62,7 @@ describe('SEQPACKET', () => {
       });
     });
     const script = fileURLToPath(new URL('../../helpers/seqpacket-peer.ts', import.meta.url));
-    const { stdout } = await promisify(execFile)(process.execPath, [script, path, file], { timeout: 10_000 });
+    const { stdout } = await promisify(execFile)(process.execPath, [script, path, file], { timeout: 60_000 });
     server.close();
     assert.equal(stdout, 'thanks\n');
     assert.equal(messages[0]?.bytes.toString(), 'take this');

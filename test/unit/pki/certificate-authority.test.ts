@@ -199,7 +199,7 @@ describe('CertificateAuthority', () => {
     authority.stop();
   });
 
-  test('notices changed files by itself', { timeout: 10_000 }, async () => {
+  test('notices changed files by itself', { timeout: 60_000 }, async () => {
     const path = await directory();
     await plugIn(path, createTestCa());
     const authority = await open(path, { rescanMs: 50 });

@@ -13,7 +13,7 @@ function checkWithout(capabilities: readonly string[]): string {
   const drop = capabilities.map((name) => `-${name}`).join(',');
   const limits = drop === '' ? [] : ['--bounding-set', drop, '--inh-caps', drop];
   const args = [...limits, '--', process.execPath, '--input-type=module', '--eval', SCRIPT];
-  const { stdout, stderr, status } = spawnSync('setpriv', args, { encoding: 'utf8', timeout: 10_000 });
+  const { stdout, stderr, status } = spawnSync('setpriv', args, { encoding: 'utf8', timeout: 60_000 });
   assert.equal(status, 0, stderr);
   return stdout;
 }
