@@ -25,6 +25,8 @@ enterPrivateNetns(import.meta.url);
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 2);
 const IDLE_TUNNELS = 2000;
+/** Open while idle tunnels are counted: what the first of them cost once is not theirs. */
+const WARM_TUNNELS = 1000;
 const ECHO_PORT = 9001;
 const SINK_PORT = 9002;
 const HTTP_PORT = 9003;
@@ -130,15 +132,25 @@ function startResponder(pod: LabPod, folder: string): ChildProcess {
   });
 }
 
-async function idleCost(pair: ProxyPair, client: LabPod): Promise<{ clientBytes: number; serverBytes: number }> {
-  const before = [pair.clientPid, pair.serverPid].map((pid) => memoryBytes(pid).anonymous);
-  const holder = inPod(client, 'idle', pair.host, String(pair.echoPort), String(IDLE_TUNNELS));
+/** Opens connections that say nothing; they close when the process's input ends. */
+async function holdTunnels(pair: ProxyPair, client: LabPod, count: number): Promise<ChildProcess> {
+  const holder = inPod(client, 'idle', pair.host, String(pair.echoPort), String(count));
   await output(holder);
   await new Promise((resolve) => setTimeout(resolve, 1500));
-  const after = [pair.clientPid, pair.serverPid].map((pid) => memoryBytes(pid).anonymous);
-  const exited = new Promise((resolve) => holder.once('exit', resolve));
-  holder.stdin?.end();
-  await exited;
+  return holder;
+}
+
+async function idleCost(pair: ProxyPair, client: LabPod): Promise<{ clientBytes: number; serverBytes: number }> {
+  const anonymous = () => [pair.clientPid, pair.serverPid].map((pid) => memoryBytes(pid).anonymous);
+  const warm = await holdTunnels(pair, client, WARM_TUNNELS);
+  const before = anonymous();
+  const counted = await holdTunnels(pair, client, IDLE_TUNNELS);
+  const after = anonymous();
+  for (const holder of [warm, counted]) {
+    const exited = new Promise((resolve) => holder.once('exit', resolve));
+    holder.stdin?.end();
+    await exited;
+  }
   const each = (index: number) => ((after[index] ?? 0) - (before[index] ?? 0)) / IDLE_TUNNELS;
   return { clientBytes: each(0), serverBytes: each(1) };
 }

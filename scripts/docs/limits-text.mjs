@@ -253,6 +253,12 @@ export const LIMIT_GROUPS = [
     title: 'Hand-off of pods',
     limits: [
       [
+        'ztunnel/compact-heap.ts',
+        'MAX_COMPACTED_HEAP_BYTES',
+        'bytes',
+        'A thread with a larger heap does not give back what its start left before it serves the first pod.',
+      ],
+      [
         'native/seqpacket.ts',
         'MAX_PACKET_BYTES',
         'bytes',

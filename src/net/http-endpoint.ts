@@ -1,6 +1,9 @@
 /** Small HTTP endpoints for people and probes: a table of routes, bounded requests, no keep-alive surprises. */
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { AmbitError, errorText } from '../base/errors.ts';
+
+// To import node:http reads all that it exports, WebSocket among it, for which Node loads a client of 6 MB.
+const { createServer } = process.getBuiltinModule('node:http');
 
 export interface HttpAnswer {
   readonly status: number;

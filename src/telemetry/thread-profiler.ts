@@ -7,7 +7,7 @@
  * - A thread that nobody profiles pays nothing: the debugger session is open only as long as it is needed.
  */
 import type { Profiler } from 'node:inspector';
-import { Session } from 'node:inspector/promises';
+import type { Session } from 'node:inspector/promises';
 import { type Clock, sleep } from '../base/clock.ts';
 import type { StackFrame, StackSample } from './pprof.ts';
 
@@ -77,7 +77,9 @@ interface AllocationProfile {
 }
 
 function connected(): Session {
-  const session = new Session();
+  // Loaded when the first profile is asked for.
+  const inspector = process.getBuiltinModule('node:inspector/promises');
+  const session = new inspector.Session();
   session.connect();
   return session;
 }

@@ -5,12 +5,15 @@
 import { constants, type X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { connect, createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
+import type { SecureContext, Server, TLSSocket } from 'node:tls';
 import { AmbitError, errorText } from '../base/errors.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import type { SpiffeId } from '../model/spiffe.ts';
 import type { WorkloadCertificate } from '../pki/workload-certificate.ts';
 import { type PeerIdentity, peerIdentity } from './peer-identity.ts';
+
+// To import node:tls builds the list of the system's roots, for every thread.
+const { connect, createSecureContext, createServer } = process.getBuiltinModule('node:tls');
 
 export type TlsErrorCode = 'TLS_HANDSHAKE_FAILED' | 'TLS_PEER_REFUSED' | 'TLS_PEER_REVOKED';
 export type TlsError = AmbitError<TlsErrorCode>;

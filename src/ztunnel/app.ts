@@ -12,6 +12,7 @@ import type { LogFilter } from '../telemetry/log-filter.ts';
 import type { CertificateSource } from '../xds/client/ca-client.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { Certificates } from './certificates.ts';
+import { compactHeap } from './compact-heap.ts';
 import type { ZtunnelConfig } from './config.ts';
 import { configDump } from './config-dump.ts';
 import { CrlFile } from './crl-file.ts';
@@ -112,7 +113,9 @@ class Ztunnel {
     const stateTask = this.#readiness.task('state manager');
     this.#followCrl();
     await this.#applyLocalConfig();
-    const synced = this.#subscribe().then(() => stateTask.ready());
+    const synced = this.#subscribe()
+      .then(() => this.#compactHeaps())
+      .then(() => stateTask.ready());
     const dedicatedPorts = config.mode === 'dedicated' ? await this.#startDedicated(synced) : undefined;
     const selfPort = shared ? await this.#startSelf([metricsPort, readinessPort]) : undefined;
     if (shared) this.#startShared(synced);
@@ -186,6 +189,12 @@ class Ztunnel {
     this.#feed = feed;
     this.#closers.push(() => feed.stop());
     return feed.synced;
+  }
+
+  /** Once, before the first pod: the heaps hold what the start left, and there is nothing yet that could wait. */
+  async #compactHeaps(): Promise<void> {
+    await this.#threads.request({ type: 'compact-heap' });
+    if (!this.#threads.shareCaller) compactHeap();
   }
 
   #followCrl(): void {

@@ -51,6 +51,7 @@ export type ControlMessage =
   | { readonly type: 'sample-heap'; readonly request: number; readonly active: boolean }
   | { readonly type: 'profile-heap'; readonly request: number }
   | { readonly type: 'log-filter'; readonly directives: string }
+  | { readonly type: 'compact-heap'; readonly request: number }
   | { readonly type: 'ping'; readonly request: number };
 
 /** The answers by the type of their request. */
@@ -63,6 +64,7 @@ export interface DataAnswers {
   'profile-cpu': readonly StackSample[] | undefined;
   'sample-heap': undefined;
   'profile-heap': readonly StackSample[] | undefined;
+  'compact-heap': undefined;
   ping: undefined;
 }
 

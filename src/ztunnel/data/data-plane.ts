@@ -14,6 +14,7 @@ import type { SpiffeId } from '../../model/spiffe.ts';
 import type { WorkloadCertificate } from '../../pki/workload-certificate.ts';
 import { TcpMetrics } from '../../telemetry/tcp-metrics.ts';
 import { ThreadProfiler } from '../../telemetry/thread-profiler.ts';
+import { compactHeap } from '../compact-heap.ts';
 import type { ZtunnelConfig } from '../config.ts';
 import { MeshState, type StateChange } from '../mesh-state.ts';
 import { type ProxyError, proxyError } from '../proxy-error.ts';
@@ -206,6 +207,10 @@ export class DataPlane {
         return this.#profiler.sampleHeap(message.active).then(() => undefined);
       case 'profile-heap':
         return this.#profiler.heap();
+      case 'compact-heap':
+        // A thread that serves connections does not stand still for it.
+        if (this.#context.tracker.size === 0) compactHeap();
+        return undefined;
       case 'ping':
         return undefined;
     }
