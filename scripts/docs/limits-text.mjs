@@ -21,7 +21,7 @@ export const LIMIT_GROUPS = [
         'net/tcp-listener.ts',
         'DEFAULT_BACKLOG',
         '',
-        'Connections that wait to be accepted, per listener; the kernel drops the SYN of more.',
+        'Connections that wait to be accepted, per listener, or `net.core.somaxconn` if that is less; the kernel answers more with SYN cookies.',
       ],
       [
         'native/acceptor.ts',

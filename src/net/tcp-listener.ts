@@ -11,8 +11,12 @@ import { localEndpoint, openTcpSocket } from '../native/sockets.ts';
 import { fromListenError } from './from-node-error.ts';
 import { type InboundConnection, NativeInboundConnection, NodeInboundConnection } from './inbound-connection.ts';
 
-/** Backlog of in-pod listeners (facts ztunnel-wire 1.2). */
-const DEFAULT_BACKLOG = 128;
+/**
+ * Connections that wait to be accepted; the kernel lowers it to the namespace's `net.core.somaxconn` (4096 by default).
+ * The peer this is measured against has 128 (facts ztunnel-wire 1.2). A burst beyond that makes the kernel answer with
+ * SYN cookies, which drop SYNs for a second and take a lost first byte for the start of the stream.
+ */
+const DEFAULT_BACKLOG = 4096;
 
 export interface TcpListenerOptions extends StreamSocketOptions {
   readonly endpoint: Endpoint;
@@ -20,7 +24,7 @@ export interface TcpListenerOptions extends StreamSocketOptions {
   readonly mark?: number;
   readonly transparent?: 'required' | 'best-effort';
   readonly reusePort?: boolean;
-  /** Default 128. */
+  /** Default 4096. */
   readonly backlog?: number;
   /** Ask each connection for its destination before REDIRECT. Default false. */
   readonly originalDst?: boolean;
