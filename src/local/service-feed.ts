@@ -43,6 +43,7 @@ export function followServices(
       logger: deps.logger,
       onMessage: () => undefined,
       onTerminated: (reason) => deps.logger.debug('feed ended, connecting again', { reason }),
+      onConnected: () => undefined,
       onReady: () => undefined,
     },
   );

@@ -184,6 +184,7 @@ class Ztunnel {
       logger,
       metrics: this.#xdsMetrics,
       apply: (changes) => this.#apply(changes),
+      connected: () => this.#certificates.retry(),
       broadcast: (message) => this.#threads.broadcast(message),
     });
     this.#feed = feed;

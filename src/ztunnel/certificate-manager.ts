@@ -41,6 +41,8 @@ interface Entry {
   /** Set while a request is queued. */
   queued: FetchPriority | undefined;
   fetching: boolean;
+  /** Whether the last request failed. */
+  failed: boolean;
   timer: Timer | undefined;
   /** Not before this time does a waiting connection cause another request after a failed one. */
   retryAtMs: number;
@@ -102,6 +104,16 @@ export class CertificateManager {
     if (entry.state.kind === 'Initializing') this.#enqueue(entry, FETCH_PRIORITY.warmup);
   }
 
+  /** Asks at once for what failed and would be asked for later: there is a sign that the authority is back. */
+  retry(): void {
+    for (const entry of this.#entries.values()) {
+      if (!entry.kept || !entry.failed) continue;
+      entry.backoff.reset();
+      entry.retryAtMs = 0;
+      this.#enqueue(entry, entry.state.kind === 'Available' ? FETCH_PRIORITY.background : FETCH_PRIORITY.warmup);
+    }
+  }
+
   /** Drops the identity: its last workload left the node. */
   forget(identity: SpiffeId): void {
     const entry = this.#entries.get(identity);
@@ -131,6 +143,7 @@ export class CertificateManager {
         kept: false,
         queued: undefined,
         fetching: false,
+        failed: false,
         timer: undefined,
         retryAtMs: 0,
         waiters: [],
@@ -189,6 +202,7 @@ export class CertificateManager {
   #settle(entry: Entry, result: Result<WorkloadCertificate, string>): void {
     const { clock, logger, onCertificate, random } = this.#deps;
     const nowMs = clock.nowMs();
+    entry.failed = !result.ok;
     if (result.ok) {
       entry.backoff.reset();
       this.#setState(entry, { kind: 'Available', certificate: result.value });

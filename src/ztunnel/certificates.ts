@@ -53,6 +53,11 @@ export class Certificates {
     this.#tell(identity, { kind: 'error', code, message });
   }
 
+  /** Asks again for what could not be had: the control plane is back. */
+  retry(): void {
+    this.#manager.retry();
+  }
+
   /** Every identity with its state. */
   states(): IterableIterator<[SpiffeId, CertificateState]> {
     return this.#manager.states();

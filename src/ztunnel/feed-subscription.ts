@@ -21,6 +21,8 @@ export interface FeedSubscriptionDeps {
   readonly logger: Logger;
   readonly metrics: XdsMetrics;
   apply(changes: readonly StateChange[]): void;
+  /** The control plane took us, for the first time or again. */
+  connected(): void;
   /** Tells all data threads. */
   broadcast(message: AddressMessage): void;
 }
@@ -47,6 +49,7 @@ export class FeedSubscription {
         logger: logger.scope('xds'),
         onMessage: (typeUrl, bytes) => metrics.message(typeUrl, bytes),
         onTerminated: (reason) => metrics.terminated(reason),
+        onConnected: () => deps.connected(),
         onReady: (typeUrl) => {
           waiting.delete(typeUrl);
           if (waiting.size === 0) resolve();

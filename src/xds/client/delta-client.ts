@@ -64,6 +64,8 @@ export interface DeltaClientDeps {
   readonly logger: Logger;
   onMessage(typeUrl: string, bytes: number): void;
   onTerminated(reason: TerminationReason): void;
+  /** Called when a stream was accepted: the control plane is there and takes our token. */
+  onConnected(): void;
   /** Called for each handler after its first accepted push. */
   onReady(typeUrl: string): void;
 }
@@ -155,6 +157,8 @@ export class DeltaClient {
 
   #converse(stream: Stream): Promise<TerminationReason> {
     return new Promise((resolve) => {
+      // Headers come with the answer to the call, so before any push.
+      stream.once('metadata', () => this.#deps.onConnected());
       stream.on('data', (response: DeltaDiscoveryResponse) => this.#receive(stream, response));
       stream.on('error', (error: Error & { code?: number }) => resolve(this.#terminated(error)));
       stream.on('end', () => resolve('Complete'));

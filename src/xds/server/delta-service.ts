@@ -1,5 +1,5 @@
 /** Delta xDS over gRPC: binds `DeltaStream` to a grpc-js stream (AggregatedDiscoveryService). */
-import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { Metadata, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -79,6 +79,8 @@ function serve(
       call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: reason });
     },
   });
+  // A client with everything up to date hears nothing more for long: it learns at once that it was admitted.
+  call.sendMetadata(new Metadata());
   let known = false;
   call.on('data', (request: DeltaDiscoveryRequest) => {
     if (!known && request.node !== undefined) {

@@ -149,6 +149,26 @@ describe('an authority that is down', () => {
     assert.ok((await next).ok);
   });
 
+  it('is asked again at once for what it refused when there is a sign that it is back', async () => {
+    const { manager, asked, clock } = setUp(0.5);
+    for (const name of ['a', 'b']) manager.prefetch(id(name));
+    await asked[0]?.answer();
+    await asked[1]?.refuse('down');
+    manager.retry();
+    assert.deepEqual(
+      asked.slice(2).map(({ identity }) => identity),
+      [id('b')],
+    );
+    await asked[2]?.refuse('still down');
+    assert.equal(Math.min(...clock.waitingMs), 1000, 'the backoff starts anew');
+    manager.retry();
+    const waiting = manager.fetch(id('b'));
+    await asked[3]?.answer();
+    assert.ok((await waiting).ok);
+    manager.retry();
+    assert.equal(asked.length, 4, 'nothing is left to ask for');
+  });
+
   it('is asked by a waiting connection after a second, however long the backoff', async () => {
     const { manager, asked, clock } = setUp(0.5);
     manager.prefetch(id('a'));

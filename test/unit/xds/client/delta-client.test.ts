@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { status } from '@grpc/grpc-js';
+import { Metadata, status } from '@grpc/grpc-js';
 import { systemClock } from '../../../../src/base/clock.ts';
 import { silentLogger } from '../../../../src/base/logger.ts';
 import { DeltaClient, type ReceivedResource, type ResourceHandler } from '../../../../src/xds/client/delta-client.ts';
@@ -13,6 +13,8 @@ interface Setup extends AsyncDisposable {
   readonly held: Map<string, string>;
   readonly ready: string[];
   readonly reasons: string[];
+  /** Of every accepted stream, how many had ended before. */
+  readonly connections: number[];
 }
 
 /** A handler that keeps texts and refuses those that say `bad`. */
@@ -22,6 +24,7 @@ async function setUp(onDemand = false): Promise<Setup> {
   const held = new Map<string, string>();
   const ready: string[] = [];
   const reasons: string[] = [];
+  const connections: number[] = [];
   const apply = (resources: readonly ReceivedResource[], removed: readonly string[]) => {
     for (const name of removed) held.delete(name);
     const good = resources.filter(({ bytes }) => Buffer.from(bytes).toString() !== 'bad');
@@ -50,6 +53,7 @@ async function setUp(onDemand = false): Promise<Setup> {
       logger: silentLogger,
       onMessage: () => undefined,
       onTerminated: (reason) => reasons.push(reason),
+      onConnected: () => connections.push(reasons.length),
       onReady: (typeUrl) => ready.push(typeUrl),
     },
   );
@@ -61,6 +65,7 @@ async function setUp(onDemand = false): Promise<Setup> {
     held,
     ready,
     reasons,
+    connections,
     async [Symbol.asyncDispose]() {
       client.stop();
       await running;
@@ -152,6 +157,19 @@ describe('the delta client', () => {
       await eventually('the next stream', () => setup.server.calls.length > before);
     }
     assert.deepEqual(setup.reasons, ['Reconnect', 'ConnectionError', 'Error']);
+  });
+
+  it('says of every stream that it was accepted, before any push', async () => {
+    await using setup = await setUp();
+    setup.server.calls.at(-1)?.sendMetadata(new Metadata());
+    await eventually('the connection', () => setup.connections.length === 1);
+    setup.server.calls.at(-1)?.emit('error', { code: status.UNAVAILABLE, details: 'gone' });
+    await eventually('the next stream', () => setup.server.calls.length === 2);
+    assert.equal(setup.connections.length, 1, 'to have connected is not to be accepted');
+    setup.server.calls.at(-1)?.sendMetadata(new Metadata());
+    await eventually('the connection', () => setup.connections.length === 2);
+    assert.deepEqual(setup.connections, [0, 1]);
+    assert.deepEqual(setup.ready, []);
   });
 
   it('acknowledges types that it does not know', async () => {
