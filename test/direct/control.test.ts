@@ -76,7 +76,7 @@ describe('two replicas of the control plane', { timeout: 110_000 }, () => {
       log += chunk;
     });
     try {
-      await eventually(`${name} is ready`, () => replica.exitCode !== null || isReady(), 60_000);
+      await eventually(`${name} is ready`, () => replica.exitCode !== null || isReady());
     } finally {
       if (replica.exitCode !== null || !(await isReady())) console.error(log);
     }

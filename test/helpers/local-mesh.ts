@@ -12,9 +12,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { processStartTime, RunFolder, type RunState, readState } from '../../src/local/run-folder.ts';
+import { eventually } from './eventually.ts';
 
 const AMBIT = fileURLToPath(new URL('../../bin/ambit', import.meta.url));
 const NOBODY = 65534;
@@ -31,15 +31,6 @@ export function machineFootprint(): string {
   const named = readdirNames('/run/netns').join(' ');
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
   return `${links}\n${named}\n${mounts}`;
-}
-
-/** Waits until `check` holds; throws with `what` after `timeoutMs`. */
-export async function until(what: string, check: () => boolean | Promise<boolean>, timeoutMs: number): Promise<void> {
-  const end = performance.now() + timeoutMs;
-  while (!(await check())) {
-    if (performance.now() > end) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await delay(20);
-  }
 }
 
 function readdirNames(path: string): string[] {
@@ -96,7 +87,7 @@ export class LocalMesh {
         this.output += chunk.toString();
       });
     }
-    await until(
+    await eventually(
       'all pods ready',
       () => {
         if (this.#process?.exitCode !== null) throw new Error(`ambit up ended: ${this.output}`);

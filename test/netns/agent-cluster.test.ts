@@ -248,7 +248,7 @@ describe('the agent of a cluster node', () => {
     await eventually('pending', () => annotation() === 'pending');
     await eventually('captured all the same, so nothing leaves as plaintext', redirected);
     ztunnel.answer = () => ACK;
-    await eventually('enabled', () => annotation() === 'enabled', 10_000);
+    await eventually('enabled', () => annotation() === 'enabled');
   });
 
   it('never gives a pod the identity of another one of the same name', async () => {

@@ -179,7 +179,6 @@ async function withstood(
   await eventually(
     `descriptors back to ${baseline.descriptors}, now ${proxy.descriptors()}`,
     () => proxy.descriptors() <= baseline.descriptors,
-    10_000,
   );
   const growthBytes = proxy.rssBytes() - rssBytes;
   const speed = `${timesMs.length} requests of the sibling, p99 ${p99.toFixed(1)} ms`;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { LocalMesh, lives, machineFootprint, until } from '../helpers/local-mesh.ts';
+import { eventually } from '../helpers/eventually.ts';
+import { LocalMesh, lives, machineFootprint } from '../helpers/local-mesh.ts';
 
 const MODE = 'istio.io/dataplane-mode';
 /** Answers every connection with its own name and the port it listens on, over IPv4 and IPv6. */
@@ -135,18 +136,14 @@ describe('ambit up as root', () => {
 
   it('starts a container again when it has ended', async () => {
     mesh.write('crash.yaml', pod('crash', 'node1', ['sh', '-c', 'echo here I am; exit 3']));
-    await until(
-      'container restarted',
-      () => (mesh.log(/^out_crash_main/).match(/here I am/g) ?? []).length >= 2,
-      10_000,
-    );
+    await eventually('container restarted', () => (mesh.log(/^out_crash_main/).match(/here I am/g) ?? []).length >= 2);
     assert.match(mesh.log(/^out_crash_main/), /container ended \(status 3\)/);
     const shown = mesh.output.match(/out\/crash\/main ended \(status 3\)/g) ?? [];
     assert.equal(shown.length, 1, 'the user hears of it once');
     const [container] = mesh.state?.pods.find(({ name }) => name === 'crash')?.containers ?? [];
     assert.equal(container?.lastExit, 'status 3');
     mesh.remove('crash.yaml');
-    await until('removed pod gone', () => mesh.state?.pods.every(({ name }) => name !== 'crash') === true, 10_000);
+    await eventually('removed pod gone', () => mesh.state?.pods.every(({ name }) => name !== 'crash') === true);
   });
 
   it('says once what it refuses in a file, and that it accepts the file again', async () => {
@@ -159,17 +156,17 @@ describe('ambit up as root', () => {
     const lines = (word: string) =>
       mesh.output.split('\n').filter((line) => new RegExp(`^${word}: .*bad\\.yaml`).test(line));
     mesh.write('bad.yaml', broken);
-    await until('the error', () => lines('refused').length === 1, 10_000);
+    await eventually('the error', () => lines('refused').length === 1);
     assert.equal(lines('accepted again').length, 0);
     mesh.write('bad.yaml', { ...broken, spec: { ports: [{ port: 7 }] } });
-    await until('the good news', () => lines('accepted again').length === 1, 10_000);
+    await eventually('the good news', () => lines('accepted again').length === 1);
     mesh.remove('bad.yaml');
   });
 
   it('takes running pods into the mesh and out of it by the label of their namespace', async () => {
     const pids = echoes().map(({ pid }) => pid);
     mesh.write('namespaces.yaml', namespace('in', { [MODE]: 'ambient' }), namespace('out', { [MODE]: 'ambient' }));
-    await until('pods in the mesh', () => mesh.readyPods().filter(({ enrolled }) => enrolled).length === 4, 15_000);
+    await eventually('pods in the mesh', () => mesh.readyPods().filter(({ enrolled }) => enrolled).length === 4);
     assert.deepEqual(
       echoes().map(({ pid }) => pid),
       pids,
@@ -179,79 +176,62 @@ describe('ambit up as root', () => {
       /src\.identity="spiffe:\/\/cluster\.local\/ns\/out\/sa\/default".*dst\.identity="spiffe:\/\/cluster\.local\/ns\/in\/sa\/echo"/.test(
         log(),
       );
-    await until(
-      'identities seen',
-      async () => {
-        await ask(mesh, one, 'echo.in', 2);
-        return identified();
-      },
-      15_000,
-    );
+    await eventually('identities seen', async () => {
+      await ask(mesh, one, 'echo.in', 2);
+      return identified();
+    });
     const all = names()
       .map((name) => `${name} first`)
       .sort()
       .join(',');
     for (const from of [one, two]) assert.deepEqual(await ask(mesh, from, 'echo.in'), [`4 ${all}`, `6 ${all}`]);
     mesh.write('namespaces.yaml', namespace('in'), namespace('out'));
-    await until(
-      'pods out of the mesh',
-      () => mesh.readyPods().filter(({ enrolled }) => !enrolled).length === 4,
-      15_000,
-    );
+    await eventually('pods out of the mesh', () => mesh.readyPods().filter(({ enrolled }) => !enrolled).length === 4);
     const expected = names()
       .map((name) => `${name} first`)
       .sort()
       .join(',');
-    await until('both endpoints answer', async () => (await ask(mesh, one, 'echo.in'))[0] === `4 ${expected}`, 10_000);
+    await eventually('both endpoints answer', async () => (await ask(mesh, one, 'echo.in'))[0] === `4 ${expected}`);
   });
 
   it('starts no container of an enrolled pod before the pod is in the mesh', async () => {
     mesh.write('namespaces.yaml', namespace('in', { [MODE]: 'ambient' }), namespace('out'));
     mesh.write('early.yaml', deployment('early', 1, 'x'));
-    await until('early pod ready', () => mesh.readyPods().some(({ deployment: name }) => name === 'early'), 15_000);
+    await eventually('early pod ready', () => mesh.readyPods().some(({ deployment: name }) => name === 'early'));
     assert.ok(mesh.readyPods().find(({ deployment: name }) => name === 'early')?.enrolled);
     mesh.remove('early.yaml');
-    await until(
+    await eventually(
       'early pod gone',
       () => mesh.state?.pods.every(({ deployment: name }) => name !== 'early') === true,
-      10_000,
     );
   });
 
   it('starts agent and proxy again when they die, with the pods in the mesh as before', async () => {
-    await until('pods in the mesh', () => echoes().length === 2 && echoes().every(({ enrolled }) => enrolled), 15_000);
+    await eventually('pods in the mesh', () => echoes().length === 2 && echoes().every(({ enrolled }) => enrolled));
     for (const role of ['agent', 'ztunnel']) {
       const script = `for p in /proc/[0-9]*; do if tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -q 'ambit.js ${role} $'; then kill -9 $(basename $p); fi; done`;
       await mesh.exec('--node', 'node1', '--', 'sh', '-c', script);
-      await until('program restarted', () => new RegExp(`node1/${role}.*SIGKILL`).test(mesh.log(/^up/)), 10_000);
+      await eventually('program restarted', () => new RegExp(`node1/${role}.*SIGKILL`).test(mesh.log(/^up/)));
       const expected = names()
         .map((name) => `${name} first`)
         .sort()
         .join(',');
-      await until(
-        'both endpoints answer',
-        async () => (await ask(mesh, one, 'echo.in'))[0] === `4 ${expected}`,
-        20_000,
-      );
+      await eventually('both endpoints answer', async () => (await ask(mesh, one, 'echo.in'))[0] === `4 ${expected}`);
     }
   });
 
   it('replaces the replicas of a changed template', async () => {
     const former = names();
     mesh.write('echo.yaml', deployment('echo', 2, 'second'), service('echo', DUAL));
-    await until(
-      'replicas replaced',
-      () => {
-        const present = mesh.state?.pods.filter(({ deployment: name }) => name === 'echo') ?? [];
-        return present.length === 2 && present.every(({ name, ready }) => ready && !former.includes(name));
-      },
-      20_000,
-    );
+    await eventually('replicas replaced', () => {
+      const present = mesh.state?.pods.filter(({ deployment: name }) => name === 'echo') ?? [];
+      return present.length === 2 && present.every(({ name, ready }) => ready && !former.includes(name));
+    });
     const expected = names()
       .map((name) => `${name} second`)
       .sort()
       .join(',');
-    await until('new replicas answer', async () => (await ask(mesh, two, 'echo.in'))[0] === `4 ${expected}`, 10_000);
+    await eventually('new replicas answer', async () => (await ask(mesh, two, 'echo.in'))[0] === `4 ${expected}`);
   });
 
   it('sends UDP to an endpoint behind a virtual address as well', async () => {
@@ -267,14 +247,10 @@ describe('ambit up as root', () => {
       service('udp', { ports: [{ port: 53, targetPort: 5300, protocol: 'UDP' }] }),
     );
     const said: string[] = [];
-    await until(
-      'an answer by UDP',
-      async () => {
-        said.push((await mesh.exec(...two, '--', 'node', '-e', client)).stdout);
-        return said.at(-1) === 'udp hi\n';
-      },
-      15_000,
-    );
+    await eventually('an answer by UDP', async () => {
+      said.push((await mesh.exec(...two, '--', 'node', '-e', client)).stdout);
+      return said.at(-1) === 'udp hi\n';
+    });
   });
 
   it('refuses to start a second time under the same name', async () => {
@@ -287,8 +263,8 @@ describe('ambit up as root', () => {
     const processes = mesh.processes();
     assert.ok(processes.length > 8, `only ${processes.length} processes found`);
     assert.equal(await mesh.end('SIGKILL'), 'SIGKILL');
-    await until('no process left', () => !processes.some(lives), 10_000);
-    await until('no folder left', () => !existsSync(mesh.run.path), 10_000);
+    await eventually('no process left', () => !processes.some(lives));
+    await eventually('no folder left', () => !existsSync(mesh.run.path));
     assert.equal(machineFootprint(), footprint);
   });
 });
@@ -312,7 +288,7 @@ describe('ambit up without privileges', () => {
     }
     const processes = mesh.processes();
     assert.equal(await mesh.end('SIGTERM'), 0);
-    await until('no process left', () => !processes.some(lives), 5000);
+    await eventually('no process left', () => !processes.some(lives));
     assert.ok(!existsSync(mesh.run.path));
     assert.equal(machineFootprint(), footprint);
   });

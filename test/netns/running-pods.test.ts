@@ -61,7 +61,7 @@ describe('a running pod', () => {
     assert.equal(await echoOnce(client, server.ipv4, 8080, 'x'), `${client.ipv4}: x`);
     assert.equal(mesh.log.length, lines, 'ztunnel did not see the new connection');
     open.end();
-    await eventually('nothing of the mesh to be left', () => !/ISTIO/.test(client.exec('iptables-save')), 5000);
+    await eventually('nothing of the mesh to be left', () => !/ISTIO/.test(client.exec('iptables-save')));
   });
 
   it('is cut when it leaves and its connections do not end', async () => {

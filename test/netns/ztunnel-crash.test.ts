@@ -8,7 +8,8 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LocalMesh, until } from '../helpers/local-mesh.ts';
+import { eventually } from '../helpers/eventually.ts';
+import { LocalMesh } from '../helpers/local-mesh.ts';
 import { WireCapture } from '../helpers/wire-capture.ts';
 
 const SERVICES = 20_000;
@@ -119,32 +120,28 @@ describe(`a mesh of ${SERVICES} services whose proxy is killed four times`, () =
       markers: [SECRET, PUBLIC],
     });
     writeClients(mesh);
-    await until('clients in the mesh', () => mesh.readyPods().length === 5, 15_000);
+    await eventually('clients in the mesh', () => mesh.readyPods().length === 5);
     const inMesh = ['by-address', 'by-name'];
     const served = async () => {
       const before = inMesh.map((name) => progressOf(mesh, name).answers);
-      await until(
-        'clients are answered',
-        () => {
-          assertSealed(wire);
-          return inMesh.every((name, index) => progressOf(mesh, name).answers > (before[index] ?? 0) + 50);
-        },
-        20_000,
-      );
+      await eventually('clients are answered', () => {
+        assertSealed(wire);
+        return inMesh.every((name, index) => progressOf(mesh, name).answers > (before[index] ?? 0) + 50);
+      });
     };
     await served();
     let killed = 0;
     // The second blow comes while the proxy learns the mesh, the others while it serves.
     for (const afterMs of [0, 250, 0, 0]) {
       if (afterMs === 0) await served();
-      await until('a proxy to kill', () => ![undefined, killed].includes(proxyOf(mesh, 'node1')), 10_000);
+      await eventually('a proxy to kill', () => ![undefined, killed].includes(proxyOf(mesh, 'node1')));
       await delay(afterMs);
       const pid = proxyOf(mesh, 'node1');
       assert.ok(pid !== undefined);
       const { failures } = progressOf(mesh, 'by-address');
       process.kill(pid, 'SIGKILL');
       killed = pid;
-      await until('connections fail', () => progressOf(mesh, 'by-address').failures > failures, 10_000);
+      await eventually('connections fail', () => progressOf(mesh, 'by-address').failures > failures);
     }
     await served();
     assert.equal(await wire.stop(), 0, 'packets were missed');
