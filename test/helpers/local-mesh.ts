@@ -25,12 +25,13 @@ export interface ExecResult {
   readonly stderr: string;
 }
 
-/** What a mesh could leave behind on the machine, as text to compare. */
+/** What a mesh could leave behind on the machine, as text to compare; the mounts of container engines come and go. */
 export function machineFootprint(): string {
   const links = readdirSync('/sys/class/net').sort().join(' ');
   const named = readdirNames('/run/netns').join(' ');
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
-  return `${links}\n${named}\n${mounts}`;
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  const own = mounts.filter((line) => /\snsfs\s|ambit/.test(line));
+  return `${links}\n${named}\n${own.join('\n')}`;
 }
 
 function readdirNames(path: string): string[] {
