@@ -2,7 +2,7 @@
 const RANKS = [
   ['base', 'native'],
   ['proto', 'model'],
-  ['net', 'pki', 'tls', 'http2', 'http1', 'dns', 'authz', 'balance', 'xds', 'telemetry', 'manifests', 'kube'],
+  ['net', 'pki', 'tls', 'http2', 'http1', 'dns', 'authz', 'balance', 'xds', 'telemetry', 'manifests', 'kube', 'hbone', 'mesh'],
   ['ztunnel', 'waypoint', 'control', 'agent', 'local', 'install'],
   ['cli', 'dashboard', 'bin'],
 ];
@@ -13,6 +13,9 @@ const ALLOWED_WITHIN_RANK = {
   tls: ['net', 'pki'],
   http2: ['net'],
   xds: ['tls', 'pki'],
+  // What every proxy of the mesh is made of: tunnels with identities, and what the feed said.
+  hbone: ['net', 'tls', 'pki', 'http2', 'xds', 'telemetry'],
+  mesh: ['balance', 'xds'],
   bin: ['cli'],
 };
 

@@ -1,10 +1,10 @@
 // docs/errors.md: every error code with its text, read from the places that raise it.
-import { proxyError, refusalStatus, responseFlag } from '../../src/ztunnel/proxy-error.ts';
+import { proxyError, refusalStatus, responseFlag } from '../../src/hbone/proxy-error.ts';
 import { PROCESS_ERRORS, PROXY_ERRORS } from './errors-text.mjs';
 import { code, table } from './markdown.mjs';
 import { sourceFiles } from './source-files.mjs';
 
-const PROXY_ERROR_FILE = 'src/ztunnel/proxy-error.ts';
+const PROXY_ERROR_FILE = 'src/hbone/proxy-error.ts';
 
 /** The codes of the table in proxy-error.ts; what belongs to each is asked of the functions that use it. */
 function proxyCodes() {

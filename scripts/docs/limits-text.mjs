@@ -63,7 +63,7 @@ export const LIMIT_GROUPS = [
         'A connection waits this long for the feed to name its own workload, then it is refused.',
       ],
       [
-        'ztunnel/data/pending-handshakes.ts',
+        'hbone/pending-handshakes.ts',
         'MAX_PENDING_HANDSHAKES',
         '',
         'Unfinished inbound handshakes per pod and data thread; above it the oldest is given up.',
@@ -83,7 +83,7 @@ export const LIMIT_GROUPS = [
       ],
       ['ztunnel/data/hostname-resolver.ts', 'MIN_TTL_MS', 'ms', 'Resolved addresses are kept at least this long.'],
       [
-        'ztunnel/endpoint-picker.ts',
+        'mesh/endpoint-picker.ts',
         'MAX_CACHED_SERVICES',
         '',
         'Services whose ranked endpoints are kept; above it the cache starts over.',
@@ -153,18 +153,18 @@ export const LIMIT_GROUPS = [
     title: 'Certificates at ztunnel',
     limits: [
       [
-        'ztunnel/certificate-manager.ts',
+        'hbone/certificate-manager.ts',
         'MAX_IN_FLIGHT',
         '',
         'Requests to the certificate service at a time; connections that wait go first.',
       ],
       [
-        'ztunnel/certificate-manager.ts',
+        'hbone/certificate-manager.ts',
         'MIN_RETRY_MS',
         'ms',
         'After a failure a waiting connection may cause a new request this often.',
       ],
-      ['ztunnel/certificate-manager.ts', 'MIN_RENEWAL_MS', 'ms', 'A certificate is renewed no sooner than this.'],
+      ['hbone/certificate-manager.ts', 'MIN_RENEWAL_MS', 'ms', 'A certificate is renewed no sooner than this.'],
       [
         'tls/revocation-list.ts',
         'MAX_CHAIN',
@@ -565,5 +565,5 @@ export const NOT_LIMITS = [
   'model/schema/check-schema.ts MAX_SHOWN_LENGTH',
   'kube/resource-kind.ts SERVICE_ENTRIES',
   'kube/resource-kind.ts WORKLOAD_ENTRIES',
-  'ztunnel/fake-certificate-source.ts ROOT_LIFETIME_MS',
+  'hbone/fake-certificate-source.ts ROOT_LIFETIME_MS',
 ];

@@ -1,13 +1,13 @@
 /** The certificates of the workloads that this proxy serves: where they come from, which are kept, who gets them. */
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import { CertificateManager, type CertificateState } from '../hbone/certificate-manager.ts';
+import { FakeCertificateSource, noCertificateSource } from '../hbone/fake-certificate-source.ts';
+import type { StateChange } from '../mesh/mesh-state.ts';
 import type { SpiffeId } from '../model/spiffe.ts';
 import type { Workload } from '../model/workload.ts';
 import { CaClient, type CertificateSource } from '../xds/client/ca-client.ts';
-import { CertificateManager, type CertificateState } from './certificate-manager.ts';
 import type { ZtunnelConfig } from './config.ts';
-import { FakeCertificateSource, noCertificateSource } from './fake-certificate-source.ts';
-import type { StateChange } from './mesh-state.ts';
 import { CertificatePrefetch } from './prefetch.ts';
 import type { CertificateAnswer, ControlMessage } from './thread-messages.ts';
 

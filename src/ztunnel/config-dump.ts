@@ -1,14 +1,14 @@
 /** The answer of `/config_dump`: the keys and shapes that `istioctl ztunnel-config` reads (facts ztunnel-wire 11.4). */
 import { X509Certificate } from 'node:crypto';
+import type { CertificateState } from '../hbone/certificate-manager.ts';
+import type { Endpoint, MeshState } from '../mesh/mesh-state.ts';
 import { formatCidr } from '../model/address.ts';
 import { formatGatewayDestination, type GatewayAddress, networkAddressKey } from '../model/gateway-address.ts';
 import type { AuthorizationPolicy, PolicyMatch, StringMatch } from '../model/policy.ts';
 import { type Service, serviceKey } from '../model/service.ts';
 import type { PortMap, Workload } from '../model/workload.ts';
-import type { CertificateState } from './certificate-manager.ts';
 import type { ZtunnelConfig } from './config.ts';
 import type { ConnectionSummary } from './data/connection-tracker.ts';
-import type { Endpoint, MeshState } from './mesh-state.ts';
 import type { PodSummary } from './pod-manager.ts';
 
 export interface ConfigDumpInput {

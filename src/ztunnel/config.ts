@@ -7,18 +7,13 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { type Environment, EnvironmentReader } from '../base/environment.ts';
 import { errorText } from '../base/errors.ts';
+import type { TunnelWindows } from '../hbone/tunnel-settings.ts';
 
 /** The workload of dedicated mode. */
 export interface DedicatedWorkload {
   readonly namespace: string;
   readonly name: string;
   readonly serviceAccount: string;
-}
-
-export interface Http2Config {
-  readonly streamWindowBytes: number;
-  readonly connectionWindowBytes: number;
-  readonly maxFrameBytes: number;
 }
 
 export interface KeepAliveConfig {
@@ -69,7 +64,7 @@ export interface ZtunnelConfig {
   readonly singleThread: boolean;
   readonly poolMaxStreams: number;
   readonly poolIdleMs: number;
-  readonly http2: Http2Config;
+  readonly http2: TunnelWindows;
   readonly keepAlive: KeepAliveConfig;
   readonly drainDeadlineMs: number;
   readonly crlPath: string | undefined;

@@ -5,11 +5,11 @@
 import { parseDocument, type ScalarTag } from 'yaml';
 import { z } from 'zod';
 import { AmbitError } from '../base/errors.ts';
+import type { StateChange } from '../mesh/mesh-state.ts';
 import { type Cidr, type IpAddress, parseCidr, parseIpAddress } from '../model/address.ts';
 import type { GatewayAddress, NetworkAddress } from '../model/gateway-address.ts';
 import type { StringMatch } from '../model/policy.ts';
 import { NO_LOCALITY, type PortMap } from '../model/workload.ts';
-import type { StateChange } from './mesh-state.ts';
 
 /** `!Exact x` and its kin read as `{Exact: x}`, so that both spellings mean the same. */
 const MATCH_TAGS: ScalarTag[] = ['Exact', 'Prefix', 'Suffix'].map((name) => ({

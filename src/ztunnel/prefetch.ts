@@ -1,8 +1,8 @@
 /** Which certificates this proxy needs: one per identity of the tunnelled workloads it serves (facts ztunnel-wire 10.2). */
 
+import type { StateChange } from '../mesh/mesh-state.ts';
 import type { SpiffeId } from '../model/spiffe.ts';
 import { type Workload, workloadIdentity } from '../model/workload.ts';
-import type { StateChange } from './mesh-state.ts';
 
 export interface PrefetchTarget {
   prefetch(identity: SpiffeId): void;

@@ -8,15 +8,15 @@
  *   workload for the upstream.
  */
 import { fail, ok, type Result } from '../base/result.ts';
+import { type ProxyError, proxyError } from '../hbone/proxy-error.ts';
+import { EndpointPicker } from '../mesh/endpoint-picker.ts';
+import { findAddress, serviceByAddress } from '../mesh/find-service.ts';
+import type { MeshState } from '../mesh/mesh-state.ts';
 import { formatAddress, type IpAddress } from '../model/address.ts';
 import { formatGatewayDestination, type GatewayAddress, hostnameKey } from '../model/gateway-address.ts';
 import { allowsFamily, type Service } from '../model/service.ts';
 import type { SpiffeId } from '../model/spiffe.ts';
 import { type Workload, workloadIdentity } from '../model/workload.ts';
-import { EndpointPicker } from './endpoint-picker.ts';
-import { findAddress, serviceByAddress } from './find-service.ts';
-import type { MeshState } from './mesh-state.ts';
-import { type ProxyError, proxyError } from './proxy-error.ts';
 
 /** The port of HBONE tunnels. */
 export const HBONE_PORT = 15008;

@@ -3,6 +3,9 @@
  * a number that its answer repeats. Descriptors are numbers of the process and valid in every thread; the control thread
  * owns them and closes them only after all data threads let go of the pod.
  */
+
+import type { ProxyErrorCode } from '../hbone/proxy-error.ts';
+import type { StateChange } from '../mesh/mesh-state.ts';
 import type { SpiffeId } from '../model/spiffe.ts';
 import type { WorkloadCertificate } from '../pki/workload-certificate.ts';
 import type { MetricFamily } from '../telemetry/exposition.ts';
@@ -11,8 +14,6 @@ import type { RevocationKey } from '../tls/revocation-list.ts';
 import type { ConnectionSummary } from './data/connection-tracker.ts';
 import type { PodInfo } from './data/local-workload.ts';
 import type { PodPorts } from './data/pod-proxy.ts';
-import type { StateChange } from './mesh-state.ts';
-import type { ProxyErrorCode } from './proxy-error.ts';
 
 /** A pod as the agent handed it over. */
 export interface PodAssignment {

@@ -1,10 +1,10 @@
 /** `XDS_ON_DEMAND` without namespaces, against a feed that says what the test tells it to (facts ztunnel-wire 5.3). */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { ADDRESS_TYPE, AUTHORIZATION_TYPE } from '../../src/mesh/feed.ts';
 import { encodeWorkload } from '../../src/model/feed-encode.ts';
 import { createWorkload } from '../../src/model/workload.ts';
 import { Address } from '../../src/proto/gen/workload.ts';
-import { ADDRESS_TYPE, AUTHORIZATION_TYPE } from '../../src/ztunnel/feed.ts';
 import { askSocks, serveDouble, startDirect } from '../helpers/direct-ztunnel.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { ScriptedFeed } from '../helpers/scripted-feed.ts';

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import fc from 'fast-check';
+import { MeshState } from '../../src/mesh/mesh-state.ts';
 import { decodeAddress } from '../../src/model/feed-decode.ts';
 import { encodeService, encodeWorkload } from '../../src/model/feed-encode.ts';
 import { decodeAuthorization } from '../../src/model/policy-decode.ts';
 import { createService } from '../../src/model/service.ts';
 import { createWorkload } from '../../src/model/workload.ts';
 import { Address } from '../../src/proto/gen/workload.ts';
-import { MeshState } from '../../src/ztunnel/mesh-state.ts';
 
 const FUZZ_MS = Number(process.env['FUZZ_MS'] ?? 2000);
 const SERVICES = new Map([['ns/host', new Map([[80, 8080]])]]);

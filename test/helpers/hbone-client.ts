@@ -1,5 +1,6 @@
 /** A raw tunnel client for tests: any identity, any authority, from any pod. */
 import { systemClock } from '../../src/base/clock.ts';
+import { FakeCertificateSource } from '../../src/hbone/fake-certificate-source.ts';
 import { BlockPool } from '../../src/http2/block-pool.ts';
 import { Http2Connection } from '../../src/http2/connection.ts';
 import type { Header } from '../../src/http2/header.ts';
@@ -7,7 +8,6 @@ import { socketTransport } from '../../src/http2/transport.ts';
 import type { SpiffeId } from '../../src/model/spiffe.ts';
 import { dialTcp } from '../../src/net/tcp-dialer.ts';
 import { connectMeshTls, meshSecureContext } from '../../src/tls/mesh-tls.ts';
-import { FakeCertificateSource } from '../../src/ztunnel/fake-certificate-source.ts';
 import type { LabPod } from './netns.ts';
 
 export interface HboneReply {

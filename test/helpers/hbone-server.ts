@@ -1,6 +1,7 @@
 /** A raw tunnel server for tests, in the place of a waypoint or a network gateway: it records who asked for what. */
 import type { Socket } from 'node:net';
 import { systemClock } from '../../src/base/clock.ts';
+import { FakeCertificateSource } from '../../src/hbone/fake-certificate-source.ts';
 import { BlockPool } from '../../src/http2/block-pool.ts';
 import { Http2Connection } from '../../src/http2/connection.ts';
 import type { Header } from '../../src/http2/header.ts';
@@ -13,7 +14,6 @@ import type { InboundConnection } from '../../src/net/inbound-connection.ts';
 import { dialTcp } from '../../src/net/tcp-dialer.ts';
 import { listenTcp } from '../../src/net/tcp-listener.ts';
 import { type MeshPeer, MeshTlsServer } from '../../src/tls/mesh-tls.ts';
-import { FakeCertificateSource } from '../../src/ztunnel/fake-certificate-source.ts';
 import type { LabPod } from './netns.ts';
 
 /** A CONNECT request as it came. */

@@ -13,6 +13,7 @@ import { type Agent, startAgent } from '../../src/agent/app.ts';
 import { parseAgentConfig } from '../../src/agent/config.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import type { StateChange } from '../../src/mesh/mesh-state.ts';
 import { type IpAddress, parseIpAddress } from '../../src/model/address.ts';
 import { createWorkload, type Workload } from '../../src/model/workload.ts';
 import { LogFilter } from '../../src/telemetry/log-filter.ts';
@@ -21,7 +22,6 @@ import type { CertificateSource } from '../../src/xds/client/ca-client.ts';
 import { startZtunnel, type ZtunnelHandle } from '../../src/ztunnel/app.ts';
 import { readZtunnelConfig } from '../../src/ztunnel/config.ts';
 import type { LookupAddresses } from '../../src/ztunnel/data/hostname-resolver.ts';
-import type { StateChange } from '../../src/ztunnel/mesh-state.ts';
 import { eventually } from './eventually.ts';
 import { type LabPod, NetnsLab } from './netns.ts';
 

@@ -2,12 +2,12 @@
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../src/base/clock.ts';
+import { FakeCertificateSource } from '../../src/hbone/fake-certificate-source.ts';
 import { parseSpiffeId, type SpiffeId } from '../../src/model/spiffe.ts';
 import { dialTcp } from '../../src/net/tcp-dialer.ts';
 import { listenTcp } from '../../src/net/tcp-listener.ts';
 import type { WorkloadCertificate } from '../../src/pki/workload-certificate.ts';
 import { connectMeshTls, MeshTlsServer, meshSecureContext } from '../../src/tls/mesh-tls.ts';
-import { FakeCertificateSource } from '../../src/ztunnel/fake-certificate-source.ts';
 import type { LabPod } from './netns.ts';
 
 const TLS = { tls12: false, compliancePolicy: '' as const, handshakeTimeoutMs: 10_000 };

@@ -1,8 +1,8 @@
 /** The policy decision over an inbound connection, logged where operators look for it (facts ztunnel-wire 8.4). */
 import { type AuthorizationInput, authorize } from '../../authz/evaluate.ts';
+import { type ProxyError, policyDenied } from '../../hbone/proxy-error.ts';
 import { formatAddress } from '../../model/address.ts';
 import type { Workload } from '../../model/workload.ts';
-import { type ProxyError, policyDenied } from '../proxy-error.ts';
 import type { PodContext } from './pod-context.ts';
 
 /**

@@ -1,11 +1,11 @@
 /** One connection in metrics and access log: opened once, closed once (facts ztunnel-wire 11.1, 11.2). */
 import type { Clock } from '../../base/clock.ts';
 import type { LogFields, Logger } from '../../base/logger.ts';
+import { type ProxyError, responseFlag } from '../../hbone/proxy-error.ts';
 import type { Service } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
 import type { ByteCounters, ConnectionMeter, SocketEnd, TcpMetrics } from '../../telemetry/tcp-metrics.ts';
 import { type PeerLabels, workloadPeer } from '../../telemetry/traffic-labels.ts';
-import { type ProxyError, responseFlag } from '../proxy-error.ts';
 
 /** What is known of a connection when its route is. */
 export interface ConnectionFacts {

@@ -7,9 +7,9 @@
  *   workload as it is now, so a policy that was attached later counts too.
  */
 import { type AuthorizationInput, authorize } from '../../authz/evaluate.ts';
+import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
+import type { MeshState } from '../../mesh/mesh-state.ts';
 import { type MetricFamily, renderLabels } from '../../telemetry/exposition.ts';
-import type { MeshState } from '../mesh-state.ts';
-import { type ProxyError, proxyError } from '../proxy-error.ts';
 
 /** A connection as the configuration dump prints it. */
 export interface ConnectionSummary {

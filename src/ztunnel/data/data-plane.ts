@@ -8,16 +8,18 @@ import type { Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
+import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
+import { peerRevoked, Revocations } from '../../hbone/revocations.ts';
+import { TlsStore } from '../../hbone/tls-store.ts';
 import { BlockPool } from '../../http2/block-pool.ts';
 import { INTAKE_BYTES } from '../../http2/socket-intake.ts';
+import { MeshState, type StateChange } from '../../mesh/mesh-state.ts';
 import type { SpiffeId } from '../../model/spiffe.ts';
 import type { WorkloadCertificate } from '../../pki/workload-certificate.ts';
 import { TcpMetrics } from '../../telemetry/tcp-metrics.ts';
 import { ThreadProfiler } from '../../telemetry/thread-profiler.ts';
 import { compactHeap } from '../compact-heap.ts';
 import type { ZtunnelConfig } from '../config.ts';
-import { MeshState, type StateChange } from '../mesh-state.ts';
-import { type ProxyError, proxyError } from '../proxy-error.ts';
 import { DestinationResolver } from '../resolve-destination.ts';
 import type {
   CertificateAnswer,
@@ -44,8 +46,6 @@ import { OnDemandLookups } from './on-demand-lookups.ts';
 import { type DnsContext, HANDSHAKE_TIMEOUT_MS, type ThreadContext } from './pod-context.ts';
 import { createPodNetwork } from './pod-network.ts';
 import { PodProxy } from './pod-proxy.ts';
-import { peerRevoked, Revocations } from './revocations.ts';
-import { TlsStore } from './tls-store.ts';
 
 export interface DataPlaneDeps {
   readonly clock: Clock;

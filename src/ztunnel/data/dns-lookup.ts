@@ -3,11 +3,11 @@
  * never scanned.
  */
 import { expandName, type NameCandidate, wildcardsOf } from '../../dns/name-expansion.ts';
+import { isVisible, preferredService } from '../../mesh/find-service.ts';
+import type { MeshState } from '../../mesh/mesh-state.ts';
 import { type IpAddress, isV4 } from '../../model/address.ts';
 import { allowsFamily, type Service, serviceKey } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
-import { isVisible, preferredService } from '../find-service.ts';
-import type { MeshState } from '../mesh-state.ts';
 
 export interface DnsLookupOptions {
   /** Lower case. */

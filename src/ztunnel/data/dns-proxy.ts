@@ -8,13 +8,13 @@ import type { Socket as UdpSocket } from 'node:dgram';
 import { AmbitError, errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { DnsTcpSession, type DnsTcpSessionDeps } from '../../dns/dns-tcp-session.ts';
+import { openQuietly } from '../../hbone/open-quietly.ts';
 import { formatAddress } from '../../model/address.ts';
 import type { InboundConnection } from '../../net/inbound-connection.ts';
 import type { TcpListener } from '../../net/tcp-listener.ts';
 import { DnsForwarder } from './dns-forwarder.ts';
 import { lacksIpv6 } from './dns-network.ts';
 import { DnsResolver } from './dns-resolver.ts';
-import { openQuietly } from './open-quietly.ts';
 import type { PodContext } from './pod-context.ts';
 
 /** TCP connections of one pod; more are refused. */

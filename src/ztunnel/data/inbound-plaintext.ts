@@ -2,15 +2,16 @@
  * Plain TCP that arrives at a pod, captured on 15006 (facts ztunnel-wire 8.2): policy sees no identity, so a STRICT
  * policy refuses it; what is allowed goes to the application with the client's address kept.
  */
+
+import { openQuietly } from '../../hbone/open-quietly.ts';
+import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
 import { canonicalIp, formatAddress, type IpAddress } from '../../model/address.ts';
 import type { Workload } from '../../model/workload.ts';
 import type { InboundConnection } from '../../net/inbound-connection.ts';
 import { relaySockets } from '../../net/relay-sockets.ts';
-import { type ProxyError, proxyError } from '../proxy-error.ts';
 import { authorizeInbound } from './authorize-inbound.ts';
 import { isIllegalPort } from './illegal-ports.ts';
 import { guessService } from './inbound-target.ts';
-import { openQuietly } from './open-quietly.ts';
 import { type PodContext, WORKLOAD_WAIT_MS, workloadText } from './pod-context.ts';
 import { discard, ProxiedConnection } from './proxied-connection.ts';
 

@@ -5,17 +5,17 @@
  * other address is refused before a socket is opened.
  */
 import { fail, ok, type Result } from '../../base/result.ts';
+import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
 import type { Header } from '../../http2/header.ts';
+import { targetPortOf } from '../../mesh/endpoint-picker.ts';
+import { findAddress, preferredService } from '../../mesh/find-service.ts';
+import type { MeshState } from '../../mesh/mesh-state.ts';
 import { formatAddress, type IpAddress, parseIpAddress } from '../../model/address.ts';
 import type { GatewayAddress } from '../../model/gateway-address.ts';
 import { hostnameKey } from '../../model/gateway-address.ts';
 import { type Port, parsePort } from '../../model/port.ts';
 import { type Service, serviceKey } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
-import { targetPortOf } from '../endpoint-picker.ts';
-import { findAddress, preferredService } from '../find-service.ts';
-import type { MeshState } from '../mesh-state.ts';
-import { type ProxyError, proxyError } from '../proxy-error.ts';
 
 /** The `:authority` of a request. */
 export type Authority =

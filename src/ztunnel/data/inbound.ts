@@ -8,10 +8,14 @@
  */
 import type { AuthorizationInput } from '../../authz/evaluate.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
+import { openQuietly } from '../../hbone/open-quietly.ts';
+import { PendingHandshakes } from '../../hbone/pending-handshakes.ts';
+import { type ProxyError, proxyError, refusalStatus, tlsFailed } from '../../hbone/proxy-error.ts';
+import type { WorkloadTls } from '../../hbone/tls-store.ts';
+import { tunnelSettings } from '../../hbone/tunnel-settings.ts';
 import { Http2Connection } from '../../http2/connection.ts';
 import type { Header } from '../../http2/header.ts';
 import { relay } from '../../http2/relay.ts';
-import { hboneSettings } from '../../http2/settings.ts';
 import { SocketIntake } from '../../http2/socket-intake.ts';
 import type { Http2Stream, StreamHandler } from '../../http2/stream.ts';
 import { StreamHolder } from '../../http2/stream-holder.ts';
@@ -23,7 +27,6 @@ import { encodeProxyHeader } from '../../net/proxy-protocol-v2.ts';
 import { formatBaggage, parseBaggage } from '../../telemetry/baggage.ts';
 import { forwardedHost } from '../../telemetry/forwarded.ts';
 import type { MeshPeer } from '../../tls/mesh-tls.ts';
-import { type ProxyError, proxyError, refusalStatus, tlsFailed } from '../proxy-error.ts';
 import { authorizeInbound } from './authorize-inbound.ts';
 import { isIllegalPort } from './illegal-ports.ts';
 import {
@@ -37,11 +40,8 @@ import {
 } from './inbound-target.ts';
 import { missingForAuthority } from './on-demand-keys.ts';
 import type { OnDemandLookups } from './on-demand-lookups.ts';
-import { openQuietly } from './open-quietly.ts';
-import { PendingHandshakes } from './pending-handshakes.ts';
 import { type PodContext, WORKLOAD_WAIT_MS, workloadText } from './pod-context.ts';
 import { discard, ProxiedConnection, relayError } from './proxied-connection.ts';
-import type { WorkloadTls } from './tls-store.ts';
 
 /** One tunnel connection of a peer. */
 interface InboundTunnel {
@@ -133,12 +133,7 @@ export class Inbound {
       localIp: canonicalIp(connection.local.address),
       localPort: connection.local.port,
     };
-    const settings = {
-      ...hboneSettings('server'),
-      initialWindowBytes: http2.streamWindowBytes,
-      connectionWindowBytes: http2.connectionWindowBytes,
-      maxFrameBytes: http2.maxFrameBytes,
-    };
+    const settings = tunnelSettings('server', http2);
     const { clock, blocks } = this.#context;
     const http = new Http2Connection(
       socketTransport(socket),

@@ -1,7 +1,7 @@
 /** The feed's record of a local pod, found by the names that the node agent gave (facts ztunnel-wire 6.1 step 2). */
 import type { Clock } from '../../base/clock.ts';
+import type { MeshState } from '../../mesh/mesh-state.ts';
 import type { Workload } from '../../model/workload.ts';
-import type { MeshState } from '../mesh-state.ts';
 
 /** What the node agent knows of a pod. */
 export interface PodInfo {

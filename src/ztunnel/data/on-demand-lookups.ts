@@ -5,9 +5,10 @@
  * - A key that was answered is not asked for again and delays nothing, found or not, until the control thread forgot it.
  * - Whoever waits is always woken: the control thread answers every key within a bounded time.
  */
+
+import type { MeshState } from '../../mesh/mesh-state.ts';
 import type { IpAddress } from '../../model/address.ts';
 import { networkAddressKey } from '../../model/gateway-address.ts';
-import type { MeshState } from '../mesh-state.ts';
 
 export interface OnDemandLookupsDeps {
   readonly state: MeshState;

@@ -6,8 +6,8 @@
  * - Without an answer nothing is known of the destination, so the connection fails: it is never taken for one outside.
  */
 import { fail, type Result } from '../../base/result.ts';
+import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
 import type { Workload } from '../../model/workload.ts';
-import { type ProxyError, proxyError } from '../proxy-error.ts';
 import type { Destination, OutboundRoute } from '../resolve-destination.ts';
 import type { OnDemandLookups } from './on-demand-lookups.ts';
 import { type PodContext, workloadText } from './pod-context.ts';

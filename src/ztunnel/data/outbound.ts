@@ -9,6 +9,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Result } from '../../base/result.ts';
+import { type ConnectRequest, requestConnect } from '../../hbone/connect-request.ts';
+import { openQuietly } from '../../hbone/open-quietly.ts';
+import { openTunnel, openTunnelOver } from '../../hbone/open-tunnel.ts';
+import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
+import { type Tunnel, type TunnelKey, TunnelPool } from '../../hbone/tunnel-pool.ts';
 import { Http2Code } from '../../http2/http2-error.ts';
 import { relay } from '../../http2/relay.ts';
 import { SocketIntake } from '../../http2/socket-intake.ts';
@@ -20,16 +25,11 @@ import type { InboundConnection } from '../../net/inbound-connection.ts';
 import { relaySockets } from '../../net/relay-sockets.ts';
 import { formatBaggage } from '../../telemetry/baggage.ts';
 import { formatForwarded } from '../../telemetry/forwarded.ts';
-import { type ProxyError, proxyError } from '../proxy-error.ts';
 import type { DialTarget, OutboundRoute } from '../resolve-destination.ts';
-import { type ConnectRequest, requestConnect } from './connect-request.ts';
 import { isIllegalPort } from './illegal-ports.ts';
 import { onDemandRoute } from './on-demand-route.ts';
-import { openQuietly } from './open-quietly.ts';
-import { openTunnel, openTunnelOver } from './open-tunnel.ts';
 import { HANDSHAKE_TIMEOUT_MS, type PodContext, WORKLOAD_WAIT_MS, workloadText } from './pod-context.ts';
 import { discard, ProxiedConnection, relayError } from './proxied-connection.ts';
-import { type Tunnel, type TunnelKey, TunnelPool } from './tunnel-pool.ts';
 
 type TunnelRoute = Extract<OutboundRoute, { kind: 'hbone' | 'double-hbone' }>;
 

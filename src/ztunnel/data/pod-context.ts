@@ -1,10 +1,12 @@
 /** What the parts of one pod's proxy share. */
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Revocations } from '../../hbone/revocations.ts';
+import type { TlsStore } from '../../hbone/tls-store.ts';
 import type { BlockPool } from '../../http2/block-pool.ts';
+import type { MeshState } from '../../mesh/mesh-state.ts';
 import type { TcpMetrics } from '../../telemetry/tcp-metrics.ts';
 import type { ZtunnelConfig } from '../config.ts';
-import type { MeshState } from '../mesh-state.ts';
 import type { DestinationResolver } from '../resolve-destination.ts';
 import type { ConnectionTracker } from './connection-tracker.ts';
 import type { DnsMetrics } from './dns-metrics.ts';
@@ -15,8 +17,6 @@ import type { LocalWorkload } from './local-workload.ts';
 import type { OnDemandDnsMetrics } from './on-demand-dns-metrics.ts';
 import type { OnDemandLookups } from './on-demand-lookups.ts';
 import type { PodNetwork } from './pod-network.ts';
-import type { Revocations } from './revocations.ts';
-import type { TlsStore } from './tls-store.ts';
 
 /** What the DNS proxies of all pods share. */
 export interface DnsContext {

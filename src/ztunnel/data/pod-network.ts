@@ -4,20 +4,16 @@ import type { Clock } from '../../base/clock.ts';
 import { AmbitError, errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
+import { type Address, connectError, type Dialer } from '../../hbone/dialer.ts';
+import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
 import type { StreamSocketOptions } from '../../native/addon.ts';
 import type { InboundConnection, ReadInto } from '../../net/inbound-connection.ts';
 import { dialTcp } from '../../net/tcp-dialer.ts';
 import { listenTcp, type TcpListener } from '../../net/tcp-listener.ts';
 import type { ZtunnelConfig } from '../config.ts';
-import { type ProxyError, proxyError } from '../proxy-error.ts';
 
 /** What a listener is for; decides about its socket options. */
 export type ListenerKind = 'outbound' | 'inbound-plaintext' | 'inbound-tunnel' | 'socks5';
-
-export interface Address {
-  readonly address: string;
-  readonly port: number;
-}
 
 export interface PodDialOptions {
   /** The address that the destination shall see. */
@@ -26,7 +22,7 @@ export interface PodDialOptions {
 }
 
 /** What the proxy needs of a network: tests put a plain one in its place. */
-export interface PodNetwork {
+export interface PodNetwork extends Dialer {
   listen(kind: ListenerKind, port: number, onConnection: (connection: InboundConnection) => void): Promise<TcpListener>;
   /** Connects within the connect timeout; the source address is kept when asked and possible. */
   dial(destination: Address, options?: PodDialOptions): Promise<Result<Socket, ProxyError>>;
@@ -111,13 +107,4 @@ function streamOptions({ keepAlive }: ZtunnelConfig): StreamSocketOptions {
     ...(enabled && { keepAlive: { idleSec, intervalSec, probes } }),
     ...(userTimeoutEnabled && { userTimeoutMs: idleMs + probes * intervalMs }),
   };
-}
-
-function connectError(error: unknown): ProxyError {
-  return proxyError('CONNECT_FAILED', `connection failed: ${errorText(error)}`, { cause: error });
-}
-
-/** Whether a failed connect got no answer at all: dropped packets rather than a refusal. */
-export function isConnectTimeout(error: ProxyError): boolean {
-  return error.cause instanceof AmbitError && error.cause.code === 'CONNECT_TIMEOUT';
 }

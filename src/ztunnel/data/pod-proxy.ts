@@ -3,9 +3,10 @@
  *
  * States: starting -> running -> draining -> stopped. A start that fails closes what it had opened.
  */
+
+import { proxyError } from '../../hbone/proxy-error.ts';
 import type { InboundConnection } from '../../net/inbound-connection.ts';
 import type { TcpListener } from '../../net/tcp-listener.ts';
-import { proxyError } from '../proxy-error.ts';
 import { DnsProxy } from './dns-proxy.ts';
 import { Inbound } from './inbound.ts';
 import { InboundPlaintext } from './inbound-plaintext.ts';

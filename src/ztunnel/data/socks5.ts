@@ -7,12 +7,12 @@
  * - The request is answered before the destination is tried, as a captured connection is accepted before it is.
  */
 import type { Socket } from 'node:net';
+import { openQuietly } from '../../hbone/open-quietly.ts';
+import { PendingHandshakes } from '../../hbone/pending-handshakes.ts';
+import { preferredService } from '../../mesh/find-service.ts';
 import { type IpAddress, ipFromBytes, parseIpAddress } from '../../model/address.ts';
 import type { Endpoint } from '../../native/endpoint.ts';
 import type { InboundConnection, ReadInto } from '../../net/inbound-connection.ts';
-import { preferredService } from '../find-service.ts';
-import { openQuietly } from './open-quietly.ts';
-import { PendingHandshakes } from './pending-handshakes.ts';
 import { HANDSHAKE_TIMEOUT_MS, type PodContext } from './pod-context.ts';
 
 const VERSION = 5;

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { systemClock } from '../../../src/base/clock.ts';
+import { FakeCertificateSource } from '../../../src/hbone/fake-certificate-source.ts';
+import { MeshState } from '../../../src/mesh/mesh-state.ts';
 import { createPolicyMatch } from '../../../src/model/policy.ts';
 import type { SpiffeId } from '../../../src/model/spiffe.ts';
 import { createWorkload } from '../../../src/model/workload.ts';
 import { readZtunnelConfig } from '../../../src/ztunnel/config.ts';
 import { configDump } from '../../../src/ztunnel/config-dump.ts';
-import { FakeCertificateSource } from '../../../src/ztunnel/fake-certificate-source.ts';
-import { MeshState } from '../../../src/ztunnel/mesh-state.ts';
 import { clusterService, endpointOf, gatewayByAddress, identityOf, ip } from '../../helpers/mesh-objects.ts';
 
 /** Key sets of facts samples/ztunnel-config-dump.json: what every entry there has. */

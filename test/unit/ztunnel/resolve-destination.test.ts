@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { MeshState } from '../../../src/mesh/mesh-state.ts';
 import { formatAddress, parseCidr } from '../../../src/model/address.ts';
 import type { GatewayAddress } from '../../../src/model/gateway-address.ts';
 import { createService, type LoadBalancing, type Service } from '../../../src/model/service.ts';
 import { createWorkload, type Workload } from '../../../src/model/workload.ts';
-import { MeshState } from '../../../src/ztunnel/mesh-state.ts';
 import { DestinationResolver, type OutboundRoute } from '../../../src/ztunnel/resolve-destination.ts';
 import { gatewayByAddress, gatewayByHostname, hostnameOf, ip, portMap } from '../../helpers/mesh-objects.ts';
 

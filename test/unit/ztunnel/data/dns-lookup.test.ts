@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { MeshState } from '../../../../src/mesh/mesh-state.ts';
 import { parseIpAddress } from '../../../../src/model/address.ts';
 import { createService, type Service } from '../../../../src/model/service.ts';
 import { createWorkload } from '../../../../src/model/workload.ts';
 import { lookupMeshName, meshAddresses } from '../../../../src/ztunnel/data/dns-lookup.ts';
-import { MeshState } from '../../../../src/ztunnel/mesh-state.ts';
 
 const CLIENT = { namespace: 'ns', network: 'net1' };
 

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { systemClock } from '../../../../src/base/clock.ts';
 import { AmbitError } from '../../../../src/base/errors.ts';
 import { silentLogger } from '../../../../src/base/logger.ts';
+import { MeshState } from '../../../../src/mesh/mesh-state.ts';
 import { parseIpAddress } from '../../../../src/model/address.ts';
 import { createService } from '../../../../src/model/service.ts';
 import { createWorkload } from '../../../../src/model/workload.ts';
@@ -14,7 +15,6 @@ import { DnsMetrics } from '../../../../src/ztunnel/data/dns-metrics.ts';
 import { createDnsNetwork, type DnsNetwork } from '../../../../src/ztunnel/data/dns-network.ts';
 import { DnsProxy } from '../../../../src/ztunnel/data/dns-proxy.ts';
 import type { PodContext } from '../../../../src/ztunnel/data/pod-context.ts';
-import { MeshState } from '../../../../src/ztunnel/mesh-state.ts';
 import { askTcp, askUdp, queryBytes } from '../../../helpers/dns-query.ts';
 import { eventually } from '../../../helpers/eventually.ts';
 

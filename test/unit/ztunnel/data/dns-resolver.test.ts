@@ -3,13 +3,13 @@ import { describe, it } from 'node:test';
 import { silentLogger } from '../../../../src/base/logger.ts';
 import { parseDnsQuery } from '../../../../src/dns/dns-message.ts';
 import { encodeDnsReply } from '../../../../src/dns/dns-reply.ts';
+import { MeshState } from '../../../../src/mesh/mesh-state.ts';
 import { parseIpAddress } from '../../../../src/model/address.ts';
 import { createService } from '../../../../src/model/service.ts';
 import { createWorkload, type Workload } from '../../../../src/model/workload.ts';
 import type { ForwardResult } from '../../../../src/ztunnel/data/dns-forwarder.ts';
 import { DnsMetrics } from '../../../../src/ztunnel/data/dns-metrics.ts';
 import { DnsResolver } from '../../../../src/ztunnel/data/dns-resolver.ts';
-import { MeshState } from '../../../../src/ztunnel/mesh-state.ts';
 import { queryBytes, readAnswer, TYPE_A, TYPE_AAAA, TYPE_TXT } from '../../../helpers/dns-query.ts';
 import { ManualClock } from '../../../helpers/manual-clock.ts';
 

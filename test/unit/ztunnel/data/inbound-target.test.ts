@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { MeshState } from '../../../../src/mesh/mesh-state.ts';
 import { createWorkload, type Workload } from '../../../../src/model/workload.ts';
 import {
   guessService,
@@ -7,7 +8,6 @@ import {
   readConnect,
   resolveInboundTarget,
 } from '../../../../src/ztunnel/data/inbound-target.ts';
-import { MeshState } from '../../../../src/ztunnel/mesh-state.ts';
 import {
   clusterService,
   endpointOf,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { MeshState } from '../../../../src/mesh/mesh-state.ts';
 import { createWorkload } from '../../../../src/model/workload.ts';
 import { LocalWorkload } from '../../../../src/ztunnel/data/local-workload.ts';
-import { MeshState } from '../../../../src/ztunnel/mesh-state.ts';
 import { ManualClock } from '../../../helpers/manual-clock.ts';
 
 const INFO = { name: 'web', namespace: 'shop', serviceAccount: 'web-sa' };

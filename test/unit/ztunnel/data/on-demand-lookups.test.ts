@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { MeshState } from '../../../../src/mesh/mesh-state.ts';
 import { parseCidr } from '../../../../src/model/address.ts';
 import { createWorkload } from '../../../../src/model/workload.ts';
 import { OnDemandLookups } from '../../../../src/ztunnel/data/on-demand-lookups.ts';
-import { MeshState } from '../../../../src/ztunnel/mesh-state.ts';
 import { clusterService, ip } from '../../../helpers/mesh-objects.ts';
 
 function setUp() {

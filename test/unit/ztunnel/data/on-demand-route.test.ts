@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { MeshState, type StateChange } from '../../../../src/mesh/mesh-state.ts';
 import { createWorkload, type Workload } from '../../../../src/model/workload.ts';
 import { readZtunnelConfig } from '../../../../src/ztunnel/config.ts';
 import { parseAuthority } from '../../../../src/ztunnel/data/inbound-target.ts';
@@ -7,7 +8,6 @@ import { LocalWorkload } from '../../../../src/ztunnel/data/local-workload.ts';
 import { missingForAuthority, podUidKey } from '../../../../src/ztunnel/data/on-demand-keys.ts';
 import { OnDemandLookups } from '../../../../src/ztunnel/data/on-demand-lookups.ts';
 import { onDemandRoute } from '../../../../src/ztunnel/data/on-demand-route.ts';
-import { MeshState, type StateChange } from '../../../../src/ztunnel/mesh-state.ts';
 import { DestinationResolver } from '../../../../src/ztunnel/resolve-destination.ts';
 import { ManualClock } from '../../../helpers/manual-clock.ts';
 import {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ok } from '../../../../src/base/result.ts';
-import type { Http2Connection } from '../../../../src/http2/connection.ts';
-import type { SpiffeId } from '../../../../src/model/spiffe.ts';
-import { type Tunnel, type TunnelKey, TunnelPool } from '../../../../src/ztunnel/data/tunnel-pool.ts';
-import { ManualClock } from '../../../helpers/manual-clock.ts';
+import { ok } from '../../../src/base/result.ts';
+import { type Tunnel, type TunnelKey, TunnelPool } from '../../../src/hbone/tunnel-pool.ts';
+import type { Http2Connection } from '../../../src/http2/connection.ts';
+import type { SpiffeId } from '../../../src/model/spiffe.ts';
+import { ManualClock } from '../../helpers/manual-clock.ts';
 
 const MAX_STREAMS = 10;
 const PEER = 'spiffe://cluster.local/ns/a/sa/b' as SpiffeId;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { silentLogger } from '../../../src/base/logger.ts';
+import { CertificateManager } from '../../../src/hbone/certificate-manager.ts';
 import { type SpiffeId, spiffeId } from '../../../src/model/spiffe.ts';
 import type { WorkloadCertificate } from '../../../src/pki/workload-certificate.ts';
-import { CertificateManager } from '../../../src/ztunnel/certificate-manager.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { systemClock } from '../../../../src/base/clock.ts';
-import { type SpiffeId, spiffeId } from '../../../../src/model/spiffe.ts';
-import { Revocations } from '../../../../src/ztunnel/data/revocations.ts';
-import { FakeCertificateSource } from '../../../../src/ztunnel/fake-certificate-source.ts';
+import { systemClock } from '../../../src/base/clock.ts';
+import { FakeCertificateSource } from '../../../src/hbone/fake-certificate-source.ts';
+import { Revocations } from '../../../src/hbone/revocations.ts';
+import { type SpiffeId, spiffeId } from '../../../src/model/spiffe.ts';
 
 const IDENTITY: SpiffeId = spiffeId({ trustDomain: 'td', namespace: 'ns', serviceAccount: 'a' });
 

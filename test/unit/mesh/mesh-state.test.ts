@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { MeshState, type StateChange } from '../../../src/mesh/mesh-state.ts';
 import { parseCidr, parseIpAddress } from '../../../src/model/address.ts';
 import type { AuthorizationPolicy } from '../../../src/model/policy.ts';
 import { createService, type Service } from '../../../src/model/service.ts';
 import { createWorkload, type Workload } from '../../../src/model/workload.ts';
-import { MeshState, type StateChange } from '../../../src/ztunnel/mesh-state.ts';
 
 const ip = (text: string) => parseIpAddress(text) ?? assert.fail(text);
 const IPS = ['10.0.0.1', '10.0.0.2', '10.0.0.3', 'fd00::1'].map(ip);

@@ -1,8 +1,8 @@
 /** Revoked peers in a data thread: asked at each handshake, and of every open tunnel when the list changes. */
 import type { X509Certificate } from 'node:crypto';
-import { type MetricFamily, renderLabels } from '../../telemetry/exposition.ts';
-import { type RevocationKey, revocationKeys } from '../../tls/revocation-list.ts';
-import { type ProxyError, proxyError } from '../proxy-error.ts';
+import { type MetricFamily, renderLabels } from '../telemetry/exposition.ts';
+import { type RevocationKey, revocationKeys } from '../tls/revocation-list.ts';
+import { type ProxyError, proxyError } from './proxy-error.ts';
 
 /** Which side of a connection this proxy is on. */
 export type Reporter = 'source' | 'destination';

@@ -1,28 +1,27 @@
-/** Opens HBONE tunnels: TCP from the pod's namespace, mutual TLS, HTTP/2 (facts ztunnel-wire 7.1, 7.4). */
+/** Opens HBONE tunnels: TCP from wherever the dialer is, mutual TLS, HTTP/2 (facts ztunnel-wire 7.1, 7.4). */
 import type { X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../../base/clock.ts';
-import { fail, ok, type Result } from '../../base/result.ts';
-import type { BlockPool } from '../../http2/block-pool.ts';
-import { Http2Connection } from '../../http2/connection.ts';
-import { hboneSettings } from '../../http2/settings.ts';
-import { socketTransport } from '../../http2/transport.ts';
-import { formatAddress } from '../../model/address.ts';
-import type { SpiffeId } from '../../model/spiffe.ts';
-import { connectMeshTls } from '../../tls/mesh-tls.ts';
-import type { Http2Config } from '../config.ts';
-import { type ProxyError, proxyError, tlsFailed } from '../proxy-error.ts';
-import { isConnectTimeout, type PodNetwork } from './pod-network.ts';
+import type { Clock } from '../base/clock.ts';
+import { fail, ok, type Result } from '../base/result.ts';
+import type { BlockPool } from '../http2/block-pool.ts';
+import { Http2Connection } from '../http2/connection.ts';
+import { socketTransport } from '../http2/transport.ts';
+import { formatAddress } from '../model/address.ts';
+import type { SpiffeId } from '../model/spiffe.ts';
+import { connectMeshTls } from '../tls/mesh-tls.ts';
+import { type Dialer, isConnectTimeout } from './dialer.ts';
+import { type ProxyError, proxyError, tlsFailed } from './proxy-error.ts';
 import type { Revocations } from './revocations.ts';
 import type { TlsStore } from './tls-store.ts';
 import type { Tunnel, TunnelKey } from './tunnel-pool.ts';
+import { type TunnelWindows, tunnelSettings } from './tunnel-settings.ts';
 
 export interface OpenTunnelDeps {
   readonly clock: Clock;
   readonly blocks: BlockPool;
   readonly tls: TlsStore;
-  readonly network: PodNetwork;
-  readonly http2: Http2Config;
+  readonly network: Dialer;
+  readonly http2: TunnelWindows;
   readonly handshakeTimeoutMs: number;
   /** Undefined without a revocation list. */
   readonly revocations: Revocations | undefined;
@@ -65,12 +64,7 @@ export async function openTunnelOver(
     ...(isRevoked !== undefined && { isRevoked }),
   });
   if (!secured.ok) return fail(tlsFailed(secured.error));
-  const settings = {
-    ...hboneSettings('client'),
-    initialWindowBytes: http2.streamWindowBytes,
-    connectionWindowBytes: http2.connectionWindowBytes,
-    maxFrameBytes: http2.maxFrameBytes,
-  };
+  const settings = tunnelSettings('client', http2);
   const connection = new Http2Connection(
     socketTransport(secured.value.socket),
     'client',

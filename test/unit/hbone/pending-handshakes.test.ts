@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { PendingHandshakes } from '../../../../src/ztunnel/data/pending-handshakes.ts';
+import { PendingHandshakes } from '../../../src/hbone/pending-handshakes.ts';
 
 describe('pending handshakes', () => {
   it('push out the oldest above their limit, never one that is done', () => {

@@ -5,13 +5,13 @@
  * Invariant: an expired certificate is never used, whatever became of its renewal.
  */
 import type { SecureContext } from 'node:tls';
-import type { Clock } from '../../base/clock.ts';
-import { errorText } from '../../base/errors.ts';
-import { fail, ok, type Result } from '../../base/result.ts';
-import { parseSpiffeId, type SpiffeId } from '../../model/spiffe.ts';
-import type { WorkloadCertificate } from '../../pki/workload-certificate.ts';
-import { type MeshTlsOptions, MeshTlsServer, meshSecureContext } from '../../tls/mesh-tls.ts';
-import { type ProxyError, proxyError } from '../proxy-error.ts';
+import type { Clock } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
+import { fail, ok, type Result } from '../base/result.ts';
+import { parseSpiffeId, type SpiffeId } from '../model/spiffe.ts';
+import type { WorkloadCertificate } from '../pki/workload-certificate.ts';
+import { type MeshTlsOptions, MeshTlsServer, meshSecureContext } from '../tls/mesh-tls.ts';
+import { type ProxyError, proxyError } from './proxy-error.ts';
 
 /** TLS of one identity, both directions. */
 export interface WorkloadTls {

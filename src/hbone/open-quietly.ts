@@ -1,7 +1,7 @@
 /** An accepted connection as a paused socket whose errors wait for whoever takes it over. */
 import type { Socket } from 'node:net';
-import type { SocketIntake } from '../../http2/socket-intake.ts';
-import type { InboundConnection } from '../../net/inbound-connection.ts';
+import type { SocketIntake } from '../http2/socket-intake.ts';
+import type { InboundConnection } from '../net/inbound-connection.ts';
 
 /**
  * Opens the connection; a peer that resets it while nobody listens must not end the process.

@@ -10,11 +10,11 @@
  *   than it has room for.
  * - After `drain` no tunnel is given out.
  */
-import type { Clock, Timer } from '../../base/clock.ts';
-import { fail, ok, type Result } from '../../base/result.ts';
-import type { Http2Connection } from '../../http2/connection.ts';
-import type { SpiffeId } from '../../model/spiffe.ts';
-import { type ProxyError, proxyError } from '../proxy-error.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import { fail, ok, type Result } from '../base/result.ts';
+import type { Http2Connection } from '../http2/connection.ts';
+import type { SpiffeId } from '../model/spiffe.ts';
+import { type ProxyError, proxyError } from './proxy-error.ts';
 
 /** What makes two connections share a tunnel. */
 export interface TunnelKey {

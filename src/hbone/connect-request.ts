@@ -1,10 +1,10 @@
 /** The CONNECT request of a tunnelled connection, and its answer (facts ztunnel-wire 7.2, 7.3). */
-import { fail, ok, type Result } from '../../base/result.ts';
-import type { Http2Connection } from '../../http2/connection.ts';
-import type { Header } from '../../http2/header.ts';
-import { Http2Code } from '../../http2/http2-error.ts';
-import type { Http2Stream, StreamCloseReason, StreamHandler } from '../../http2/stream.ts';
-import { type ProxyError, proxyError } from '../proxy-error.ts';
+import { fail, ok, type Result } from '../base/result.ts';
+import type { Http2Connection } from '../http2/connection.ts';
+import type { Header } from '../http2/header.ts';
+import { Http2Code } from '../http2/http2-error.ts';
+import type { Http2Stream, StreamCloseReason, StreamHandler } from '../http2/stream.ts';
+import { type ProxyError, proxyError } from './proxy-error.ts';
 
 export interface ConnectRequest {
   /** `ip:port`, `[v6]:port` or `hostname:port`. */
