@@ -69,7 +69,8 @@ function checkActions(rule: FieldReader): void {
 
 function checkDelegate(delegate: FieldReader, isDelegate: boolean): void {
   if (!delegate.isPresent) return;
-  if (isDelegate) delegate.report(undefined, 'a VirtualService without hosts is a delegate, and cannot delegate further');
+  if (isDelegate)
+    delegate.report(undefined, 'a VirtualService without hosts is a delegate, and cannot delegate further');
   const name = delegate.required('name');
   if (name !== '' && !isObjectName(name)) delegate.report('name', `${quoted(name)} is not the name of an object`);
   const namespace = delegate.string('namespace') ?? '';

@@ -15,7 +15,7 @@ import { checkWorkloadGroup } from './workload-group-rules.ts';
 
 export type Severity = 'error' | 'warning';
 
-/** Nobody reads more, and whoever wrote them all by intent shall not keep the reader busy. */
+/** Errors, and as many warnings, of one object. Nobody reads more, and whoever wrote them all by intent shall not keep the reader busy. */
 export const MAX_FINDINGS = 200;
 const RULES: ReadonlyMap<string, KindRules> = new Map<string, KindRules>([
   ['networking.istio.io/DestinationRule', checkDestinationRule],
@@ -43,11 +43,11 @@ export function checkKindRules(
 ): void {
   const rules = RULES.get(`${group}/${kind}`);
   if (rules === undefined) return;
-  let findings = 0;
-  const bounded =
-    (severity: Severity): ReportProblem =>
-    (path, reason) => {
+  const bounded = (severity: Severity): ReportProblem => {
+    let findings = 0;
+    return (path, reason) => {
       if (findings++ < MAX_FINDINGS) report(path, reason, severity);
     };
+  };
   rules(new FieldReader(spec ?? {}, ['spec'], bounded('error')), bounded('warning'));
 }

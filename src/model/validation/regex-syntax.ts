@@ -5,8 +5,8 @@ export const MAX_REGEX_LENGTH = 1024;
 const MAX_REPETITIONS = 1000;
 const ESCAPE =
   /\\(?:[dDsSwWaftnrvCAzbB]|[pP](?:\{\^?\w+\}|[A-Z])|x(?:[\dA-Fa-f]{2}|\{[\dA-Fa-f]{1,6}\})|0[0-7]{0,2}|[1-7][0-7]{1,2}|[^A-Za-z0-9])/y;
-const QUOTE = /\\Q[^]*?(?:\\E|$)/y;
-const CLASS = /\[\^?\]?(?:\[:\^?[a-z]+:\]|\\[^]|[^\]\\])*\]/y;
+const QUOTE = /\\Q[\s\S]*?(?:\\E|$)/y;
+const CLASS = /\[\^?\]?(?:\[:\^?[a-z]+:\]|\\[\s\S]|[^\]\\])*\]/y;
 const GROUP = /\((?:\?(?:P?<[A-Za-z_]\w*>|[imsU]*(?:-[imsU]+)?:)|(?!\?))/y;
 const FLAGS = /\(\?(?:[imsU]+(?:-[imsU]+)?|-[imsU]+)\)/y;
 const REPETITION = /(?:[*+?]|\{(\d+)(,(\d*))?\})\??/y;
@@ -68,11 +68,11 @@ function classAt(pattern: string, at: number): Step {
   if (text === undefined) return problem('has a [ without its ]');
   for (let index = 0; index < text.length; index++) {
     if (text[index] !== '\\') continue;
-    const escape = escapeAt(text, index);
-    if (escape.kind === 'problem') return escape;
-    index += escape.text.length - 1;
+    const step = escapeAt(text, index);
+    if (step.kind === 'problem') return step;
+    index += step.text.length - 1;
   }
-  const plain = text.replace(/\\[^]|\[:\^?[a-z]+:\]/g, ' ');
+  const plain = text.replace(/\\[\s\S]|\[:\^?[a-z]+:\]/g, ' ');
   for (const [range, first = '', last = ''] of plain.matchAll(/([A-Za-z0-9])-([A-Za-z0-9])/g)) {
     if (first > last) return problem(`has a range that runs backwards, ${range}`);
   }

@@ -13,7 +13,7 @@ export function checkServiceEntry(spec: FieldReader): void {
   const resolution = spec.string('resolution') ?? 'NONE';
   const ports = spec.children('ports');
   if (resolution === 'DYNAMIC_DNS') checkDynamic(spec, hosts, ports);
-  else if (resolution !== 'NONE' && hosts.length > 1 && spec.strings('addresses').length === 0) {
+  else if (resolution !== 'NONE' && hosts.length > 1) {
     const other = ports.find((port) => !NAMES_HOST.includes(protocolOf(port)));
     other?.report('protocol', `${quoted(protocolOf(other))} does not tell several hosts apart: HTTP and TLS do`);
   }
@@ -26,11 +26,13 @@ function checkDynamic(spec: FieldReader, hosts: readonly string[], ports: readon
     const value = spec.raw(list);
     if (Array.isArray(value) && value.length > 0) spec.report(list, 'cannot be used with resolution DYNAMIC_DNS');
   }
-  if (spec.raw('location') === 'MESH_INTERNAL') spec.report('location', 'must be MESH_EXTERNAL with DYNAMIC_DNS');
   for (const port of ports) {
     const protocol = protocolOf(port);
     if (!DYNAMIC_PROTOCOLS.includes(protocol)) {
-      port.report('protocol', `must be one of ${DYNAMIC_PROTOCOLS.join(', ')} with DYNAMIC_DNS, is ${quoted(protocol)}`);
+      port.report(
+        'protocol',
+        `must be one of ${DYNAMIC_PROTOCOLS.join(', ')} with DYNAMIC_DNS, is ${quoted(protocol)}`,
+      );
     }
   }
 }

@@ -35,7 +35,10 @@ function checkIngress(listeners: readonly FieldReader[], warn: ReportProblem): v
     checkListener(listener);
     const endpoint = listener.string('defaultEndpoint') ?? '';
     if (endpoint !== '' && !isEndpoint(endpoint)) {
-      listener.report('defaultEndpoint', `${quoted(endpoint)} is not 127.0.0.1:<port>, 0.0.0.0:<port> or unix://<path>`);
+      listener.report(
+        'defaultEndpoint',
+        `${quoted(endpoint)} is not 127.0.0.1:<port>, 0.0.0.0:<port> or unix://<path>`,
+      );
     }
     checkConnectionPool(listener.child('connectionPool'));
     if (listener.has('tls')) checkServerTls(listener.child('tls'), warn);

@@ -32,7 +32,10 @@ export function checkGatewayNames(reader: FieldReader, warn: ReportProblem): voi
     const namespace = slash < 0 ? '.' : name.slice(0, slash);
     const gateway = name.slice(slash + 1);
     if ((namespace !== '.' && !isNamespaceName(namespace)) || !isGatewayName(gateway)) {
-      reader.report('gateways', `${quoted(name)} is not the name of a gateway: name, namespace/name or ${MESH_GATEWAY}`);
+      reader.report(
+        'gateways',
+        `${quoted(name)} is not the name of a gateway: name, namespace/name or ${MESH_GATEWAY}`,
+      );
     } else if (slash < 0 && name.includes('.')) {
       warn([...reader.path, 'gateways', index], `write ${quoted(name)} as namespace/name`);
     }
