@@ -4,7 +4,6 @@ import { headerNameProblem, isHeaderName, quoted } from './value-rules.ts';
 
 /** What a command operator looks like, such as `%REQ(x-user)%`. */
 const OPERATOR = /%[A-Z_0-9]+(?:\([^()]*\))?(?::\d+)?%/g;
-const MAX_VALUE_LENGTH = 16_384;
 
 /** @param rewritten the host that `rewrite.authority` sets already; '' for none */
 export function checkHeaderChanges(headers: FieldReader, rewritten: string): void {
@@ -48,7 +47,6 @@ function checkName(name: string, hostIsFine: boolean, report: (reason: string) =
 }
 
 function valueProblem(value: string): string | undefined {
-  if (value.length > MAX_VALUE_LENGTH) return `must have ${MAX_VALUE_LENGTH} characters at most`;
   const rest = value.replaceAll('%%', '').replace(OPERATOR, '');
   return rest.split('%').length % 2 === 0 ? 'has a single %: write %% for the character' : undefined;
 }
