@@ -9,11 +9,13 @@ import { checkRequestAuthentication } from './request-authentication-rules.ts';
 import { checkServiceEntry } from './service-entry-rules.ts';
 import { checkSidecar } from './sidecar-rules.ts';
 import { checkTelemetry } from './telemetry-rules.ts';
-import type { KindRules } from './value-rules.ts';
 import { checkVirtualService } from './virtual-service-rules.ts';
 import { checkWorkloadGroup } from './workload-group-rules.ts';
 
 export type Severity = 'error' | 'warning';
+
+/** The reader takes the errors, `warn` what is valid but odd. What the schema has reported of a field is not repeated. */
+type KindRules = (spec: FieldReader, warn: ReportProblem) => void;
 
 /** Errors, and as many warnings, of one object. Nobody reads more, and whoever wrote them all by intent shall not keep the reader busy. */
 export const MAX_FINDINGS = 200;

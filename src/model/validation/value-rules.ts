@@ -1,12 +1,6 @@
 /** Values that many kinds have in common: durations, percentages, ports, header names, labels. */
-import type { FieldReader, ReportProblem } from '../manifest/field-reader.ts';
+import type { FieldReader } from '../manifest/field-reader.ts';
 import { toPort } from '../port.ts';
-
-/**
- * The semantic rules of a kind: the reader takes the errors, `warn` what is valid but odd. Wrong types are the schema's
- * to report, and where it has reported a field nothing more is said of it.
- */
-export type KindRules = (spec: FieldReader, warn: ReportProblem) => void;
 
 const MAX_QUOTED = 60;
 const NANOSECONDS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
