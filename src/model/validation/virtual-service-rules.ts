@@ -12,13 +12,14 @@ export function checkVirtualService(spec: FieldReader, warn: ReportProblem): voi
   const rules = { http: spec.children('http'), tls: spec.children('tls'), tcp: spec.children('tcp') };
   checkGatewayNames(spec, warn);
   checkExportTo(spec, 'somebody');
-  if (hosts.length === 0) checkDelegated(spec);
+  const isDelegate = !spec.has('hosts') || isEmptyList(spec.raw('hosts'));
+  if (isDelegate) checkDelegated(spec);
   else checkHosts(spec, hosts, includesMesh(gateways));
   if (rules.http.length + rules.tls.length + rules.tcp.length === 0) {
     spec.report(undefined, 'routes nothing: needs at least one rule in http, tls or tcp');
   }
   const context = {
-    isDelegate: hosts.length === 0,
+    isDelegate,
     isForGateway: gateways.some((name) => name !== MESH_GATEWAY),
   };
   for (const rule of rules.http) checkHttpRule(rule, context, warn);
@@ -31,7 +32,7 @@ export function checkVirtualService(spec: FieldReader, warn: ReportProblem): voi
 /** Without hosts a resource is for others to delegate to, which only HTTP rules can do. */
 function checkDelegated(spec: FieldReader): void {
   for (const name of ['gateways', 'tls', 'tcp']) {
-    if (isFilled(spec.raw(name))) {
+    if (spec.has(name) && !isEmptyList(spec.raw(name))) {
       spec.report(name, 'must be empty where hosts is empty: others delegate to such a VirtualService, HTTP only');
     }
   }
@@ -62,6 +63,6 @@ function warnOfUnreachable(rules: readonly FieldReader[], warn: ReportProblem): 
   if (next !== undefined) warn(next.path, `is never reached: rule ${last} before it takes every request`);
 }
 
-function isFilled(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0;
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }
