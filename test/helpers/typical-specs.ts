@@ -40,7 +40,7 @@ export const TYPICAL_SPECS: Readonly<Record<string, Readonly<Record<string, unkn
     probe: { periodSeconds: 5, httpGet: { path: '/ready', port: 8080 } },
   },
   VirtualService: {
-    hosts: ['web'],
+    hosts: ['web', 'a.example'],
     gateways: ['mesh', 'edge/public'],
     http: [
       {
@@ -51,7 +51,10 @@ export const TYPICAL_SPECS: Readonly<Record<string, Readonly<Record<string, unkn
         ],
         timeout: '5s',
         retries: { attempts: 3, perTryTimeout: '500ms', retryOn: '5xx,reset' },
-        fault: { delay: { percentage: { value: 0.1 }, fixedDelay: '1s' }, abort: { httpStatus: 503 } },
+        fault: {
+          delay: { percentage: { value: 0.1 }, fixedDelay: '1s' },
+          abort: { percentage: { value: 1 }, httpStatus: 503 },
+        },
         corsPolicy: { allowOrigins: [{ regex: '.*' }], maxAge: '24h', allowCredentials: true },
       },
       { redirect: { authority: 'new.example', redirectCode: 308 } },

@@ -41,6 +41,21 @@ describe('findProblems', () => {
     assert.deepEqual(deny({ ports: ['80'] }), []);
   });
 
+  it('says once what has the wrong type, and nothing that follows from it', () => {
+    const spec = { hosts: 'web', gateways: ['edge'], http: [null, { route: [{ destination: 1 }] }] };
+    const { errors } = findProblems({
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'VirtualService',
+      metadata: { name: 'a' },
+      spec,
+    });
+    assert.deepEqual(errors, [
+      'spec.hosts: must be a list',
+      'spec.http[0]: must not be null',
+      'spec.http[1].route[0].destination: must be an object',
+    ]);
+  });
+
   it('leaves kinds alone that the mesh does not define', () => {
     assert.deepEqual(
       findProblems({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' }, data: { any: 'thing' } }).errors,
