@@ -175,7 +175,6 @@ export const PROCESS_ERRORS = [
     codes: {
       CONFIG_FOLDER_UNREADABLE: 'Create the folder, or name another one.',
       CONTROL_LISTEN_FAILED: 'Free the port, or choose another with `--grpc-port`.',
-      DEBUG_LISTEN_FAILED: 'Free the port, or choose another with `--http-port`.',
       TOKEN_KEYS_UNREADABLE: 'Name a readable file of public keys with `--token-keys`.',
       TOKEN_REVIEW_FAILED: 'The API server cannot be asked about a token: the text says why. Callers try again.',
       TOKEN_MISSING: 'The caller sends no token: check `AUTH_TOKEN` of the proxy.',

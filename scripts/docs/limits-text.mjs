@@ -388,12 +388,6 @@ export const LIMIT_GROUPS = [
     limits: [
       ['control/token-authenticator.ts', 'MAX_TOKEN_BYTES', 'bytes', 'A longer token is refused.'],
       ['control/token-authenticator.ts', 'MAX_KEYS', '', 'Public keys of the file; more are ignored.'],
-      [
-        'control/debug-server.ts',
-        'REQUEST_TIMEOUT_MS',
-        'ms',
-        'A request that is not sent in this time is answered 408.',
-      ],
       ['control/serving-certificate.ts', 'RETRY_MS', 'ms', 'A failed renewal of its own certificate is tried again.'],
       [
         'control/root-keeper.ts',

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { FolderSource } from '../manifests/folder-source.ts';
 import { ObjectStore } from '../manifests/object-store.ts';
+import { serveHttp } from '../net/http-endpoint.ts';
 import { type CertificateAuthority, openCertificateAuthority } from '../pki/certificate-authority.ts';
 import { ensureOwnRoot, maintainOwnRoot, type OwnRootOptions } from '../pki/own-root.ts';
 import { createDeltaServerStats, type DeltaServerStats } from '../xds/server/delta-server.ts';
@@ -10,7 +11,7 @@ import { renderAmbientz } from './ambientz.ts';
 import { type CaServiceStats, createCaServiceStats } from './ca-service.ts';
 import type { TokenAuthenticator } from './caller.ts';
 import { type ControlOptions, DEFAULT_NODE_ACCOUNTS, servingNames } from './control-options.ts';
-import { startDebugServer } from './debug-server.ts';
+import { debugRoutes } from './debug-routes.ts';
 import { DEFAULT_MESH_OPTIONS, type MeshOptions } from './mesh-options.ts';
 import { ModelBuilder } from './model-builder.ts';
 import { problemReporter } from './problem-reporter.ts';
@@ -24,7 +25,6 @@ export interface ControlDeps {
   readonly logger: Logger;
   /** In place of the key file, for example TokenReview. */
   readonly authenticator?: TokenAuthenticator;
-  readonly renderMetrics?: () => Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
 /** A running control plane. */
@@ -79,16 +79,13 @@ async function start(
     { clock: deps.clock, logger: deps.logger, authority, authenticator, model, store, nodes: () => nodes, stats },
   );
   cleanups.push(() => server.stop(0));
-  const http = await startDebugServer(
-    { host: options.httpHost ?? '127.0.0.1', port: options.httpPort ?? 8080 },
-    {
-      isReady: () => true,
-      ambientz: () => renderAmbientz(model.addresses, model.authorizations),
-      status: currentStatus,
-      renderMetrics: deps.renderMetrics,
-    },
-  );
-  cleanups.push(() => http.stop());
+  const routes = debugRoutes({
+    isReady: () => true,
+    ambientz: () => renderAmbientz(model.addresses, model.authorizations),
+    status: currentStatus,
+  });
+  const http = await serveHttp([options.httpHost ?? '127.0.0.1'], options.httpPort ?? 8080, routes);
+  cleanups.push(() => http.close());
   deps.logger.info('control plane started', {
     grpcPort: server.port,
     httpPort: http.port,

@@ -3,7 +3,8 @@
  * root in `istio-ca-secret`, which the first of all replicas creates.
  *
  * Invariants:
- * - A Secret that is deleted or broken never replaces an authority that works.
+ * - A Secret that is deleted or broken never replaces an authority that works: an own root that is deleted while it is in
+ *   use is written back, as the next replica that starts would make another one, and nobody would trust both.
  * - Of two replicas that create the root at once, both end with the one that was stored.
  */
 import type { Clock } from '../base/clock.ts';
@@ -119,7 +120,24 @@ export class SecretCaSource implements CaSource {
   }
 
   #lose(name: string): void {
-    if (this.#held.delete(name)) for (const listener of this.#listeners) listener();
+    const lost = this.#held.get(name);
+    if (lost === undefined) return;
+    this.#held.delete(name);
+    for (const listener of this.#listeners) listener();
+    if (name === OWN && this.#inUse === OWN) void this.#restore(lost);
+  }
+
+  /** Every replica tries; the first one does it. */
+  async #restore({ data }: KubeObject): Promise<void> {
+    const { namespace } = this.#options;
+    const { client, logger } = this.#deps;
+    const body = { metadata: { name: OWN, namespace }, type: OWN_TYPE, data };
+    const created = await client.create(SECRETS, namespace, body);
+    const secret = this.#title(OWN);
+    if (created.ok) logger.warn('root certificate written back: its Secret was deleted while in use', { secret });
+    else if (!created.error.isAlreadyExists) {
+      logger.error('root certificate not written back', { secret, reason: created.error.message });
+    }
   }
 
   async #createRoot(nowMs: number): Promise<void> {

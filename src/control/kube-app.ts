@@ -17,7 +17,7 @@ import { type CaServiceStats, createCaServiceStats } from './ca-service.ts';
 import { ConditionWriter } from './condition-writer.ts';
 import { ControlMetrics } from './control-metrics.ts';
 import { DEFAULT_NODE_ACCOUNTS, servingNames } from './control-options.ts';
-import { type RunningDebugServer, startDebugServer } from './debug-server.ts';
+import { debugRoutes } from './debug-routes.ts';
 import { KubeIntake } from './kube-intake.ts';
 import { DEFAULT_REVISION, type KubeControlOptions } from './kube-options.ts';
 import { KubeSource } from './kube-source.ts';
@@ -66,7 +66,7 @@ export class KubeControl {
   readonly #stopping = new AbortController();
   readonly #selectionListeners = new Set<() => void>();
   readonly #startedMs: number;
-  #debug: RunningDebugServer | undefined;
+  #debug: HttpEndpoint | undefined;
   #monitoring: HttpEndpoint | undefined;
   #authority: CertificateAuthority | undefined;
   #model: ModelBuilder | undefined;
@@ -180,7 +180,7 @@ export class KubeControl {
       this.#source.stop(),
       this.#mesh.stop(),
       this.#secrets.stop(),
-      this.#debug?.stop(),
+      this.#debug?.close(),
       this.#monitoring?.close(),
     ]);
     this.#client.close();
@@ -200,15 +200,13 @@ export class KubeControl {
 
   async #startHttp(): Promise<void> {
     const host = this.#options.httpHost ?? '127.0.0.1';
-    this.#debug = await startDebugServer(
-      { host, port: this.#options.httpPort ?? 8080 },
-      {
-        isReady: () => this.#ready,
-        ambientz: () =>
-          this.#model === undefined ? {} : renderAmbientz(this.#model.addresses, this.#model.authorizations),
-        status: () => this.status(),
-      },
-    );
+    const debug = debugRoutes({
+      isReady: () => this.#ready,
+      ambientz: () =>
+        this.#model === undefined ? {} : renderAmbientz(this.#model.addresses, this.#model.authorizations),
+      status: () => this.status(),
+    });
+    this.#debug = await serveHttp([host], this.#options.httpPort ?? 8080, debug);
     const routes = monitoringRoutes(() => this.#metrics.families(), this.#options.version);
     this.#monitoring = await serveHttp([host], this.#options.monitoringPort ?? 15014, routes);
   }

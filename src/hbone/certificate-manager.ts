@@ -4,6 +4,7 @@
  * Invariants:
  * - At most one request per identity is in flight, and at most `MAX_IN_FLIGHT` in all; those that a connection waits for
  *   go first, then those of known pods, then renewals.
+ * - Certificates of one node trust the same roots: when one comes with others than before, all are asked for again.
  * - A valid certificate is kept and used while its renewal fails, until it expires.
  * - Only identities between `prefetch` and `forget` are renewed and asked for again after a failure. One that only a
  *   connection asked for, as happens when the last of a pod that is gone asks late, is dropped when its renewal or the
@@ -73,6 +74,8 @@ export class CertificateManager {
   readonly #deps: CertificateManagerDeps;
   readonly #entries = new Map<SpiffeId, Entry>();
   #inFlight = 0;
+  /** The roots that the last certificate came with. */
+  #roots = '';
   #stopped = false;
 
   constructor(deps: CertificateManagerDeps) {
@@ -210,6 +213,7 @@ export class CertificateManager {
       this.#schedule(entry, Math.max(MIN_RENEWAL_MS, untilHalfMs * (1 - random() * RENEWAL_JITTER)));
       onCertificate(result.value);
       settleWaiters(entry, ok(result.value));
+      this.#followRoots(result.value);
       return;
     }
     logger.warn('certificate could not be fetched', { identity: entry.identity, error: result.error });
@@ -226,6 +230,20 @@ export class CertificateManager {
     settleWaiters(entry, fail(identityError(result.error)));
   }
 
+  /** The authority changed: who still has its former roots would neither trust the new ones nor be trusted. */
+  #followRoots({ rootsPem }: WorkloadCertificate): void {
+    const roots = rootsText(rootsPem);
+    if (this.#roots === roots) return;
+    const first = this.#roots === '';
+    this.#roots = roots;
+    if (first) return;
+    for (const entry of this.#entries.values()) {
+      const { state } = entry;
+      const differs = state.kind === 'Available' && rootsText(state.certificate.rootsPem) !== roots;
+      if (entry.kept && differs) this.#enqueue(entry, FETCH_PRIORITY.background);
+    }
+  }
+
   #setState(entry: Entry, state: CertificateState): void {
     entry.state = state;
   }
@@ -237,6 +255,10 @@ export class CertificateManager {
       else this.#drop(entry);
     });
   }
+}
+
+function rootsText(rootsPem: readonly string[]): string {
+  return [...rootsPem].sort().join('\n');
 }
 
 function settleWaiters(entry: Entry, result: CertificateResult): void {

@@ -16,6 +16,7 @@ export interface HttpRequest {
   readonly method: string;
   readonly url: URL;
   readonly headers: IncomingMessage['headers'];
+  readonly remoteAddress: string;
 }
 
 /** Handlers by `METHOD /path`. A known path with another method answers 405, an unknown path 404. */
@@ -64,7 +65,7 @@ async function answer(routes: HttpRoutes, request: IncomingMessage): Promise<Htt
     return known ? { status: 405, body: 'method not allowed\n' } : { status: 404, body: 'not found\n' };
   }
   try {
-    return await handler({ method, url, headers: request.headers });
+    return await handler({ method, url, headers: request.headers, remoteAddress: request.socket.remoteAddress ?? '' });
   } catch (error) {
     return { status: 500, body: `${errorText(error)}\n` };
   }

@@ -81,7 +81,7 @@ describe('startControl', { timeout: 110_000 }, () => {
     const { addresses } = await start();
     const first = running;
     await assert.rejects(start({ grpcPort: addresses.grpcPort }), { code: 'CONTROL_LISTEN_FAILED' });
-    await assert.rejects(start({ httpPort: addresses.httpPort }), { code: 'DEBUG_LISTEN_FAILED' });
+    await assert.rejects(start({ httpPort: addresses.httpPort }), { code: 'LISTEN_FAILED' });
     running = first;
   });
 

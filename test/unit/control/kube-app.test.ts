@@ -277,6 +277,15 @@ describe('the control plane on Kubernetes', { timeout: 60_000 }, () => {
     assert.equal(chain.at(-1), control.rootsPem);
   });
 
+  it('writes its own root back when somebody deletes it, so that a replica that starts makes no other', async () => {
+    const control = await start();
+    const roots = control.rootsPem;
+    api.remove(SECRETS, 'istio-system', 'istio-ca-secret');
+    await eventually('written back', () => api.get(SECRETS, 'istio-system', 'istio-ca-secret') !== undefined);
+    assert.equal((await start()).rootsPem, roots);
+    assert.equal(control.rootsPem, roots);
+  });
+
   it('signs with a plugged-in CA, follows its renewal, and refuses a broken one', async () => {
     const plug = (ca: ReturnType<typeof createTestCa>, key?: string) => {
       const keyPem = key ?? ca.issuer.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();

@@ -14,7 +14,7 @@ const settle = async () => {
 
 interface Asked {
   readonly identity: SpiffeId;
-  answer(lifetimeMs?: number): Promise<void>;
+  answer(lifetimeMs?: number, rootsPem?: readonly string[]): Promise<void>;
   refuse(text: string): Promise<void>;
 }
 
@@ -34,9 +34,9 @@ function setUp(random = 0) {
         new Promise((resolve, reject) => {
           asked.push({
             identity,
-            answer: (lifetimeMs = HOUR_MS) => {
+            answer: (lifetimeMs = HOUR_MS, rootsPem = []) => {
               const notBeforeMs = clock.nowMs();
-              const common = { keyPem: '', chainPem: [], rootsPem: [] };
+              const common = { keyPem: '', chainPem: [], rootsPem };
               resolve({ identity, ...common, notBeforeMs, notAfterMs: notBeforeMs + lifetimeMs });
               return settle();
             },
@@ -128,6 +128,22 @@ describe('a certificate', () => {
       assert.deepEqual(delays.slice(0, 3), [1000 * factor, 2000 * factor, 4000 * factor]);
       assert.equal(delays.at(-1), 150_000 * factor);
     }
+  });
+});
+
+describe('an authority whose roots change', () => {
+  it('is asked for every certificate of the node again, once', async () => {
+    const { manager, asked } = setUp();
+    for (const name of ['a', 'b', 'c']) manager.prefetch(id(name));
+    for (const one of asked.slice(0, 2)) await one.answer(HOUR_MS, ['old']);
+    assert.equal(asked.length, 3);
+    await asked[2]?.answer(HOUR_MS, ['old', 'new']);
+    assert.deepEqual(
+      asked.slice(3).map(({ identity }) => identity),
+      [id('a'), id('b')],
+    );
+    for (const one of asked.slice(3)) await one.answer(HOUR_MS, ['new', 'old']);
+    assert.equal(asked.length, 5, 'the order of roots means nothing');
   });
 });
 

@@ -1,0 +1,25 @@
+/** Plain HTTP of the control plane: `/ready`, `/debug/ambientz`, `/debug/statusz` (facts l7-and-control 9.1, 9.2). */
+import type { HttpAnswer, HttpRequest, HttpRoutes } from '../net/http-endpoint.ts';
+
+export interface DebugRoutesDeps {
+  readonly isReady: () => boolean;
+  readonly ambientz: () => unknown;
+  readonly status: () => unknown;
+}
+
+export function debugRoutes({ isReady, ambientz, status }: DebugRoutesDeps): HttpRoutes {
+  return {
+    'GET /ready': () => (isReady() ? { status: 200, body: 'ready\n' } : { status: 503, body: 'not ready\n' }),
+    'GET /debug/ambientz': (request) => localOnly(request, ambientz),
+    'GET /debug/statusz': (request) => localOnly(request, status),
+  };
+}
+
+/** What is in the feed is nobody's business who has no part in the control plane (facts l7-and-control 9.1). */
+function localOnly({ remoteAddress }: HttpRequest, value: () => unknown): HttpAnswer {
+  const address = remoteAddress.replace(/^::ffff:/, '');
+  if (address !== '::1' && !address.startsWith('127.')) {
+    return { status: 403, body: 'only from within the pod: use kubectl port-forward\n' };
+  }
+  return { status: 200, contentType: 'application/json', body: `${JSON.stringify(value(), null, 2)}\n` };
+}
