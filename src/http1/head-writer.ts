@@ -1,0 +1,234 @@
+/** Writes heads: pseudo-headers become the start line and Host, framing and Connection are added (RFC 9112 3, 4, 6). */
+import type { HttpHeader } from '../http/http-stream.ts';
+import { CLASSES, isAll, TARGET, TOKEN, VALUE } from './chars.ts';
+import type { BodyKind, RequestContext } from './message-head.ts';
+import { isHost } from './target.ts';
+
+/** A head as it goes out, and how its body has to be written. */
+export interface WrittenHead {
+  readonly text: string;
+  readonly body: BodyKind;
+  /** Of a body with `length`. */
+  readonly contentBytes: number;
+  /** 0 for requests. */
+  readonly status: number;
+  readonly method: string;
+  readonly upgrade: boolean;
+}
+
+/** Fields that belong to one connection, or that this file writes itself. */
+const OWN = new Set([
+  'connection',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+]);
+const REASONS: Readonly<Record<string, string>> = {
+  100: 'Continue',
+  101: 'Switching Protocols',
+  103: 'Early Hints',
+  200: 'OK',
+  201: 'Created',
+  202: 'Accepted',
+  204: 'No Content',
+  206: 'Partial Content',
+  301: 'Moved Permanently',
+  302: 'Found',
+  303: 'See Other',
+  304: 'Not Modified',
+  307: 'Temporary Redirect',
+  308: 'Permanent Redirect',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  410: 'Gone',
+  413: 'Content Too Large',
+  414: 'URI Too Long',
+  421: 'Misdirected Request',
+  422: 'Unprocessable Content',
+  426: 'Upgrade Required',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+  505: 'HTTP Version Not Supported',
+};
+/** Methods whose requests have a body as a rule: without one they say so (RFC 9110 8.6). */
+const BODY_METHODS = new Set(['POST', 'PUT', 'PATCH']);
+
+/** What a head is made of, gathered in one pass. */
+class Parts {
+  method = '';
+  authority: string | undefined;
+  path = '';
+  status = '';
+  upgrade: string | undefined;
+  contentBytes = -1;
+  fields = '';
+  problem: string | undefined;
+
+  constructor(headers: readonly HttpHeader[]) {
+    for (const [name, value] of headers) {
+      this.problem ??= name.charCodeAt(0) === 0x3a ? this.#takePseudo(name, value) : this.#takeField(name, value);
+    }
+  }
+
+  #takePseudo(name: string, value: string): string | undefined {
+    switch (name) {
+      case ':method':
+        this.method = value;
+        return isAll(value, TOKEN) ? undefined : 'the method is no token';
+      case ':authority':
+        this.authority = value;
+        return isHost(value) ? undefined : 'the authority is no host';
+      case ':path':
+        this.path = value;
+        return isAll(value, TARGET) ? undefined : 'the path holds characters that no target has';
+      case ':status':
+        this.status = value;
+        return value.length === 3 && value >= '100' && value <= '999' ? undefined : 'the status is no number';
+      case ':scheme':
+        return undefined;
+      default:
+        return `pseudo-header ${name} has no place in HTTP/1`;
+    }
+  }
+
+  #takeField(name: string, value: string): string | undefined {
+    if (!isAll(name, TOKEN)) return 'a header name is no token';
+    if (!isFieldValue(value)) return `header ${name} holds forbidden characters`;
+    if (OWN.has(name)) {
+      if (name === 'upgrade') this.upgrade = value;
+      // HTTP/2 has no Host, or one that says what :authority says.
+      if (name === 'host') this.authority ??= value;
+      return undefined;
+    }
+    if (name === 'content-length') {
+      if (this.contentBytes >= 0) return this.contentBytes === Number(value) ? undefined : 'content-length is repeated';
+      this.contentBytes = /^\d{1,15}$/.test(value) ? Number(value) : -2;
+      return this.contentBytes < 0 ? 'content-length is invalid' : undefined;
+    }
+    this.fields += `${name}: ${value}\r\n`;
+    return undefined;
+  }
+}
+
+function isFieldValue(value: string): boolean {
+  for (let at = 0; at < value.length; at += 1) {
+    const code = value.charCodeAt(at);
+    if (code > 0xff || ((CLASSES[code] ?? 0) & VALUE) === 0) return false;
+  }
+  return true;
+}
+
+/** Writes the head of a request. Returns a diagnosis when the headers make none. */
+export function writeRequestHead(headers: readonly HttpHeader[], endStream: boolean): WrittenHead | string {
+  const parts = new Parts(headers);
+  const { problem, method, authority, path } = parts;
+  if (problem !== undefined) return problem;
+  const connect = method === 'CONNECT';
+  const target = connect ? authority : path;
+  if (method === '' || target === undefined || target === '') return 'a request lacks its method or target';
+  if (authority === undefined || !isHost(authority)) return 'a request lacks its authority';
+  if (!connect && !path.startsWith('/') && !(path === '*' && method === 'OPTIONS')) return 'the path is no path';
+  const upgrade = parts.upgrade !== undefined && endStream ? parts.upgrade : undefined;
+  let text = `${method} ${target} HTTP/1.1\r\nhost: ${authority}\r\n${parts.fields}`;
+  let body: BodyKind = 'none';
+  let contentBytes = Math.max(0, parts.contentBytes);
+  if (connect) contentBytes = 0;
+  else if (endStream) {
+    if (contentBytes > 0) return 'content-length of a request without a body';
+    if (parts.contentBytes === 0 || BODY_METHODS.has(method)) text += 'content-length: 0\r\n';
+  } else if (parts.contentBytes >= 0) {
+    body = 'length';
+    text += `content-length: ${contentBytes}\r\n`;
+  } else {
+    body = 'chunked';
+    text += 'transfer-encoding: chunked\r\n';
+  }
+  text += upgrade === undefined ? '\r\n' : `connection: upgrade\r\nupgrade: ${upgrade}\r\n\r\n`;
+  return { text, body, contentBytes, status: 0, method, upgrade: upgrade !== undefined };
+}
+
+/** What a response answers, and on which connection. */
+export interface ResponseContext extends RequestContext {
+  readonly minorVersion: 0 | 1;
+  readonly close: boolean;
+}
+
+/** Writes the head of a response. Returns a diagnosis when the headers make none. */
+export function writeResponseHead(
+  headers: readonly HttpHeader[],
+  endStream: boolean,
+  context: ResponseContext,
+): WrittenHead | string {
+  const parts = new Parts(headers);
+  const { problem, status } = parts;
+  if (problem !== undefined) return problem;
+  if (status === '') return 'a response lacks its status';
+  const code = Number(status);
+  const line = `HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\n${parts.fields}`;
+  const known = { status: code, method: context.method };
+  if (code === 101) {
+    if (!context.upgrade || parts.upgrade === undefined || endStream) return 'a 101 response without an upgrade';
+    const text = `${line}connection: upgrade\r\nupgrade: ${parts.upgrade}\r\n\r\n`;
+    return { ...known, text, body: 'tunnel', contentBytes: 0, upgrade: true };
+  }
+  if (code < 200) {
+    return endStream
+      ? 'an interim response ends the stream'
+      : { ...known, text: `${line}\r\n`, body: 'none', contentBytes: 0, upgrade: false };
+  }
+  if (context.method === 'CONNECT' && code < 300) {
+    return { ...known, text: `${line}\r\n`, body: 'tunnel', contentBytes: 0, upgrade: false };
+  }
+  const body = responseBody(code, parts.contentBytes, endStream, context);
+  if (endStream && body === 'length' && parts.contentBytes > 0) return 'content-length of a response without a body';
+  let text = line;
+  if (parts.upgrade !== undefined && code === 426) text += `upgrade: ${parts.upgrade}\r\n`;
+  text += framing(code, parts.contentBytes, body, endStream, context.method);
+  text += connection(context, body, code === 426 && parts.upgrade !== undefined);
+  return { ...known, text, body, contentBytes: Math.max(0, parts.contentBytes), upgrade: false };
+}
+
+/** RFC 9112 6.3 from the sender's side. */
+function responseBody(code: number, contentBytes: number, endStream: boolean, context: ResponseContext): BodyKind {
+  if (context.method === 'HEAD' || code === 204 || code === 304) return 'none';
+  if (contentBytes >= 0) return 'length';
+  if (endStream) return 'none';
+  return context.minorVersion === 1 ? 'chunked' : 'close';
+}
+
+function framing(code: number, contentBytes: number, body: BodyKind, endStream: boolean, method: string): string {
+  if (code === 204) return '';
+  if (contentBytes >= 0) return `content-length: ${contentBytes}\r\n`;
+  if (body === 'chunked') return 'transfer-encoding: chunked\r\n';
+  return endStream && method !== 'HEAD' && code !== 304 ? 'content-length: 0\r\n' : '';
+}
+
+function connection({ close, minorVersion }: ResponseContext, body: BodyKind, upgrade: boolean): string {
+  if (close || body === 'close') return 'connection: close\r\n\r\n';
+  if (upgrade) return 'connection: upgrade\r\n\r\n';
+  return minorVersion === 0 ? 'connection: keep-alive\r\n\r\n' : '\r\n';
+}
+
+/** Writes a trailer section, or returns undefined when a field may not stand in one. */
+export function writeTrailers(headers: readonly HttpHeader[], mayStand: (name: string) => boolean): string | undefined {
+  let text = '';
+  for (const [name, value] of headers) {
+    if (!isAll(name, TOKEN) || !isFieldValue(value)) return undefined;
+    if (mayStand(name)) text += `${name}: ${value}\r\n`;
+  }
+  return text;
+}
