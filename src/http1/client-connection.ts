@@ -165,8 +165,10 @@ export class Http1ClientConnection implements ExchangeHost, MessageSink, LinkOwn
   }
 
   onClosed(error: Error | undefined): void {
+    const stream = this.#stream;
+    const reason = stream === undefined ? undefined : this.#lossReason(error);
     this.#parser.stop();
-    if (this.#stream !== undefined) this.#stream.close(this.#lossReason(error));
+    if (reason !== undefined) stream?.close(reason);
     this.#events.onClosed(this.#error);
   }
 
@@ -299,8 +301,9 @@ export class Http1ClientConnection implements ExchangeHost, MessageSink, LinkOwn
   }
 
   #lost(error: Error | undefined): void {
+    const reason = this.#lossReason(error);
     this.#parser.stop();
-    this.#stream?.close(this.#lossReason(error));
+    this.#stream?.close(reason);
     this.#link.abort();
   }
 

@@ -38,8 +38,7 @@ export function readFields(
     const valueStart = at;
     while (((CLASSES[bytes[at] ?? 0] ?? 0) & VALUE) !== 0) at += 1;
     if (bytes[at] !== CR || bytes[at + 1] !== LF) return malformed('a field value holds a control character');
-    let valueEnd = at;
-    while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1])) valueEnd -= 1;
+    const valueEnd = trimmedEnd(bytes, valueStart, at);
     at += 2;
     if (count > maxFields) return fault(431, 'the message has too many fields');
     const { role, text: name } = fieldName(bytes, nameStart, nameEnd, hash);
@@ -52,6 +51,12 @@ export function readFields(
 function skipBlanks(bytes: Buffer, from: number): number {
   let at = from;
   while (isBlank(bytes[at])) at += 1;
+  return at;
+}
+
+function trimmedEnd(bytes: Buffer, start: number, end: number): number {
+  let at = end;
+  while (at > start && isBlank(bytes[at - 1])) at -= 1;
   return at;
 }
 

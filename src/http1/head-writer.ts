@@ -132,6 +132,10 @@ function isFieldValue(value: string): boolean {
   return true;
 }
 
+function isPath(path: string, method: string): boolean {
+  return path.startsWith('/') || (path === '*' && method === 'OPTIONS');
+}
+
 /** Writes the head of a request. Returns a diagnosis when the headers make none. */
 export function writeRequestHead(headers: readonly HttpHeader[], endStream: boolean): WrittenHead | string {
   const parts = new Parts(headers);
@@ -141,21 +145,15 @@ export function writeRequestHead(headers: readonly HttpHeader[], endStream: bool
   const target = connect ? authority : path;
   if (method === '' || target === undefined || target === '') return 'a request lacks its method or target';
   if (authority === undefined || !isHost(authority)) return 'a request lacks its authority';
-  if (!connect && !path.startsWith('/') && !(path === '*' && method === 'OPTIONS')) return 'the path is no path';
+  if (!connect && !isPath(path, method)) return 'the path is no path';
   const upgrade = parts.upgrade !== undefined && endStream ? parts.upgrade : undefined;
+  const contentBytes = connect ? 0 : Math.max(0, parts.contentBytes);
+  if (endStream && contentBytes > 0) return 'content-length of a request without a body';
+  const body = connect || endStream ? 'none' : parts.contentBytes >= 0 ? 'length' : 'chunked';
   let text = `${method} ${target} HTTP/1.1\r\nhost: ${authority}\r\n${parts.fields}`;
-  let body: BodyKind = 'none';
-  let contentBytes = Math.max(0, parts.contentBytes);
-  if (connect) contentBytes = 0;
-  else if (endStream) {
-    if (contentBytes > 0) return 'content-length of a request without a body';
-    if (parts.contentBytes === 0 || BODY_METHODS.has(method)) text += 'content-length: 0\r\n';
-  } else if (parts.contentBytes >= 0) {
-    body = 'length';
+  if (body === 'chunked') text += 'transfer-encoding: chunked\r\n';
+  else if (body === 'length' || parts.contentBytes === 0 || (!connect && BODY_METHODS.has(method))) {
     text += `content-length: ${contentBytes}\r\n`;
-  } else {
-    body = 'chunked';
-    text += 'transfer-encoding: chunked\r\n';
   }
   text += upgrade === undefined ? '\r\n' : `connection: upgrade\r\nupgrade: ${upgrade}\r\n\r\n`;
   return { text, body, contentBytes, status: 0, method, upgrade: upgrade !== undefined };

@@ -77,23 +77,13 @@ function request(
   scheme: string,
   fields: MessageFields,
 ): MessageHead | Http1Fault {
-  const { host, headers, chunked, contentBytes } = fields;
-  if (host === undefined ? minor === 1 : !isHost(host)) return malformed('the request has not exactly one valid Host');
-  if (chunked && minor === 0) return malformed('Transfer-Encoding in HTTP/1.0');
-  if (chunked && contentBytes >= 0) return malformed('Transfer-Encoding and Content-Length in one request');
-  const authority = target.authority ?? host;
-  const connect = method === 'CONNECT';
-  if (connect && (chunked || contentBytes > 0)) return malformed('CONNECT with a body');
+  const { headers, chunked, contentBytes } = fields;
+  const problem = requestProblem(method, minor, fields);
+  if (problem !== undefined) return problem;
   fields.finish();
-  if (authority !== undefined) headers[2] = [':authority', authority];
-  if (connect) headers.splice(1, 3, [':authority', target.authority ?? '']);
-  else {
-    headers[1] = [':scheme', scheme];
-    headers[3] = [':path', target.path];
-    if (authority === undefined) headers.splice(2, 1);
-  }
+  placePseudo(headers, method, target, scheme, fields.host);
   const hasBody = chunked || contentBytes > 0;
-  const upgrade = minor === 1 && !hasBody && !connect ? fields.upgrade : undefined;
+  const upgrade = minor === 1 && !hasBody && method !== 'CONNECT' ? fields.upgrade : undefined;
   if (upgrade !== undefined) headers.push(['upgrade', upgrade]);
   return {
     headers,
@@ -106,6 +96,34 @@ function request(
     upgrade: upgrade !== undefined,
     expectsContinue: minor === 1 && hasBody && fields.expectsContinue,
   };
+}
+
+/** What is wrong with the fields of a request together (RFC 9112 3.2, 6.1, 6.3). */
+function requestProblem(method: string, minor: 0 | 1, fields: MessageFields): Http1Fault | undefined {
+  const { host, chunked, contentBytes } = fields;
+  if (host === undefined ? minor === 1 : !isHost(host)) return malformed('the request has not exactly one valid Host');
+  if (chunked && minor === 0) return malformed('Transfer-Encoding in HTTP/1.0');
+  if (chunked && contentBytes >= 0) return malformed('Transfer-Encoding and Content-Length in one request');
+  return method === 'CONNECT' && (chunked || contentBytes > 0) ? malformed('CONNECT with a body') : undefined;
+}
+
+/** Fills in the four places in front: the authority of the target wins over Host (RFC 9112 3.2.2). */
+function placePseudo(
+  headers: HttpHeader[],
+  method: string,
+  target: RequestTarget,
+  scheme: string,
+  host: string | undefined,
+): void {
+  const authority = target.authority ?? host;
+  if (method === 'CONNECT') {
+    headers.splice(1, 3, [':authority', target.authority ?? '']);
+    return;
+  }
+  headers[1] = [':scheme', scheme];
+  headers[3] = [':path', target.path];
+  if (authority === undefined) headers.splice(2, 1);
+  else headers[2] = [':authority', authority];
 }
 
 /** Reads the head of a response to `context`. A status line without the space before an empty reason is taken too. */
