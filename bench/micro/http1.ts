@@ -5,11 +5,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect, type Server } from 'node:net';
 import { systemClock } from '../../src/base/clock.ts';
 import { Http1ServerConnection } from '../../src/http1/server-connection.ts';
-import { pausableTransport } from '../../src/http1/transport.ts';
+import { type PausableTransport, pausableTransport } from '../../src/http1/transport.ts';
 import { BlockPool } from '../../src/http2/block-pool.ts';
+import { INTAKE_BYTES, SocketIntake } from '../../src/http2/socket-intake.ts';
+import { listenTcp } from '../../src/net/tcp-listener.ts';
 
 const RUN_MS = Number(process.env['RUN_MS'] ?? 4000);
 const CONNECTIONS = Number(process.env['CONNECTIONS'] ?? 16);
@@ -23,32 +25,43 @@ const REQUEST = Buffer.concat([
   BODY,
 ]);
 
-function serveOwn(): number | Promise<number> {
+async function serveOwn(): Promise<number> {
   const pool = new BlockPool();
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    new Http1ServerConnection(
-      pausableTransport(socket),
-      { clock: systemClock, pool, scheme: 'http' },
-      {
-        onRequest(_stream, headers) {
-          const length = headers.find(([name]) => name === 'content-length')?.[1] ?? '0';
-          return {
-            onHeaders: nothing,
-            onData(stream, chunk) {
-              if (stream.state === 'open' && chunk.length > 0) answer(stream, length);
-              stream.write(chunk);
-              stream.consume(chunk.length);
-            },
-            onEnd: (stream) => stream.end(),
-            onClosed: nothing,
-            onWritable: nothing,
-          };
-        },
-        onClosed: nothing,
+  const buffer = Buffer.allocUnsafeSlow(INTAKE_BYTES);
+  const listener = await listenTcp(
+    { endpoint: { address: '127.0.0.1', port: 0 } },
+    {
+      onConnection(connection) {
+        const intake = new SocketIntake(buffer);
+        serveConnection(pausableTransport(connection.open(intake.onread), intake), pool);
       },
-    );
-  });
-  return listen(server);
+    },
+  );
+  return listener.endpoint.port;
+}
+
+function serveConnection(transport: PausableTransport, pool: BlockPool): void {
+  new Http1ServerConnection(
+    transport,
+    { clock: systemClock, pool, scheme: 'http' },
+    {
+      onRequest(_stream, headers) {
+        const length = headers.find(([name]) => name === 'content-length')?.[1] ?? '0';
+        return {
+          onHeaders: nothing,
+          onData(stream, chunk) {
+            if (stream.state === 'open' && chunk.length > 0) answer(stream, length);
+            stream.write(chunk);
+            stream.consume(chunk.length);
+          },
+          onEnd: (stream) => stream.end(),
+          onClosed: nothing,
+          onWritable: nothing,
+        };
+      },
+      onClosed: nothing,
+    },
+  );
 }
 
 function answer(stream: { respond(headers: readonly (readonly [string, string])[]): boolean }, length: string): void {
@@ -74,7 +87,7 @@ function serveNode(): Promise<number> {
   return listen(server);
 }
 
-async function listen(server: ReturnType<typeof createServer>): Promise<number> {
+async function listen(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
@@ -127,7 +140,9 @@ async function ask(process: ChildProcess, question?: string): Promise<{ port: nu
 }
 
 async function measure(kind: string): Promise<number> {
-  const server = fork(import.meta.filename, [kind], { execArgv: (process.env['SERVER_ARGS'] ?? '').split(' ').filter(Boolean) });
+  const server = fork(import.meta.filename, [kind], {
+    execArgv: (process.env['SERVER_ARGS'] ?? '').split(' ').filter(Boolean),
+  });
   const { port } = await ask(server);
   await load(port);
   const before = (await ask(server, 'cpu')).cpu;

@@ -1,6 +1,6 @@
 /** Field lines of heads and trailer sections (RFC 9112 5): CRLF only, no folding, no space before the colon. */
 import { CLASSES, COLON, CR, LF, LOWER, SPACE, TAB, TOKEN, VALUE } from './chars.ts';
-import { type FieldRole, fieldName, mixName } from './field-names.ts';
+import { type FieldName, type FieldRole, fieldName, mixName } from './field-names.ts';
 import { fault, type Http1Fault, malformed } from './http1-fault.ts';
 
 /** Takes the fields of a section in order. Returns why one cannot be, if so. */
@@ -37,21 +37,31 @@ export function readFields(
     at = skipBlanks(bytes, at + 1);
     const valueStart = at;
     while (((CLASSES[bytes[at] ?? 0] ?? 0) & VALUE) !== 0) at += 1;
-    if (bytes[at] !== CR || bytes[at + 1] !== LF) return malformed('a field value holds a control character');
+    if (!endsLine(bytes, at)) return malformed('a field value holds a control character');
     const valueEnd = trimmedEnd(bytes, valueStart, at);
     at += 2;
     if (count > maxFields) return fault(431, 'the message has too many fields');
-    const { role, text: name } = fieldName(bytes, nameStart, nameEnd, hash);
-    const problem = taker.takeField(role, name, text.slice(valueStart - start, valueEnd - start));
+    const name = fieldName(bytes, nameStart, nameEnd, hash);
+    const problem = take(taker, name, text.slice(valueStart - start, valueEnd - start), valueEnd + 2 < at);
     if (problem !== undefined) return problem;
   }
   return undefined;
+}
+
+function take(taker: FieldTaker, name: FieldName, value: string, trimmed: boolean): Http1Fault | undefined {
+  // Readers differ on whether a blank behind it makes it another coding.
+  if (trimmed && name.role === 'transfer-encoding') return malformed('Transfer-Encoding ends with a blank');
+  return taker.takeField(name.role, name.text, value);
 }
 
 function skipBlanks(bytes: Buffer, from: number): number {
   let at = from;
   while (isBlank(bytes[at])) at += 1;
   return at;
+}
+
+function endsLine(bytes: Buffer, at: number): boolean {
+  return bytes[at] === CR && bytes[at + 1] === LF;
 }
 
 function trimmedEnd(bytes: Buffer, start: number, end: number): number {

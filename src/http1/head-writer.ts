@@ -132,6 +132,12 @@ function isFieldValue(value: string): boolean {
   return true;
 }
 
+function requestFraming(body: BodyKind, contentBytes: number, method: string): string {
+  if (body === 'chunked') return 'transfer-encoding: chunked\r\n';
+  if (method === 'CONNECT') return '';
+  return contentBytes >= 0 || BODY_METHODS.has(method) ? `content-length: ${Math.max(0, contentBytes)}\r\n` : '';
+}
+
 function isPath(path: string, method: string): boolean {
   return path.startsWith('/') || (path === '*' && method === 'OPTIONS');
 }
@@ -151,10 +157,7 @@ export function writeRequestHead(headers: readonly HttpHeader[], endStream: bool
   if (endStream && contentBytes > 0) return 'content-length of a request without a body';
   const body = connect || endStream ? 'none' : parts.contentBytes >= 0 ? 'length' : 'chunked';
   let text = `${method} ${target} HTTP/1.1\r\nhost: ${authority}\r\n${parts.fields}`;
-  if (body === 'chunked') text += 'transfer-encoding: chunked\r\n';
-  else if (body === 'length' || parts.contentBytes === 0 || (!connect && BODY_METHODS.has(method))) {
-    text += `content-length: ${contentBytes}\r\n`;
-  }
+  text += requestFraming(body, parts.contentBytes, method);
   text += upgrade === undefined ? '\r\n' : `connection: upgrade\r\nupgrade: ${upgrade}\r\n\r\n`;
   return { text, body, contentBytes, status: 0, method, upgrade: upgrade !== undefined };
 }

@@ -1,8 +1,8 @@
-/** Trailer sections: fields that frame, route or authenticate a message are dropped (RFC 9110 6.5.1). */
+/** Trailer sections: fields that route or authenticate a message are dropped, those that frame it refused (RFC 9110 6.5.1). */
 import type { HttpHeader } from '../http/http-stream.ts';
 import { type FieldTaker, readFields } from './field-lines.ts';
 import type { FieldRole } from './field-names.ts';
-import type { Http1Fault } from './http1-fault.ts';
+import { type Http1Fault, malformed } from './http1-fault.ts';
 import { MAX_TRAILER_FIELDS } from './limits.ts';
 
 const FORBIDDEN = new Set([
@@ -49,8 +49,12 @@ export function isTrailerName(name: string): boolean {
 class TrailerFields implements FieldTaker {
   readonly headers: HttpHeader[] = [];
 
-  takeField(role: FieldRole, name: string, value: string): undefined {
+  takeField(role: FieldRole, name: string, value: string): Http1Fault | undefined {
+    // A reader that took it for framing would read on elsewhere.
+    if (role === 'content-length' || role === 'transfer-encoding')
+      return malformed('a trailer says how long the body is');
     if (role === 'plain' && isTrailerName(name)) this.headers.push([name, value]);
+    return undefined;
   }
 }
 

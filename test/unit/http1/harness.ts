@@ -246,7 +246,8 @@ export function read(pieces: readonly Buffer[], options: ReadOptions = {}): Read
     },
   };
   const { context } = options;
-  const role = context === undefined ? { kind: 'request' as const, scheme: 'http' } : { kind: 'response' as const, context };
+  const role =
+    context === undefined ? { kind: 'request' as const, scheme: 'http' } : { kind: 'response' as const, context };
   const parser = new MessageParser(role, { ...DEFAULT_HTTP1_LIMITS, ...options.limits }, sink);
   let mostHeldBytes = 0;
   for (const piece of pieces) {
