@@ -266,6 +266,10 @@ export class Http1ClientConnection implements ExchangeHost, MessageSink, LinkOwn
     this.#link.returnCredit(bytes);
   }
 
+  sideEnded(): void {
+    // The response is still to come.
+  }
+
   exchangeClosed(): void {
     this.#stream = undefined;
     this.#body = undefined;

@@ -1,6 +1,6 @@
 /** Writes heads: pseudo-headers become the start line and Host, framing and Connection are added (RFC 9112 3, 4, 6). */
 import type { HttpHeader } from '../http/http-stream.ts';
-import { CLASSES, isAll, TARGET, TOKEN, VALUE } from './chars.ts';
+import { CLASSES, DIGIT, isAll, TARGET, TOKEN, VALUE } from './chars.ts';
 import type { BodyKind, RequestContext } from './message-head.ts';
 import { isHost } from './target.ts';
 
@@ -97,7 +97,7 @@ class Parts {
         return isAll(value, TARGET) ? undefined : 'the path holds characters that no target has';
       case ':status':
         this.status = value;
-        return value.length === 3 && value >= '100' && value <= '999' ? undefined : 'the status is no number';
+        return value.length === 3 && value >= '100' && isAll(value, DIGIT) ? undefined : 'the status is no number';
       case ':scheme':
         return undefined;
       default:

@@ -140,7 +140,6 @@ export class Http1Link {
     this.#resume();
     this.#awaitEnd();
     this.endSide();
-    if (this.#peerEnded && this.output.bytes === 0) this.#transport.destroy();
   }
 
   /** Closes at once, so that the peer takes nothing for complete. */
@@ -160,7 +159,6 @@ export class Http1Link {
   #ended(): void {
     this.#peerEnded = true;
     if (this.#state === 'open') this.#owner.onEnd();
-    else if (this.#state === 'ending' && this.output.bytes === 0) this.#transport.destroy();
   }
 
   #drained(): void {

@@ -32,6 +32,8 @@ export interface ExchangeHost {
   sendTrailers(headers: readonly HttpHeader[]): boolean;
   resetExchange(code: number): void;
   returnCredit(bytes: number): void;
+  /** This side ended, the peer's goes on. */
+  sideEnded(): void;
   exchangeClosed(): void;
 }
 
@@ -142,7 +144,10 @@ export class Http1Stream implements HttpStream {
   /** For the connection: this side ended. */
   localEnded(): void {
     if (this.#state === 'half-closed-remote') this.close(NORMAL);
-    else if (this.#state === 'open') this.#state = 'half-closed-local';
+    else if (this.#state === 'open') {
+      this.#state = 'half-closed-local';
+      this.#host.sideEnded();
+    }
   }
 
   /** For the connection: the exchange is over. */

@@ -184,7 +184,8 @@ export class Http1ServerConnection implements ExchangeHost, MessageSink, LinkOwn
       if (stream.state !== 'closed') this.#answer(503, 'refused');
       return;
     }
-    if (stream.handler === NO_HANDLER) stream.setHandler(handler);
+    if (stream.handler !== NO_HANDLER) return;
+    stream.setHandler(handler);
     if (stream.state === 'closed') handler.onClosed(stream, stream.closeReason);
   }
 
@@ -269,6 +270,10 @@ export class Http1ServerConnection implements ExchangeHost, MessageSink, LinkOwn
   returnCredit(bytes: number): void {
     this.#link.returnCredit(bytes);
     if (this.#watch === 'none' && !this.#reading) this.#rewatch();
+  }
+
+  sideEnded(): void {
+    if (!this.#reading) this.#rewatch();
   }
 
   exchangeClosed(): void {

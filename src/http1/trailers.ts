@@ -1,5 +1,6 @@
 /** Trailer sections: fields that route or authenticate a message are dropped, those that frame it refused (RFC 9110 6.5.1). */
 import type { HttpHeader } from '../http/http-stream.ts';
+import { LF } from './chars.ts';
 import { type FieldTaker, readFields } from './field-lines.ts';
 import type { FieldRole } from './field-names.ts';
 import { type Http1Fault, malformed } from './http1-fault.ts';
@@ -60,6 +61,7 @@ class TrailerFields implements FieldTaker {
 
 /** Reads trailers in `bytes` from `start`, the CR of the last size line, to `end`, where the empty line ends. */
 export function parseTrailers(bytes: Buffer, start: number, end: number): readonly HttpHeader[] | Http1Fault {
+  if (bytes[start + 1] !== LF) return malformed('the last chunk size does not end with CRLF');
   const fields = new TrailerFields();
   const from = start + 2;
   return (

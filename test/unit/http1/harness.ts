@@ -36,6 +36,7 @@ export class TestTransport implements PausableTransport {
   aborted = false;
   #sink: TransportSink | undefined;
   #waiting: (() => void)[] = [];
+  #peerEnded = false;
 
   constructor(lendsMemory = false) {
     this.lendsMemory = lendsMemory;
@@ -59,6 +60,7 @@ export class TestTransport implements PausableTransport {
 
   end(): void {
     this.ended = true;
+    if (this.#peerEnded) this.destroy();
   }
 
   destroy(): void {
@@ -89,7 +91,9 @@ export class TestTransport implements PausableTransport {
   }
 
   receiveEnd(): void {
+    this.#peerEnded = true;
     if (!this.destroyed) this.#sink?.onEnd();
+    if (this.ended) this.destroy();
   }
 
   lose(error?: Error): void {

@@ -134,6 +134,7 @@ const CHUNKS: readonly Vector[] = [
   { name: 'chunk data without CRLF', text: chunked('3\r\nabc0\r\n\r\n') },
   { name: 'chunk data longer than said', text: chunked('3\r\nabcd\r\n0\r\n\r\n') },
   { name: 'last chunk ends with LF', text: chunked('3\r\nabc\r\n0\n\r\n') },
+  { name: 'last chunk ends with CR', text: chunked('3\r\nabc\r\n0\rXX: y\r\n\r\n') },
   { name: 'trailer section ends with LF', text: chunked('3\r\nabc\r\n0\r\n\n') },
   { name: 'chunk extension', text: chunked('3;a=b\r\nabc\r\n0;c\r\n\r\n') },
   { name: 'chunk extension with a bare LF', text: chunked('3;a\nb\r\nabc\r\n0\r\n\r\n') },
