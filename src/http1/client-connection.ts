@@ -16,7 +16,7 @@ import { writeRequestHead } from './head-writer.ts';
 import { type Http1ErrorCode, type Http1Fault, malformed, violation } from './http1-fault.ts';
 import { Http1Link, type LinkOptions, type LinkOwner } from './http1-link.ts';
 import { type ExchangeHost, Http1Stream } from './http1-stream.ts';
-import { DEFAULT_HTTP1_LIMITS, type Http1Limits } from './limits.ts';
+import { DEFAULT_HTTP1_LIMITS, type Http1Limits, MAX_PENDING_OUTPUT_BYTES } from './limits.ts';
 import type { MessageHead } from './message-head.ts';
 import { MessageParser, type MessageSink } from './message-parser.ts';
 import type { PausableTransport } from './transport.ts';
@@ -34,8 +34,6 @@ export interface Http1ClientOptions extends LinkOptions {
 
 /** Interim responses to one request. */
 const MAX_INTERIM_RESPONSES = 16;
-/** Output of one exchange whose writer ignores back-pressure. */
-const MAX_OUTPUT_BYTES = 4_194_304;
 const INTERNAL_ERROR = 0x2;
 
 export class Http1ClientConnection implements ExchangeHost, MessageSink, LinkOwner {
@@ -231,7 +229,7 @@ export class Http1ClientConnection implements ExchangeHost, MessageSink, LinkOwn
   sendData(chunk: Uint8Array): boolean {
     // Nothing is said before the server accepted the tunnel, and a request without a body has none.
     if (this.#body === undefined || this.#body.kind === 'none') return false;
-    if (!this.#body.data(chunk) || this.#link.output.bytes > MAX_OUTPUT_BYTES) {
+    if (!this.#body.data(chunk) || this.#link.output.bytes > MAX_PENDING_OUTPUT_BYTES) {
       this.resetExchange(INTERNAL_ERROR);
       return false;
     }

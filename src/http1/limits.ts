@@ -18,6 +18,8 @@ export const MAX_CHUNK_SIZE_DIGITS = 13;
 export const MAX_CHUNK_EXTENSION_BYTES = 4096;
 /** Digits of a content-length: below 2^53. */
 export const MAX_CONTENT_LENGTH_DIGITS = 15;
+/** Output that a peer does not take: the writer ignores back-pressure, and the exchange is reset. */
+export const MAX_PENDING_OUTPUT_BYTES = 4_194_304;
 
 /** Bounds that a listener or a pool may set. */
 export interface Http1Limits {

@@ -17,7 +17,7 @@ import { writeResponseHead } from './head-writer.ts';
 import { fault, type Http1ErrorCode, type Http1Fault, violation } from './http1-fault.ts';
 import { Http1Link, type LinkOptions, type LinkOwner } from './http1-link.ts';
 import { type ExchangeHost, Http1Stream, NO_HANDLER } from './http1-stream.ts';
-import { DEFAULT_HTTP1_LIMITS, type Http1Limits } from './limits.ts';
+import { DEFAULT_HTTP1_LIMITS, type Http1Limits, MAX_PENDING_OUTPUT_BYTES } from './limits.ts';
 import type { MessageHead } from './message-head.ts';
 import { MessageParser, type MessageSink } from './message-parser.ts';
 import type { PausableTransport } from './transport.ts';
@@ -52,8 +52,6 @@ const DEFAULT_BODY_IDLE_TIMEOUT_MS = 300_000;
 /** After an early response the rest of the request has this long and this many bytes, then the connection ends. */
 const LINGER_TIMEOUT_MS = 5000;
 const MAX_LINGER_BYTES = 1_048_576;
-/** Output of one exchange whose writer ignores back-pressure. */
-const MAX_OUTPUT_BYTES = 4_194_304;
 const NO_ERROR = 0x0;
 const PROTOCOL_ERROR = 0x1;
 const INTERNAL_ERROR = 0x2;
@@ -236,7 +234,7 @@ export class Http1ServerConnection implements ExchangeHost, MessageSink, LinkOwn
   }
 
   sendData(chunk: Uint8Array): boolean {
-    if (this.#body === undefined || !this.#body.data(chunk) || this.#link.output.bytes > MAX_OUTPUT_BYTES) {
+    if (this.#body === undefined || !this.#body.data(chunk) || this.#link.output.bytes > MAX_PENDING_OUTPUT_BYTES) {
       this.resetExchange(INTERNAL_ERROR);
       return false;
     }
