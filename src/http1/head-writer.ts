@@ -76,12 +76,15 @@ class Parts {
   upgrade: string | undefined;
   contentBytes = -1;
   fields = '';
+  /** HTTP/2 may carry them in several fields (RFC 9113 8.2.3). */
+  cookies = '';
   problem: string | undefined;
 
   constructor(headers: readonly HttpHeader[]) {
     for (const [name, value] of headers) {
       this.problem ??= name.charCodeAt(0) === 0x3a ? this.#takePseudo(name, value) : this.#takeField(name, value);
     }
+    if (this.cookies !== '') this.fields += `cookie: ${this.cookies}\r\n`;
   }
 
   #takePseudo(name: string, value: string): string | undefined {
@@ -119,7 +122,8 @@ class Parts {
       this.contentBytes = /^\d{1,15}$/.test(value) ? Number(value) : -2;
       return this.contentBytes < 0 ? 'content-length is invalid' : undefined;
     }
-    this.fields += `${name}: ${value}\r\n`;
+    if (name === 'cookie') this.cookies += this.cookies === '' ? value : `; ${value}`;
+    else this.fields += `${name}: ${value}\r\n`;
     return undefined;
   }
 }

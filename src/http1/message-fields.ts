@@ -82,8 +82,7 @@ export class MessageFields implements FieldTaker {
 
   /** Once all fields are read: settles Upgrade and drops what Connection names. */
   finish(): void {
-    const upgrade = this.upgrade;
-    if (!this.#connectionUpgrade || upgrade?.toLowerCase() === 'h2c') this.upgrade = undefined;
+    if (!this.#connectionUpgrade || offersH2c(this.upgrade ?? '')) this.upgrade = undefined;
     const nominated = this.#nominated;
     if (nominated === undefined) return;
     const { headers } = this;
@@ -132,6 +131,14 @@ export class MessageFields implements FieldTaker {
       this.#nominated.push(option);
     }
   }
+}
+
+/** An upstream must not be asked to go on in HTTP/2 through a tunnel: its requests would pass by all policy. */
+function offersH2c(upgrade: string): boolean {
+  return upgrade
+    .toLowerCase()
+    .split(',')
+    .some((protocol) => trimBlanks(protocol) === 'h2c');
 }
 
 function trimBlanks(text: string): string {

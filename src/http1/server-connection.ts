@@ -188,6 +188,8 @@ export class Http1ServerConnection implements ExchangeHost, MessageSink, LinkOwn
   }
 
   onBody(bytes: Buffer, start: number, end: number): void {
+    // A client that does not wait for leave has none to be given.
+    this.#continued = true;
     this.#deliver(bytes, start, end);
   }
 
@@ -220,7 +222,7 @@ export class Http1ServerConnection implements ExchangeHost, MessageSink, LinkOwn
     const written = writeResponseHead(headers, endStream, { method, upgrade, minorVersion, close });
     if (typeof written === 'string') return false;
     if (written.status < 200 && written.body !== 'tunnel') {
-      this.#continued = true;
+      this.#continued ||= written.status === 100;
       // HTTP/1.0 has no interim responses.
       if (minorVersion === 1) this.#sent(written.text);
       return true;
@@ -314,8 +316,8 @@ export class Http1ServerConnection implements ExchangeHost, MessageSink, LinkOwn
       if (this.#lastExchange) return this.#finish();
       this.#parser.next();
     }
-    link.output.flush();
     if (!link.open) return;
+    link.output.flush();
     if (link.paused) link.readOn();
     this.#rewatch();
   }

@@ -57,6 +57,11 @@ describe('a client connection', () => {
     assert.doesNotMatch((await requested(get('/', 'DELETE'))).sent, /content-length/);
   });
 
+  test('sends the cookies of several fields in one (RFC 9113 8.2.3)', async () => {
+    const { sent } = await requested([...get(), ['cookie', 'a=1'], ['x', 'y'], ['cookie', 'b=2']]);
+    assert.equal(sent, 'GET / HTTP/1.1\r\nhost: a.example\r\nx: y\r\ncookie: a=1; b=2\r\n\r\n');
+  });
+
   test('never pipelines', async () => {
     const { connection, transport } = await requested();
     const second = connection.request(get(), new Recorder(), true);

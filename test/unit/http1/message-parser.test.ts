@@ -106,6 +106,7 @@ describe('a request head', () => {
       headersOf(`GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n${fields}\r\n`)?.slice(4);
     assert.deepEqual(upgrade('Upgrade: websocket\r\n'), [['upgrade', 'websocket']]);
     assert.deepEqual(upgrade('Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAA\r\n'), []);
+    assert.deepEqual(upgrade('Upgrade: websocket, H2C\r\n'), []);
     assert.deepEqual(upgrade('Upgrade: websocket\r\nContent-Length: 1\r\n'), [['content-length', '1']]);
   });
 

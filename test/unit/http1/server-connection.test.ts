@@ -199,6 +199,21 @@ describe('a server connection', () => {
     assert.match(await transport.sent(), /^HTTP\/1\.1 413 Content Too Large\r\ncontent-length: 0\r\nconnection: close/);
   });
 
+  test('takes early hints for no leave to send the body, and a body that came for not waiting for it', async () => {
+    const expecting = POST.replace('Content', 'Expect: 100-continue\r\nContent');
+    const hinted = server({}, ({ stream }) => stream.respond([[':status', '103']]));
+    hinted.transport.receive(expecting);
+    hinted.accepted[0]?.stream.respond([[':status', '413']], true);
+    assert.match(
+      await hinted.transport.sent(),
+      /^HTTP\/1\.1 103 Early Hints\r\n\r\nHTTP\/1\.1 413 .*connection: close/s,
+    );
+    const sending = server();
+    sending.transport.receive(`${expecting}hello`);
+    sending.accepted[0]?.stream.respond(OK, true);
+    assert.doesNotMatch(await sending.transport.sent(), /connection: close/);
+  });
+
   test('after an early response goes on when the rest of the request comes in time', async () => {
     const { transport, accepted } = server();
     transport.receive(POST);
