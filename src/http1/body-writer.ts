@@ -1,6 +1,6 @@
 /** Frames the body of one message. */
 import type { HttpHeader } from '../http/http-stream.ts';
-import { writeTrailers } from './head-writer.ts';
+import { writeTrailers } from './head-parts.ts';
 import type { Http1Output } from './http1-output.ts';
 import type { BodyKind } from './message-head.ts';
 import { isTrailerName } from './trailers.ts';

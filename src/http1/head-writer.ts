@@ -1,6 +1,6 @@
 /** Writes heads: pseudo-headers become the start line and Host, framing and Connection are added (RFC 9112 3, 4, 6). */
 import type { HttpHeader } from '../http/http-stream.ts';
-import { CLASSES, DIGIT, isAll, TARGET, TOKEN, VALUE } from './chars.ts';
+import { HeadParts } from './head-parts.ts';
 import type { BodyKind, RequestContext } from './message-head.ts';
 import { isHost } from './target.ts';
 
@@ -16,17 +16,6 @@ export interface WrittenHead {
   readonly upgrade: boolean;
 }
 
-/** Fields that belong to one connection, or that this file writes itself. */
-const OWN = new Set([
-  'connection',
-  'host',
-  'http2-settings',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'transfer-encoding',
-  'upgrade',
-]);
 const REASONS: Readonly<Record<string, string>> = {
   100: 'Continue',
   101: 'Switching Protocols',
@@ -67,75 +56,6 @@ const REASONS: Readonly<Record<string, string>> = {
 /** Methods whose requests have a body as a rule: without one they say so (RFC 9110 8.6). */
 const BODY_METHODS = new Set(['POST', 'PUT', 'PATCH']);
 
-/** What a head is made of, gathered in one pass. */
-class Parts {
-  method = '';
-  authority: string | undefined;
-  path = '';
-  status = '';
-  upgrade: string | undefined;
-  contentBytes = -1;
-  fields = '';
-  /** HTTP/2 may carry them in several fields (RFC 9113 8.2.3). */
-  cookies = '';
-  problem: string | undefined;
-
-  constructor(headers: readonly HttpHeader[]) {
-    for (const [name, value] of headers) {
-      this.problem ??= name.charCodeAt(0) === 0x3a ? this.#takePseudo(name, value) : this.#takeField(name, value);
-    }
-    if (this.cookies !== '') this.fields += `cookie: ${this.cookies}\r\n`;
-  }
-
-  #takePseudo(name: string, value: string): string | undefined {
-    switch (name) {
-      case ':method':
-        this.method = value;
-        return isAll(value, TOKEN) ? undefined : 'the method is no token';
-      case ':authority':
-        this.authority = value;
-        return isHost(value) ? undefined : 'the authority is no host';
-      case ':path':
-        this.path = value;
-        return isAll(value, TARGET) ? undefined : 'the path holds characters that no target has';
-      case ':status':
-        this.status = value;
-        return value.length === 3 && value >= '100' && isAll(value, DIGIT) ? undefined : 'the status is no number';
-      case ':scheme':
-        return undefined;
-      default:
-        return `pseudo-header ${name} has no place in HTTP/1`;
-    }
-  }
-
-  #takeField(name: string, value: string): string | undefined {
-    if (!isAll(name, TOKEN)) return 'a header name is no token';
-    if (!isFieldValue(value)) return `header ${name} holds forbidden characters`;
-    if (OWN.has(name)) {
-      if (name === 'upgrade') this.upgrade = value;
-      // HTTP/2 has no Host, or one that says what :authority says.
-      if (name === 'host') this.authority ??= value;
-      return undefined;
-    }
-    if (name === 'content-length') {
-      if (this.contentBytes >= 0) return this.contentBytes === Number(value) ? undefined : 'content-length is repeated';
-      this.contentBytes = /^\d{1,15}$/.test(value) ? Number(value) : -2;
-      return this.contentBytes < 0 ? 'content-length is invalid' : undefined;
-    }
-    if (name === 'cookie') this.cookies += this.cookies === '' ? value : `; ${value}`;
-    else this.fields += `${name}: ${value}\r\n`;
-    return undefined;
-  }
-}
-
-function isFieldValue(value: string): boolean {
-  for (let at = 0; at < value.length; at += 1) {
-    const code = value.charCodeAt(at);
-    if (code > 0xff || ((CLASSES[code] ?? 0) & VALUE) === 0) return false;
-  }
-  return true;
-}
-
 function requestFraming(body: BodyKind, contentBytes: number, method: string): string {
   if (body === 'chunked') return 'transfer-encoding: chunked\r\n';
   if (method === 'CONNECT') return '';
@@ -148,7 +68,7 @@ function isPath(path: string, method: string): boolean {
 
 /** Writes the head of a request. Returns a diagnosis when the headers make none. */
 export function writeRequestHead(headers: readonly HttpHeader[], endStream: boolean): WrittenHead | string {
-  const parts = new Parts(headers);
+  const parts = new HeadParts(headers);
   const { problem, method, authority, path } = parts;
   if (problem !== undefined) return problem;
   const connect = method === 'CONNECT';
@@ -178,7 +98,7 @@ export function writeResponseHead(
   endStream: boolean,
   context: ResponseContext,
 ): WrittenHead | string {
-  const parts = new Parts(headers);
+  const parts = new HeadParts(headers);
   const { problem, status } = parts;
   if (problem !== undefined) return problem;
   if (status === '') return 'a response lacks its status';
@@ -226,14 +146,4 @@ function connection({ close, minorVersion }: ResponseContext, body: BodyKind, up
   if (close || body === 'close') return 'connection: close\r\n\r\n';
   if (upgrade) return 'connection: upgrade\r\n\r\n';
   return minorVersion === 0 ? 'connection: keep-alive\r\n\r\n' : '\r\n';
-}
-
-/** Writes a trailer section, or returns undefined when a field may not stand in one. */
-export function writeTrailers(headers: readonly HttpHeader[], mayStand: (name: string) => boolean): string | undefined {
-  let text = '';
-  for (const [name, value] of headers) {
-    if (!isAll(name, TOKEN) || !isFieldValue(value)) return undefined;
-    if (mayStand(name)) text += `${name}: ${value}\r\n`;
-  }
-  return text;
 }

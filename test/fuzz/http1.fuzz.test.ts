@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HttpStream } from '../../src/http/http-stream.ts';
-import { bytes, client, get, Recorder, read, server, settle } from '../unit/http1/harness.ts';
+import { bytes, client, get, Recorder, read, server, settle, TestTransport } from '../unit/http1/harness.ts';
 import { CORPUS } from '../unit/http1/smuggling-corpus.ts';
 
 const FUZZ_MS = Number(process.env['FUZZ_MS'] ?? 2000);
@@ -128,8 +128,12 @@ test('connections: whatever comes in, each exchange and each connection ends onc
   const untilMs = performance.now() + FUZZ_MS / 2;
   for (let seed = 1; performance.now() < untilMs; seed += 1) {
     const random = generator(seed);
-    const own = client();
-    const other = server({ allowConnect: random(2) === 0 }, ({ stream }) => answer(stream, random));
+    const own = client({}, new TestTransport(random(2) === 0));
+    const other = server(
+      { allowConnect: random(2) === 0 },
+      ({ stream }) => answer(stream, random),
+      new TestTransport(random(2) === 0),
+    );
     const handlers: Recorder[] = [];
     for (let count = random(6); count > 0; count -= 1) {
       const handler = ask(own, random);

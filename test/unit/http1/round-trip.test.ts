@@ -7,8 +7,10 @@ import { after, describe, test } from 'node:test';
 import type { HttpHeader, HttpStream } from '../../../src/http/http-stream.ts';
 import { Http1ClientConnection } from '../../../src/http1/client-connection.ts';
 import { Http1ServerConnection } from '../../../src/http1/server-connection.ts';
-import { pausableTransport } from '../../../src/http1/transport.ts';
+import { type PausableTransport, pausableTransport } from '../../../src/http1/transport.ts';
 import { BlockPool } from '../../../src/http2/block-pool.ts';
+import { INTAKE_BYTES, SocketIntake } from '../../../src/http2/socket-intake.ts';
+import { listenTcp } from '../../../src/net/tcp-listener.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
 import { client, get, Recorder, server, settle } from './harness.ts';
 
@@ -35,6 +37,41 @@ class Echo extends Recorder {
   }
 
   done: () => void = () => undefined;
+}
+
+/** Sends a body as fast as it is taken, and expects it back. */
+class Pump extends Recorder {
+  readonly #body: Buffer;
+  readonly #done: () => void;
+  #sentBytes = 0;
+  #gotBytes = 0;
+
+  constructor(body: Buffer, done: () => void) {
+    super();
+    this.#body = body;
+    this.#done = done;
+  }
+
+  override onWritable(stream: HttpStream): void {
+    for (let more = true; more && this.#sentBytes < this.#body.length; ) {
+      const chunk = this.#body.subarray(this.#sentBytes, this.#sentBytes + 50_000);
+      this.#sentBytes += chunk.length;
+      more = stream.write(chunk);
+    }
+    if (this.#sentBytes === this.#body.length) stream.end();
+  }
+
+  override onData(stream: HttpStream, chunk: Buffer): void {
+    const expected = this.#body.subarray(this.#gotBytes, this.#gotBytes + chunk.length);
+    assert.equal(expected.equals(chunk), true);
+    this.#gotBytes += chunk.length;
+    stream.consume(chunk.length);
+  }
+
+  override onEnd(): void {
+    assert.equal(this.#gotBytes, this.#body.length);
+    this.#done();
+  }
 }
 
 describe('two connections', () => {
@@ -107,6 +144,26 @@ describe('over sockets', () => {
     for (const one of servers) one.close();
   });
 
+  function echoServer(transport: PausableTransport): void {
+    const options = { clock, pool, scheme: 'http' as const };
+    new Http1ServerConnection(transport, options, {
+      onRequest(stream) {
+        stream.respond([[':status', '200']]);
+        return {
+          onHeaders: () => undefined,
+          onData(one, chunk) {
+            // What was read while the other side is behind is given back when it reads again.
+            if (one.write(chunk)) one.releaseCredit();
+          },
+          onEnd: (one) => one.end(),
+          onClosed: () => undefined,
+          onWritable: (one) => one.releaseCredit(),
+        };
+      },
+      onClosed: () => undefined,
+    });
+  }
+
   async function portOf(one: Server | ReturnType<typeof createTcpServer>): Promise<number> {
     servers.push(one);
     one.listen(0, '127.0.0.1');
@@ -115,25 +172,7 @@ describe('over sockets', () => {
   }
 
   test("Node's client gets from our server what it sent, 8 MB of it", async () => {
-    const echo = createTcpServer({ allowHalfOpen: true }, (socket) => {
-      const options = { clock, pool, scheme: 'http' as const };
-      new Http1ServerConnection(pausableTransport(socket), options, {
-        onRequest(stream) {
-          stream.respond([[':status', '200']]);
-          return {
-            onHeaders: () => undefined,
-            onData(one, chunk) {
-              // What was read while the other side is behind is given back when it reads again.
-              if (one.write(chunk)) one.releaseCredit();
-            },
-            onEnd: (one) => one.end(),
-            onClosed: () => undefined,
-            onWritable: (one) => one.releaseCredit(),
-          };
-        },
-        onClosed: () => undefined,
-      });
-    });
+    const echo = createTcpServer({ allowHalfOpen: true }, (socket) => echoServer(pausableTransport(socket)));
     const request = nodeRequest({ port: await portOf(echo), host: '127.0.0.1', method: 'POST' });
     const body = Buffer.alloc(8_000_000, 'abc');
     request.end(body);
@@ -141,6 +180,33 @@ describe('over sockets', () => {
     const chunks: Buffer[] = [];
     for await (const chunk of response) chunks.push(chunk as Buffer);
     assert.equal(Buffer.concat(chunks).equals(body), true);
+  });
+
+  test('both read into one buffer that is used again, 8 MB of it', async () => {
+    const buffer = Buffer.allocUnsafeSlow(INTAKE_BYTES);
+    const listener = await listenTcp(
+      { endpoint: { address: '127.0.0.1', port: 0 } },
+      {
+        onConnection(connection) {
+          const intake = new SocketIntake(buffer);
+          echoServer(pausableTransport(connection.open(intake.onread), intake));
+        },
+      },
+    );
+    const intake = new SocketIntake(buffer);
+    const { port } = listener.endpoint;
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, onread: intake.onread });
+    await once(socket, 'connect');
+    const closed = new Promise((resolve) => {
+      const options = { clock, pool };
+      const connection = new Http1ClientConnection(pausableTransport(socket, intake), options, { onClosed: resolve });
+      const handler = new Pump(Buffer.alloc(8_000_000, 'abcdefg'), () => connection.drain());
+      const result = connection.request(get('/', 'POST'), handler, false);
+      assert.ok(result.ok);
+      handler.onWritable(result.value);
+    });
+    assert.equal(await closed, undefined);
+    listener.close();
   });
 
   test("our client gets from Node's server what it sent, twice on one connection", async () => {
