@@ -68,6 +68,8 @@ export class Http1ServerConnection implements ExchangeHost, MessageSink, LinkOwn
   #head: MessageHead | undefined;
   #body: BodyWriter | undefined;
   #tunnel = false;
+  /** Whether the last request asked for a tunnel: what came with it or before the answer is never a request. */
+  #askedForTunnel = false;
   /** Whether the connection ends with the present exchange. */
   #lastExchange = false;
   #continued = false;
@@ -128,11 +130,10 @@ export class Http1ServerConnection implements ExchangeHost, MessageSink, LinkOwn
         at = parser.execute(bytes, at);
         if (parser.fault !== undefined) this.#refuse(parser.fault);
         else if (at === before) break;
-      } else if (this.#stream !== undefined || this.#lastExchange) {
-        if (this.#lastExchange) break;
-        link.hold(bytes, at);
-        break;
-      } else parser.next();
+      } else {
+        if (!this.#holdOrDrop(bytes, at)) break;
+        parser.next();
+      }
     }
     this.#reading = false;
     this.#settle();
@@ -171,6 +172,7 @@ export class Http1ServerConnection implements ExchangeHost, MessageSink, LinkOwn
       this.#refuse(fault(501, 'CONNECT is not allowed here'));
       return;
     }
+    this.#askedForTunnel = head.upgrade || head.method === 'CONNECT';
     this.#body = undefined;
     this.#continued = false;
     this.#lingerBytes = 0;
@@ -231,7 +233,7 @@ export class Http1ServerConnection implements ExchangeHost, MessageSink, LinkOwn
     this.#tunnel = written.body === 'tunnel';
     this.#lastExchange ||= close || this.#tunnel || written.body === 'close';
     this.#sent(written.text);
-    if (head.upgrade || method === 'CONNECT') this.#tunnelDecided();
+    if (this.#askedForTunnel) this.#tunnelDecided();
     return true;
   }
 
@@ -287,8 +289,7 @@ export class Http1ServerConnection implements ExchangeHost, MessageSink, LinkOwn
 
   /** Whether the present request asks for a tunnel that is neither granted nor refused. */
   get #awaitsTunnel(): boolean {
-    const head = this.#head;
-    return head !== undefined && (head.upgrade || head.method === 'CONNECT') && this.#body === undefined;
+    return this.#head !== undefined && this.#askedForTunnel && this.#body === undefined;
   }
 
   /** What came early is the tunnel's, or dropped: a request without a tunnel was complete with its head. */
@@ -299,6 +300,16 @@ export class Http1ServerConnection implements ExchangeHost, MessageSink, LinkOwn
     }
     if (this.#link.takeHeld() !== undefined) this.#lastExchange = true;
     if (this.#parser.complete) this.#stream?.remoteEnded();
+  }
+
+  /** What follows a complete request: held, dropped, or (true) to be read as the next one. */
+  #holdOrDrop(bytes: Buffer, at: number): boolean {
+    if (this.#stream !== undefined && !this.#lastExchange) {
+      this.#link.hold(bytes, at);
+      return false;
+    }
+    this.#lastExchange ||= this.#askedForTunnel;
+    return !this.#lastExchange;
   }
 
   /** Goes on with a held read, now that something changed outside of one. */

@@ -468,6 +468,18 @@ describe('a tunnel through a server connection', () => {
     assert.equal(transport.ended, true);
   });
 
+  test('that is refused at once drops what came with it, too', async () => {
+    for (const first of [UPGRADE, 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n']) {
+      const { transport, accepted } = server({ allowConnect: true }, ({ stream }) => {
+        stream.respond([[':status', '403']], true);
+      });
+      transport.receive(first + GET);
+      await settle();
+      assert.equal(accepted.length, 1);
+      assert.equal(transport.ended, true);
+    }
+  });
+
   test('that is refused before anything followed leaves the connection in use', async () => {
     const { transport, accepted } = server();
     transport.receive(UPGRADE);
