@@ -2,7 +2,7 @@
 const RANKS = [
   ['base', 'native'],
   ['proto', 'model'],
-  ['net', 'pki', 'tls', 'http2', 'http1', 'dns', 'authz', 'balance', 'xds', 'telemetry', 'manifests', 'kube', 'hbone', 'mesh'],
+  ['net', 'pki', 'tls', 'http', 'http2', 'http1', 'dns', 'authz', 'balance', 'xds', 'telemetry', 'manifests', 'kube', 'hbone', 'mesh'],
   ['ztunnel', 'waypoint', 'control', 'agent', 'local', 'install'],
   ['cli', 'dashboard', 'bin'],
 ];
@@ -11,6 +11,7 @@ const ALLOWED_WITHIN_RANK = {
   native: ['base'],
   model: ['proto'],
   tls: ['net', 'pki'],
+  http1: ['http', 'http2', 'net'],
   http2: ['net'],
   xds: ['tls', 'pki'],
   // What every proxy of the mesh is made of: tunnels with identities, and what the feed said.

@@ -324,4 +324,18 @@ export const PROCESS_ERRORS = [
       RELAY_FAILED: 'See `IO` above.',
     },
   },
+  {
+    title: 'HTTP/1.1',
+    codes: {
+      HTTP1_PROTOCOL_VIOLATION:
+        'The peer is no correct HTTP/1.1 implementation, or somebody tries to smuggle a request.',
+      HTTP1_TRANSPORT_LOST: 'Look at the peer: it closed the connection within a message.',
+      HTTP1_NO_RESPONSE:
+        'Often nothing: the server closed an idle connection just when a request was on its way, and it is sent again.',
+      HTTP1_TIMEOUT: 'The client sends its request slower than [limits.md](limits.md) allow.',
+      HTTP1_NOT_ACCEPTING: 'Nothing: the request goes out on another connection.',
+      HTTP1_HEADERS_INVALID: 'The request cannot be said in HTTP/1.1; the text names the header.',
+      HTTP1_DESTROYED: 'Nothing.',
+    },
+  },
 ];

@@ -150,6 +150,74 @@ export const LIMIT_GROUPS = [
     ],
   },
   {
+    title: 'HTTP/1.1',
+    limits: [
+      ['http1/limits.ts', 'MAX_START_LINE_BYTES', 'bytes', 'A request line; longer ones are answered with 414.'],
+      ['http1/limits.ts', 'MAX_HEAD_BYTES', 'bytes', 'Start line and fields of a message; more is answered with 431.'],
+      ['http1/limits.ts', 'MAX_FIELDS', '', 'Fields of a message; more are answered with 431.'],
+      ['http1/limits.ts', 'MAX_METHOD_BYTES', 'bytes', 'A method; longer ones are answered with 501.'],
+      ['http1/limits.ts', 'MAX_TRAILER_BYTES', 'bytes', 'Trailers of a message; more end the connection.'],
+      ['http1/limits.ts', 'MAX_TRAILER_FIELDS', '', 'Trailers of a message; more end the connection.'],
+      [
+        'http1/limits.ts',
+        'MAX_CHUNK_SIZE_DIGITS',
+        '',
+        'Hex digits of the size of a chunk, leading zeros included; more end the connection.',
+      ],
+      [
+        'http1/limits.ts',
+        'MAX_CHUNK_EXTENSION_BYTES',
+        'bytes',
+        'Chunk extensions of a message, which are dropped; more end the connection.',
+      ],
+      ['http1/limits.ts', 'MAX_CONTENT_LENGTH_DIGITS', '', 'Digits of a content-length; more are answered with 400.'],
+      [
+        'http1/limits.ts',
+        'MAX_PENDING_OUTPUT_BYTES',
+        'bytes',
+        'Output that a peer does not take, of a writer that does not wait; more resets the exchange.',
+      ],
+      [
+        'http1/client-connection.ts',
+        'MAX_INTERIM_RESPONSES',
+        '',
+        'Interim responses to a request; more end the connection.',
+      ],
+      ['http1/server-connection.ts', 'DEFAULT_IDLE_TIMEOUT_MS', 'ms', 'A connection without a request is closed.'],
+      [
+        'http1/server-connection.ts',
+        'DEFAULT_HEAD_TIMEOUT_MS',
+        'ms',
+        'From the first byte of a request to the end of its head; a slower one is answered with 408.',
+      ],
+      [
+        'http1/server-connection.ts',
+        'DEFAULT_BODY_IDLE_TIMEOUT_MS',
+        'ms',
+        'No byte of the body of a request although it is read: answered with 408, or the connection ends.',
+      ],
+      [
+        'http1/server-connection.ts',
+        'LINGER_TIMEOUT_MS',
+        'ms',
+        'The rest of a request that was answered early; the connection ends without it.',
+      ],
+      [
+        'http1/server-connection.ts',
+        'MAX_LINGER_BYTES',
+        'bytes',
+        'The rest of a request that was answered early; the connection ends when it is more.',
+      ],
+      [
+        'http1/http1-link.ts',
+        'CLOSE_GRACE_MS',
+        'ms',
+        'A peer that does not close its side is not waited for any longer.',
+      ],
+      ['http1/http1-link.ts', 'FLUSH_TIMEOUT_MS', 'ms', 'The last output of a connection stands still: it is dropped.'],
+    ],
+  },
+  {
     title: 'Certificates at ztunnel',
     limits: [
       [
@@ -559,6 +627,7 @@ export const LIMIT_GROUPS = [
 
 /** Constants that sound like bounds and are none: numbers of a standard or of the machine, the root of tests. */
 export const NOT_LIMITS = [
+  'http1/target.ts MAX_PORT',
   'base/clock.ts MAX_DELAY_MS',
   'cli/commands/install.ts TIMEOUT_MS',
   'http2/frame.ts MAX_31_BIT',
