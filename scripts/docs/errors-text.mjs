@@ -336,6 +336,7 @@ export const PROCESS_ERRORS = [
       HTTP1_NOT_ACCEPTING: 'Nothing: the request goes out on another connection.',
       HTTP1_HEADERS_INVALID: 'The request cannot be said in HTTP/1.1; the text names the header.',
       HTTP1_DESTROYED: 'Nothing.',
+      TUNNEL_CLOSED: 'Look at the proxy of the other end: the tunnel under the HTTP connection was reset or lost.',
     },
   },
 ];

@@ -35,7 +35,7 @@ export const LIMIT_GROUPS = [
         'ms',
         'Out of descriptors: one waiting connection is refused and accepting rests this long.',
       ],
-      ['ztunnel/data/pod-context.ts', 'HANDSHAKE_TIMEOUT_MS', 'ms', 'A TLS handshake that takes longer fails.'],
+      ['hbone/tunnel-settings.ts', 'HANDSHAKE_TIMEOUT_MS', 'ms', 'A TLS handshake that takes longer fails.'],
       ['ztunnel/profile-routes.ts', 'MAX_SECONDS', 's', 'A longer CPU profile is refused.'],
       ['ztunnel/profile-routes.ts', 'MAX_HZ', '', 'CPU samples a second; more are refused.'],
       [
@@ -146,6 +146,36 @@ export const LIMIT_GROUPS = [
           budgets(),
           'Burst and refill of each kind of cheap frame per tunnel; beyond it the tunnel ends with ENHANCE_YOUR_CALM.',
         ],
+      ],
+    ],
+  },
+  {
+    title: 'Waypoints',
+    limits: [
+      [
+        'waypoint/serve-connection.ts',
+        'SNIFF_TIMEOUT_MS',
+        'ms',
+        'A client that says nothing for so long waits for the server to speak first: its connection is no HTTP.',
+      ],
+      [
+        'waypoint/http-upstreams.ts',
+        'MAX_IDLE_CONNECTIONS',
+        '',
+        'Idle HTTP/1.1 connections kept for one endpoint; more are closed.',
+      ],
+      ['waypoint/http-upstreams.ts', 'MAX_IDLE_MS', 'ms', 'A connection that nobody used for so long is closed.'],
+      [
+        'waypoint/http-exchange.ts',
+        'MAX_STALE_RETRIES',
+        '',
+        'Attempts on other connections when one that was kept open turns out to be gone.',
+      ],
+      [
+        'waypoint/sniff-protocol.ts',
+        'MAX_SNIFFED_BYTES',
+        'bytes',
+        'What looks like HTTP for so many bytes without the end of its first line is HTTP.',
       ],
     ],
   },

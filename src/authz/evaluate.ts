@@ -13,9 +13,9 @@ import {
   type PolicyMatch,
   policyKey,
   type ServiceAccountMatch,
-  type StringMatch,
 } from '../model/policy.ts';
 import { type Identity, principalOf, spiffeId } from '../model/spiffe.ts';
+import { textMatches } from './string-match.ts';
 
 /** What policies can see of a connection. */
 export interface AuthorizationInput {
@@ -142,17 +142,4 @@ function admits<T>(positive: readonly T[], negative: readonly T[], hit: (value: 
 
 function isServiceAccount(match: ServiceAccountMatch, subject: Subject): boolean {
   return match.serviceAccount === subject.serviceAccount && match.namespace === subject.namespace;
-}
-
-function textMatches(match: StringMatch, text: string): boolean {
-  switch (match.kind) {
-    case 'exact':
-      return text === match.value;
-    case 'prefix':
-      return text.startsWith(match.value);
-    case 'suffix':
-      return text.endsWith(match.value);
-    case 'presence':
-      return text !== '';
-  }
 }

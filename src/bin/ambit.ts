@@ -4,12 +4,16 @@ import { processEnvironment } from './config.ts';
 
 /** The proxy of every node starts without the command-line parser: what is not loaded costs no memory there. */
 async function main(): Promise<void> {
-  // `proxy ztunnel` is how a chart of Istio starts its node proxy.
+  // `proxy ztunnel` and `proxy waypoint` are how charts of Istio start their proxies.
   const words = process.argv.slice(2);
   const [role, ...flags] = words[0] === 'proxy' ? words.slice(1) : words;
   if (role === 'ztunnel' && !flags.some((flag) => flag.startsWith('-'))) {
     const { runZtunnel } = await import('../cli/roles/ztunnel.ts');
     return runZtunnel(processEnvironment());
+  }
+  if (words[0] === 'proxy' && role === 'waypoint') {
+    const { runWaypoint } = await import('../cli/roles/waypoint.ts');
+    return runWaypoint(processEnvironment());
   }
   const { createProgram } = await import('../cli/program.ts');
   await createProgram(processEnvironment()).parseAsync();

@@ -94,7 +94,7 @@ export class ConditionWriter {
     const object = store.getByKey(key);
     const observed = all.get(key);
     if (object === undefined || observed === undefined || object.meta.deleting) return undefined;
-    const wanted = wantedConditions(store, mesh(), object, observed.targets);
+    const wanted = wantedConditions(store, mesh(), object);
     const conditions = mergeConditions(observed, wanted, new Date(clock.nowMs()).toISOString().replace(/\.\d+Z$/, 'Z'));
     return conditions === undefined ? undefined : { observed, conditions };
   }

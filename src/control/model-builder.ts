@@ -21,7 +21,9 @@ import { networkAddressKey } from '../model/gateway-address.ts';
 import type { ManifestObject } from '../model/manifest/manifest-object.ts';
 import { type AuthorizationPolicy, policyKey } from '../model/policy.ts';
 import { type Service, serviceKey } from '../model/service.ts';
+import { WAYPOINT_POLICY_TYPE } from '../model/waypoint-target.ts';
 import type { Workload } from '../model/workload.ts';
+import { type WaypointPolicy, WaypointPolicy as WaypointPolicyProto } from '../proto/gen/ambit.ts';
 import { Authorization } from '../proto/gen/authorization.ts';
 import { Address, Workload as WorkloadProto } from '../proto/gen/workload.ts';
 import { ResourceStore, type StoredResource } from '../xds/server/resource-store.ts';
@@ -32,6 +34,7 @@ import { isNamespaceStrict } from './policy-binding.ts';
 import { buildAuthorization, buildPeerAuthentication, l7Attributes, staticStrictPolicy } from './policy-builder.ts';
 import { buildService, buildServiceEntry } from './service-builder.ts';
 import { ServiceVips } from './service-vips.ts';
+import { buildWaypointPolicy } from './waypoint-policy.ts';
 import {
   buildPodWorkload,
   buildServiceEntryWorkloads,
@@ -43,7 +46,8 @@ import {
 type Output =
   | { readonly kind: 'workload'; readonly name: string; readonly workload: Workload }
   | { readonly kind: 'service'; readonly name: string; readonly service: Service; readonly hints: ServiceHints }
-  | { readonly kind: 'policy'; readonly name: string; readonly policy: AuthorizationPolicy };
+  | { readonly kind: 'policy'; readonly name: string; readonly policy: AuthorizationPolicy }
+  | { readonly kind: 'waypoint-policy'; readonly name: string; readonly policy: WaypointPolicy };
 
 interface Claim {
   readonly sourceKey: string;
@@ -53,11 +57,13 @@ interface Claim {
 const STATIC_KEY = 'static';
 /** Names of policies and addresses live in different stores. */
 const POLICY_PREFIX = 'policy ';
+const WAYPOINT_POLICY_PREFIX = 'waypoint-policy ';
 
 export class ModelBuilder {
   readonly addresses = new ResourceStore(ADDRESS_TYPE_URL);
   readonly workloads = new ResourceStore(WORKLOAD_TYPE_URL);
   readonly authorizations = new ResourceStore(AUTHORIZATION_TYPE_URL);
+  readonly waypointPolicies = new ResourceStore(WAYPOINT_POLICY_TYPE);
   #context: BuildContext;
   readonly #outputsOf = new Map<string, readonly Output[]>();
   readonly #claims = new Map<string, Claim[]>();
@@ -136,6 +142,7 @@ export class ModelBuilder {
     const addresses = new Batch();
     const workloads = new Batch();
     const authorizations = new Batch();
+    const waypointPolicies = new Batch();
     for (const claimedName of touched) {
       const output = this.#claims.get(claimedName)?.[0]?.output;
       if (claimedName.startsWith(POLICY_PREFIX)) {
@@ -143,8 +150,14 @@ export class ModelBuilder {
         else authorizations.removals.push(claimedName.slice(POLICY_PREFIX.length));
         continue;
       }
+      if (claimedName.startsWith(WAYPOINT_POLICY_PREFIX)) {
+        if (output?.kind === 'waypoint-policy') waypointPolicies.upserts.push(waypointPolicyResource(output));
+        else waypointPolicies.removals.push(claimedName.slice(WAYPOINT_POLICY_PREFIX.length));
+        continue;
+      }
       if (output?.kind !== 'workload') workloads.removals.push(claimedName);
-      if (output === undefined || output.kind === 'policy') addresses.removals.push(claimedName);
+      if (output === undefined || output.kind === 'policy' || output.kind === 'waypoint-policy')
+        addresses.removals.push(claimedName);
       else if (output.kind === 'service') addresses.upserts.push(serviceResource(output.service, output.hints));
       else {
         addresses.upserts.push(workloadResource(output.workload, 'address'));
@@ -153,6 +166,7 @@ export class ModelBuilder {
     }
     // Policies that appear come first, policies that nobody lists any more go last.
     this.authorizations.update(authorizations.upserts);
+    this.waypointPolicies.update(waypointPolicies.upserts, waypointPolicies.removals);
     this.addresses.update(addresses.upserts, addresses.removals);
     this.workloads.update(workloads.upserts, workloads.removals);
     this.authorizations.update([], authorizations.removals);
@@ -202,7 +216,9 @@ export class ModelBuilder {
           sourceKey,
           l7.length === 0 ? undefined : `ztunnel cannot check these L7 attributes: ${l7.join(', ')}`,
         );
-        return policy === undefined ? [] : [policyOutput(policy)];
+        const outputs = policy === undefined ? [] : [policyOutput(policy)];
+        const forWaypoints = buildWaypointPolicy(object, context.mesh);
+        return forWaypoints === undefined ? outputs : [...outputs, waypointPolicyOutput(forWaypoints)];
       }
       case 'PeerAuthentication': {
         if (object.selector === undefined || object.meta.namespace === context.mesh.rootNamespace) return [];
@@ -237,7 +253,12 @@ function policyOutput(policy: AuthorizationPolicy): Output {
   return { kind: 'policy', name: policyKey(policy), policy };
 }
 
+function waypointPolicyOutput(policy: WaypointPolicy): Output {
+  return { kind: 'waypoint-policy', name: `${policy.kind}/${policy.namespace}/${policy.name}`, policy };
+}
+
 function claimName(output: Output): string {
+  if (output.kind === 'waypoint-policy') return WAYPOINT_POLICY_PREFIX + output.name;
   return output.kind === 'policy' ? POLICY_PREFIX + output.name : output.name;
 }
 
@@ -275,6 +296,10 @@ function policyResource(policy: AuthorizationPolicy): StoredResource {
   const value = Buffer.from(Authorization.encode(encodeAuthorization(policy)).finish());
   // Policies carry no version and are all sent again after a reconnect (facts ztunnel-wire 5.4).
   return { name: policyKey(policy), version: '', value, aliases: [], groups: [] };
+}
+
+function waypointPolicyResource({ name, policy }: Extract<Output, { kind: 'waypoint-policy' }>): StoredResource {
+  return { ...hashed(name, WaypointPolicyProto.encode(policy).finish()), aliases: [], groups: [] };
 }
 
 function hashed(name: string, bytes: Uint8Array): { name: string; version: string; value: Buffer } {

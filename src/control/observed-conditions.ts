@@ -1,6 +1,6 @@
 /** What the objects that get status say about themselves: their conditions, and what policies are attached to. */
 import type { KubeObject } from '../kube/kube-object.ts';
-import { fieldsOf, isRecord } from '../model/manifest/field-reader.ts';
+import { isRecord } from '../model/manifest/field-reader.ts';
 import { type ManifestKind, objectKey } from '../model/manifest/manifest-object.ts';
 
 /** A condition as it stands in an object; fields that are not known here are kept. */
@@ -12,18 +12,10 @@ export interface ObservedCondition {
   readonly [field: string]: unknown;
 }
 
-export interface TargetRef {
-  readonly group: string;
-  readonly kind: string;
-  readonly name: string;
-}
-
 export interface Observed {
   readonly resourceVersion: string;
   readonly generation: number;
   readonly conditions: readonly ObservedCondition[];
-  /** Of policies. */
-  readonly targets: readonly TargetRef[];
 }
 
 const KINDS: ReadonlySet<ManifestKind> = new Set(['AuthorizationPolicy', 'Service', 'ServiceEntry']);
@@ -42,8 +34,7 @@ export class ObservedConditions {
       return;
     }
     const conditions = conditionsOf(object);
-    const targets = kind === 'AuthorizationPolicy' ? targetsOf(object) : [];
-    this.#byKey.set(key, { resourceVersion, generation, conditions, targets });
+    this.#byKey.set(key, { resourceVersion, generation, conditions });
     for (const listener of this.#listeners) listener(key);
   }
 
@@ -68,16 +59,6 @@ function conditionsOf(object: KubeObject): ObservedCondition[] {
     status: textOf(fields['status']),
     reason: textOf(fields['reason']),
     message: textOf(fields['message']),
-  }));
-}
-
-function targetsOf(object: KubeObject): TargetRef[] {
-  const { spec } = object;
-  const { targetRef, targetRefs } = fieldsOf(spec);
-  return recordsOf(targetRefs ?? [targetRef]).map((fields) => ({
-    group: textOf(fields['group']),
-    kind: textOf(fields['kind']),
-    name: textOf(fields['name']),
   }));
 }
 

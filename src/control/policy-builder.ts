@@ -8,12 +8,13 @@
  */
 
 import { type Cidr, parseCidr } from '../model/address.ts';
-import type {
-  AuthorizationPolicyObject,
-  AuthorizationRuleObject,
-  ConditionObject,
-  OperationObject,
-  SourceObject,
+import {
+  type AuthorizationPolicyObject,
+  type AuthorizationRuleObject,
+  type ConditionObject,
+  givenL7,
+  type OperationObject,
+  type SourceObject,
 } from '../model/manifest/authorization-policy.ts';
 import type { PeerAuthenticationObject } from '../model/manifest/peer-authentication.ts';
 import {
@@ -40,7 +41,7 @@ export function buildAuthorization(
   mesh: MeshOptions,
 ): AuthorizationPolicy | undefined {
   const { action } = policy;
-  if (policy.targeted || (action !== 'ALLOW' && action !== 'DENY')) return undefined;
+  if (policy.targets !== undefined || (action !== 'ALLOW' && action !== 'DENY')) return undefined;
   if (policy.dryRun && !mesh.sendDryRunPolicies) return undefined;
   const rules: PolicyRule[] = [];
   for (const rule of policy.rules) {
@@ -61,7 +62,7 @@ export function buildAuthorization(
 export function l7Attributes(policy: AuthorizationPolicyObject): string[] {
   const names = new Set<string>();
   for (const rule of policy.rules) {
-    for (const part of [...rule.from, ...rule.to]) for (const name of part.l7) names.add(name);
+    for (const { l7 } of [...rule.from, ...rule.to]) for (const name of givenL7(l7)) names.add(name);
     for (const { key } of rule.when) if (!isL4Condition(key)) names.add(key);
   }
   return [...names];
@@ -113,7 +114,8 @@ function scopeOf(policy: AuthorizationPolicyObject, mesh: MeshOptions): Authoriz
 
 function allowClauses(rule: AuthorizationRuleObject, policy: AuthorizationPolicyObject): PolicyRule | undefined {
   const needsL7 =
-    [...rule.from, ...rule.to].some((part) => part.l7.length > 0) || rule.when.some(({ key }) => !isL4Condition(key));
+    [...rule.from, ...rule.to].some((part) => givenL7(part.l7).length > 0) ||
+    rule.when.some(({ key }) => !isL4Condition(key));
   return needsL7 ? undefined : clausesOf(rule, rule.when, policy);
 }
 

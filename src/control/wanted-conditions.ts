@@ -3,8 +3,8 @@ import type { ObjectStore } from '../manifests/object-store.ts';
 import type { AuthorizationPolicyObject } from '../model/manifest/authorization-policy.ts';
 import { isWaypoint } from '../model/manifest/gateway.ts';
 import type { ManifestObject } from '../model/manifest/manifest-object.ts';
+import type { TargetRef } from '../model/manifest/target-refs.ts';
 import type { MeshOptions } from './mesh-options.ts';
-import type { TargetRef } from './observed-conditions.ts';
 import { l7Attributes } from './policy-builder.ts';
 import { bindWaypoint } from './waypoint-binding.ts';
 
@@ -22,24 +22,18 @@ export const ZTUNNEL_ACCEPTED = 'ZtunnelAccepted';
 export const WAYPOINT_ACCEPTED = 'WaypointAccepted';
 
 const NOTHING: WantedConditions = new Map();
-const GATEWAY_GROUP = 'gateway.networking.k8s.io';
 const WAYPOINT_CLASSES: ReadonlySet<string> = new Set(['istio-waypoint', 'ambit-waypoint']);
 
-/** @param targets what a policy is attached to */
-export function wantedConditions(
-  store: ObjectStore,
-  mesh: MeshOptions,
-  object: ManifestObject,
-  targets: readonly TargetRef[],
-): WantedConditions {
+/** The conditions of an object, as far as they are ours to write. */
+export function wantedConditions(store: ObjectStore, mesh: MeshOptions, object: ManifestObject): WantedConditions {
   switch (object.kind) {
     case 'Service':
     case 'ServiceEntry':
       return new Map([[WAYPOINT_BOUND, waypointBound(store, mesh, object)]]);
     case 'AuthorizationPolicy':
       return new Map([
-        [ZTUNNEL_ACCEPTED, object.targeted ? undefined : ztunnelAccepted(object)],
-        [WAYPOINT_ACCEPTED, object.targeted ? waypointAccepted(store, mesh, object, targets) : undefined],
+        [ZTUNNEL_ACCEPTED, object.targets === undefined ? ztunnelAccepted(object) : undefined],
+        [WAYPOINT_ACCEPTED, object.targets && waypointAccepted(store, mesh, object, object.targets)],
       ]);
     default:
       return NOTHING;
@@ -102,17 +96,16 @@ function targetCondition(
   store: ObjectStore,
   mesh: MeshOptions,
   namespace: string,
-  { group, kind, name }: TargetRef,
+  { kind, name }: TargetRef,
 ): WantedCondition | undefined {
-  if (kind === 'Gateway' && group === GATEWAY_GROUP) {
+  if (kind === 'Gateway') {
     const gateway = store.get('Gateway', namespace, name);
     if (gateway === undefined) return refused('TargetNotFound', `Gateway ${namespace}/${name} does not exist`);
     return isWaypoint(gateway) ? accepted('Accepted', `bound to ${namespace}/${name}`) : undefined;
   }
-  if (kind === 'GatewayClass' && group === GATEWAY_GROUP) {
+  if (kind === 'GatewayClass') {
     return WAYPOINT_CLASSES.has(name) ? accepted('Accepted', `bound to GatewayClass ${name}`) : undefined;
   }
-  if (kind !== 'Service' && kind !== 'ServiceEntry') return refused('Invalid', `a ${kind} is no target of a policy`);
   const object = store.get(kind, namespace, name);
   if (object === undefined) return refused('TargetNotFound', `${kind} ${namespace}/${name} does not exist`);
   const { asked, code } = bindWaypoint(store, mesh, object.meta, object.meta.labels, 'service');

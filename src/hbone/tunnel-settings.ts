@@ -1,6 +1,9 @@
 /** HTTP/2 settings of HBONE tunnels with the configured windows (facts ztunnel-wire 7.4, 13). */
 import { type Http2Role, hboneSettings, type LocalSettings } from '../http2/settings.ts';
 
+/** A TLS handshake that takes longer fails. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+
 export interface TunnelWindows {
   readonly streamWindowBytes: number;
   readonly connectionWindowBytes: number;

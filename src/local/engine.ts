@@ -31,6 +31,8 @@ import { TokenIssuer } from './token-issuer.ts';
 import { udpEndpoints } from './udp-endpoints.ts';
 import type { UpOptions } from './up-options.ts';
 import { vipRules } from './vip-rules.ts';
+import { WaypointObjects } from './waypoint-objects.ts';
+import { groupOfWaypoint, type WaypointProgram } from './waypoint-pods.ts';
 
 const CONTROL_HTTP_PORT = 15014;
 const CONTROL_TIMEOUT_MS = 20_000;
@@ -53,6 +55,7 @@ export class Engine {
   readonly #closers: (() => void | Promise<void>)[] = [];
   readonly #problemChanges = new ProblemChanges();
   #controller: PodController | undefined;
+  #waypointObjects: WaypointObjects | undefined;
   #controlReady = false;
   #nodesUp = 0;
   #gathering: Timer | undefined;
@@ -80,6 +83,7 @@ export class Engine {
     this.#writeState();
     this.#showProgress();
     const issuer = await TokenIssuer.create(join(run.path, 'token-keys.pem'), { clock, logger });
+    this.#waypointObjects = new WaypointObjects({ run, status: this.#status, issuer, logger });
     this.#closers.push(() => issuer.stop());
     await setUpBackbone(this.#context.ipv6);
     const [subscription] = await Promise.all([
@@ -229,6 +233,7 @@ export class Engine {
     for (const problem of appeared) this.#progress.say(`refused: ${formatProblem(problem)}`);
     for (const file of mended) this.#progress.say(`accepted again: ${file}`);
     if (this.#controller === undefined) return;
+    this.#waypointObjects?.follow(this.#store.all('Gateway'));
     this.#controller.setGroups(this.#groups());
     this.#servicesChanged();
   }
@@ -243,11 +248,28 @@ export class Engine {
       const group = groupOfDeployment(deployment, folderOf(deployment));
       groups.set(group.key, group);
     }
+    for (const gateway of this.#store.all('Gateway')) {
+      const group = groupOfWaypoint(gateway, this.#waypointProgram(), folderOf(gateway));
+      if (group !== undefined) groups.set(group.key, group);
+    }
     for (const pod of this.#store.all('Pod')) {
       const group = groupOfPod(pod, folderOf(pod));
       groups.set(group.key, group);
     }
     return groups;
+  }
+
+  #waypointProgram(): WaypointProgram {
+    const { run, ambit, ipv6 } = this.#context;
+    return {
+      ambit,
+      ipv6,
+      controlAddress: `https://${CONTROL_ADDRESS}:${CONTROL_PORT}`,
+      controlHostname: CONTROL_HOSTNAME,
+      controlRootCa: join(run.ca, 'root-cert.pem'),
+      clusterId: CLUSTER_ID,
+      tokenFile: (namespace, name) => run.waypointToken(namespace, name),
+    };
   }
 
   #servicesChanged(): void {

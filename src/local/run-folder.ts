@@ -106,6 +106,11 @@ export class RunFolder {
     return join(this.path, 'nodes', node, file);
   }
 
+  /** The token of a waypoint's account. */
+  waypointToken(namespace: string, name: string): string {
+    return join(this.path, 'waypoints', `${namespace}_${name}.token`);
+  }
+
   podFolder(namespace: string, name: string): string {
     return join(this.path, 'pods', `${namespace}_${name}`);
   }

@@ -62,6 +62,12 @@ export class TokenIssuer {
     );
   }
 
+  /** Ends the renewal of a token that is not needed any more. */
+  forget(file: string): void {
+    this.#renewals.get(file)?.cancel();
+    this.#renewals.delete(file);
+  }
+
   /** Ends all renewals. */
   stop(): void {
     this.#stopped = true;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import fc from 'fast-check';
-import { parseAuthority } from '../../src/ztunnel/data/inbound-target.ts';
+import { parseAuthority } from '../../src/hbone/authority.ts';
 
 const FUZZ_MS = Number(process.env['FUZZ_MS'] ?? 2000);
 

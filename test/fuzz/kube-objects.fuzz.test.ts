@@ -52,7 +52,7 @@ test('objects of the API server of any shape neither stop the intake nor the mod
       intake.upsert(kind, kind.slim(withoutManagedFields(object)));
       for (const key of store.keys()) {
         const held = store.getByKey(key);
-        if (held !== undefined) wantedConditions(store, DEFAULT_MESH_OPTIONS, held, observed.get(key)?.targets ?? []);
+        if (held !== undefined) wantedConditions(store, DEFAULT_MESH_OPTIONS, held);
       }
       intake.remove(kind, object);
       intake.flush();

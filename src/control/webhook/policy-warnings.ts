@@ -1,9 +1,10 @@
 /** What is odd about a valid policy (facts l7-and-control 9.4). */
-import type {
-  AuthorizationRuleObject,
-  ConditionObject,
-  OperationObject,
-  SourceObject,
+import {
+  type AuthorizationRuleObject,
+  type ConditionObject,
+  givenL7,
+  type OperationObject,
+  type SourceObject,
 } from '../../model/manifest/authorization-policy.ts';
 import type { ManifestObject } from '../../model/manifest/manifest-object.ts';
 
@@ -23,7 +24,7 @@ export function policyWarnings(object: ManifestObject): string[] {
 }
 
 function hasOnlyHttpAttributes({ from, to, when }: AuthorizationRuleObject): boolean {
-  const hasHttp = [...from, ...to].some(({ l7 }) => l7.length > 0) || when.some(isHttpCondition);
+  const hasHttp = [...from, ...to].some(({ l7 }) => givenL7(l7).length > 0) || when.some(isHttpCondition);
   return hasHttp && !from.some(hasTcpSource) && !to.some(hasTcpOperation) && when.every(isHttpCondition);
 }
 

@@ -1,14 +1,13 @@
 /**
- * AuthorizationPolicy (security.istio.io; facts l7-and-control 3.1). L7 attributes are read as far as it takes to know
- * that they are there; an attribute that is not known refuses the object, because a misspelt restriction would
- * otherwise allow or deny what nobody asked for.
+ * AuthorizationPolicy (security.istio.io; facts l7-and-control 3.1). An attribute that is not known refuses the object,
+ * because a misspelt restriction would otherwise allow or deny what nobody asked for.
  */
 import { type Cidr, parseCidr } from '../address.ts';
 import { parsePort } from '../port.ts';
 import { MAX_RULES, MAX_SERVICE_ACCOUNTS } from '../schema/security-kinds.ts';
 import type { FieldReader } from './field-reader.ts';
 import type { Labels, ObjectMeta } from './object-meta.ts';
-import { readPolicyAttachment } from './target-refs.ts';
+import { readPolicyAttachment, type TargetRef } from './target-refs.ts';
 
 export type AuthorizationAction = 'ALLOW' | 'DENY' | 'AUDIT' | 'CUSTOM';
 
@@ -22,14 +21,38 @@ export interface SourceObject {
   readonly notServiceAccounts: readonly string[];
   readonly ipBlocks: readonly Cidr[];
   readonly notIpBlocks: readonly Cidr[];
-  /** Names of given attributes that only an L7 proxy can check. */
-  readonly l7: readonly string[];
+  /** What only an L7 proxy can check. */
+  readonly l7: SourceL7;
+}
+
+export interface SourceL7 {
+  readonly requestPrincipals: readonly string[];
+  readonly notRequestPrincipals: readonly string[];
+  readonly trustDomains: readonly string[];
+  readonly notTrustDomains: readonly string[];
+  readonly remoteIpBlocks: readonly Cidr[];
+  readonly notRemoteIpBlocks: readonly Cidr[];
 }
 
 export interface OperationObject {
   readonly ports: readonly number[];
   readonly notPorts: readonly number[];
-  readonly l7: readonly string[];
+  /** What only an L7 proxy can check. */
+  readonly l7: OperationL7;
+}
+
+export interface OperationL7 {
+  readonly hosts: readonly string[];
+  readonly notHosts: readonly string[];
+  readonly methods: readonly string[];
+  readonly notMethods: readonly string[];
+  readonly paths: readonly string[];
+  readonly notPaths: readonly string[];
+}
+
+/** The names of the attributes that are given. */
+export function givenL7(l7: SourceL7 | OperationL7): readonly string[] {
+  return Object.entries(l7).flatMap(([name, values]) => (values.length > 0 ? [name] : []));
 }
 
 export interface ConditionObject {
@@ -48,8 +71,10 @@ export interface AuthorizationPolicyObject {
   readonly kind: 'AuthorizationPolicy';
   readonly meta: ObjectMeta;
   readonly selector: Labels | undefined;
-  /** Whether the policy is for waypoints and gateways, not for L4. */
-  readonly targeted: boolean;
+  /** Set when the policy is for waypoints and gateways, not for L4. */
+  readonly targets: readonly TargetRef[] | undefined;
+  /** The spec as it was written, for the waypoints that read it again. */
+  readonly written: Readonly<Record<string, unknown>>;
   readonly action: AuthorizationAction;
   readonly rules: readonly AuthorizationRuleObject[];
   readonly dryRun: boolean;
@@ -84,7 +109,7 @@ const CONDITION_KEY =
 export function readAuthorizationPolicy(meta: ObjectMeta, root: FieldReader): AuthorizationPolicyObject {
   const spec = root.child('spec');
   spec.onlyKnown(['selector', 'targetRef', 'targetRefs', 'action', 'rules', 'provider']);
-  const { selector, targeted } = readPolicyAttachment(spec);
+  const { selector, targets } = readPolicyAttachment(spec);
   const action = spec.oneOf('action', ACTIONS) ?? 'ALLOW';
   checkProvider(spec, action);
   const dryRun = meta.annotations.get(DRY_RUN) === 'true';
@@ -100,7 +125,8 @@ export function readAuthorizationPolicy(meta: ObjectMeta, root: FieldReader): Au
     kind: 'AuthorizationPolicy',
     meta,
     selector,
-    targeted,
+    targets,
+    written: spec.fields,
     action,
     rules: rules.slice(0, MAX_RULES).map((rule) => readRule(rule, action)),
     dryRun,
@@ -157,7 +183,6 @@ function readSource(source: FieldReader): SourceObject {
   if (others && serviceAccounts.length + notServiceAccounts.length > 0) {
     source.report('serviceAccounts', 'cannot be combined with principals or namespaces');
   }
-  for (const name of ['remoteIpBlocks', 'notRemoteIpBlocks']) readCidrs(source, name);
   return {
     principals: readPatterns(source, 'principals'),
     notPrincipals: readPatterns(source, 'notPrincipals'),
@@ -167,7 +192,14 @@ function readSource(source: FieldReader): SourceObject {
     notServiceAccounts,
     ipBlocks: readCidrs(source, 'ipBlocks'),
     notIpBlocks: readCidrs(source, 'notIpBlocks'),
-    l7: SOURCE_L7.filter((name) => source.has(name)),
+    l7: {
+      requestPrincipals: readPatterns(source, 'requestPrincipals'),
+      notRequestPrincipals: readPatterns(source, 'notRequestPrincipals'),
+      trustDomains: readPatterns(source, 'trustDomains'),
+      notTrustDomains: readPatterns(source, 'notTrustDomains'),
+      remoteIpBlocks: readCidrs(source, 'remoteIpBlocks'),
+      notRemoteIpBlocks: readCidrs(source, 'notRemoteIpBlocks'),
+    },
   };
 }
 
@@ -181,7 +213,14 @@ function readOperation(operation: FieldReader): OperationObject {
   return {
     ports: readPorts(operation, 'ports'),
     notPorts: readPorts(operation, 'notPorts'),
-    l7: OPERATION_L7.filter((name) => operation.has(name)),
+    l7: {
+      hosts: readPatterns(operation, 'hosts'),
+      notHosts: readPatterns(operation, 'notHosts'),
+      methods: readPatterns(operation, 'methods'),
+      notMethods: readPatterns(operation, 'notMethods'),
+      paths: readPatterns(operation, 'paths'),
+      notPaths: readPatterns(operation, 'notPaths'),
+    },
   };
 }
 

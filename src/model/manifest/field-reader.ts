@@ -17,7 +17,8 @@ export class FieldReader {
   readonly path: FieldPath;
   /** Whether the object is in the manifest at all. */
   readonly isPresent: boolean;
-  readonly #fields: Fields;
+  /** All of it, unchecked. */
+  readonly fields: Fields;
   readonly #report: ReportProblem;
 
   /** @param value anything; reported when it is neither an object nor absent */
@@ -25,7 +26,7 @@ export class FieldReader {
     this.path = path;
     this.#report = report;
     this.isPresent = value !== undefined && value !== null;
-    this.#fields = isRecord(value) ? value : NO_FIELDS;
+    this.fields = isRecord(value) ? value : NO_FIELDS;
     if (this.isPresent && !isRecord(value)) report(path, `must be an object, is ${describe(value)}`);
   }
 
@@ -36,7 +37,7 @@ export class FieldReader {
 
   /** The names of the fields that are given. */
   names(): string[] {
-    return Object.keys(this.#fields).filter((name) => this.has(name));
+    return Object.keys(this.fields).filter((name) => this.has(name));
   }
 
   /** Reports a problem of a field, or of the object itself. */
@@ -154,7 +155,7 @@ export class FieldReader {
   }
 
   #get(name: string): unknown {
-    const value = Object.hasOwn(this.#fields, name) ? this.#fields[name] : undefined;
+    const value = Object.hasOwn(this.fields, name) ? this.fields[name] : undefined;
     return value === null ? undefined : value;
   }
 }

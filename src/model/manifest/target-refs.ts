@@ -6,8 +6,16 @@ import { readMatchLabels } from './selector.ts';
 
 export interface PolicyAttachment {
   readonly selector: Labels | undefined;
-  /** Whether the policy is for waypoints and gateways, not for L4. */
-  readonly targeted: boolean;
+  /** Set when the policy is for waypoints and gateways, not for L4. */
+  readonly targets: readonly TargetRef[] | undefined;
+}
+
+export type TargetKind = 'Service' | 'ServiceEntry' | 'Gateway' | 'GatewayClass';
+
+/** An object of the policy's own namespace, or a GatewayClass. */
+export interface TargetRef {
+  readonly kind: TargetKind;
+  readonly name: string;
 }
 
 /** `<group>/<kind>` of what can be a target; the core group has two spellings. */
@@ -27,15 +35,16 @@ export function readPolicyAttachment(spec: FieldReader): PolicyAttachment {
   if (spec.has('targetRef') && spec.has('targetRefs')) spec.report('targetRef', 'cannot be combined with targetRefs');
   const refs = spec.children('targetRefs');
   if (refs.length > MAX_TARGET_REFS) spec.report('targetRefs', `has more than ${MAX_TARGET_REFS} entries`);
-  if (spec.has('targetRef')) checkTargetRef(spec.child('targetRef'));
-  for (const ref of refs.slice(0, MAX_TARGET_REFS)) checkTargetRef(ref);
-  return { selector, targeted };
+  const all = spec.has('targetRef') ? [spec.child('targetRef'), ...refs] : refs;
+  const targets = all.slice(0, MAX_TARGET_REFS).map(readTargetRef);
+  return { selector, targets: targeted ? targets : undefined };
 }
 
-function checkTargetRef(ref: FieldReader): void {
+function readTargetRef(ref: FieldReader): TargetRef {
   ref.onlyKnown(['group', 'kind', 'name', 'namespace']);
-  ref.required('name');
-  const target = `${ref.string('group') ?? ''}/${ref.required('kind')}`;
+  const name = ref.required('name');
+  const kind = ref.required('kind');
+  const target = `${ref.string('group') ?? ''}/${kind}`;
   if (!TARGETS.has(target) && !target.endsWith('/')) {
     ref.report(
       'kind',
@@ -44,4 +53,5 @@ function checkTargetRef(ref: FieldReader): void {
   }
   if ((ref.string('namespace') ?? '') !== '')
     ref.report('namespace', 'must not be set: a policy targets its own namespace');
+  return { kind: kind as TargetKind, name };
 }

@@ -11,6 +11,7 @@ import { fail, ok, type Result } from '../../base/result.ts';
 import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
 import { peerRevoked, Revocations } from '../../hbone/revocations.ts';
 import { TlsStore } from '../../hbone/tls-store.ts';
+import { HANDSHAKE_TIMEOUT_MS } from '../../hbone/tunnel-settings.ts';
 import { BlockPool } from '../../http2/block-pool.ts';
 import { INTAKE_BYTES } from '../../http2/socket-intake.ts';
 import { MeshState, type StateChange } from '../../mesh/mesh-state.ts';
@@ -43,7 +44,7 @@ import { LocalWorkload } from './local-workload.ts';
 import { OnDemandDnsMetrics } from './on-demand-dns-metrics.ts';
 import { podUidKey } from './on-demand-keys.ts';
 import { OnDemandLookups } from './on-demand-lookups.ts';
-import { type DnsContext, HANDSHAKE_TIMEOUT_MS, type ThreadContext } from './pod-context.ts';
+import type { DnsContext, ThreadContext } from './pod-context.ts';
 import { createPodNetwork } from './pod-network.ts';
 import { PodProxy } from './pod-proxy.ts';
 

@@ -5,64 +5,21 @@
  * other address is refused before a socket is opened.
  */
 import { fail, ok, type Result } from '../../base/result.ts';
+import type { Authority } from '../../hbone/authority.ts';
 import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
-import type { Header } from '../../http2/header.ts';
 import { targetPortOf } from '../../mesh/endpoint-picker.ts';
 import { findAddress, preferredService } from '../../mesh/find-service.ts';
 import type { MeshState } from '../../mesh/mesh-state.ts';
-import { formatAddress, type IpAddress, parseIpAddress } from '../../model/address.ts';
-import type { GatewayAddress } from '../../model/gateway-address.ts';
-import { hostnameKey } from '../../model/gateway-address.ts';
-import { type Port, parsePort } from '../../model/port.ts';
+import { isWaypointWorkload } from '../../mesh/waypoint-workload.ts';
+import type { IpAddress } from '../../model/address.ts';
 import { type Service, serviceKey } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
-
-/** The `:authority` of a request. */
-export type Authority =
-  | { readonly kind: 'address'; readonly ip: IpAddress; readonly port: Port; readonly text: string }
-  | { readonly kind: 'hostname'; readonly hostname: string; readonly port: Port; readonly text: string };
 
 export interface InboundTarget {
   /** The application's port, before an application tunnel moves it. */
   readonly port: number;
   /** What the PROXY protocol header names as destination; undefined without an application tunnel. */
   readonly proxyDestination: { readonly address: string; readonly port: number } | undefined;
-}
-
-const HOSTNAME = /^(?=.{1,253}$)[A-Za-z0-9_*]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$/;
-
-/** Checks the method and reads the authority. */
-export function readConnect(headers: readonly Header[]): Result<Authority, ProxyError> {
-  const method = headerValue(headers, ':method') ?? '';
-  if (method !== 'CONNECT') return fail(proxyError('NOT_CONNECT', `expected method CONNECT, got ${method}`));
-  const text = headerValue(headers, ':authority');
-  if (text === undefined) return fail(proxyError('INVALID_AUTHORITY', 'no valid authority pseudo header: missing'));
-  const authority = parseAuthority(text);
-  if (authority !== undefined) return ok(authority);
-  return fail(proxyError('INVALID_AUTHORITY', `invalid CONNECT address ${text.slice(0, 300)}`));
-}
-
-/** The first value of a header. */
-export function headerValue(headers: readonly Header[], wanted: string): string | undefined {
-  return headers.find(([name]) => name === wanted)?.[1];
-}
-
-/** `ip:port`, `[v6]:port` or `hostname:port`; the port is mandatory. */
-export function parseAuthority(text: string): Authority | undefined {
-  const colon = text.lastIndexOf(':');
-  const port = colon < 0 ? undefined : parsePort(text.slice(colon + 1));
-  if (port === undefined) return undefined;
-  const host = text.slice(0, colon);
-  if (host.startsWith('[')) {
-    const ip = host.endsWith(']') ? parseIpAddress(host.slice(1, -1)) : undefined;
-    return ip && { kind: 'address', ip, port, text };
-  }
-  if (host.includes(':')) return undefined;
-  const ip = parseIpAddress(host);
-  if (ip !== undefined) return { kind: 'address', ip, port, text };
-  // Digits and dots alone are a broken address, not a name.
-  if (!HOSTNAME.test(host) || /^[\d.]+$/.test(host)) return undefined;
-  return { kind: 'hostname', hostname: host.toLowerCase(), port, text };
 }
 
 /** Decides whether the request is for this workload and which port it means. */
@@ -123,19 +80,7 @@ function proxyVip(service: Service, network: string): IpAddress | undefined {
 function isWaypointFor(state: MeshState, network: string, local: Workload, ip: IpAddress): boolean {
   const owner = findAddress(state, network, ip, local.namespace);
   const waypoint = owner?.kind === 'service' ? owner.service.waypoint : owner?.workload.waypoint;
-  return waypoint !== undefined && namesWorkload(state, waypoint, local);
-}
-
-function namesWorkload(state: MeshState, waypoint: GatewayAddress, local: Workload): boolean {
-  const { destination } = waypoint;
-  if (destination.kind === 'hostname') {
-    const { namespace, hostname } = destination.hostname;
-    return state.endpoints(hostnameKey(namespace, hostname)).has(local.uid);
-  }
-  const { network, address } = destination.address;
-  if (network === local.network && local.addresses.includes(address)) return true;
-  const owner = findAddress(state, network, address, local.namespace);
-  return owner?.kind === 'service' && state.endpoints(serviceKey(owner.service)).has(local.uid);
+  return waypoint !== undefined && isWaypointWorkload(state, waypoint, local);
 }
 
 /** The service that telemetry names for an inbound connection (facts 11.1): the announced one if ours, else by port. */
@@ -153,9 +98,4 @@ export function guessService(
     if (byPort === undefined && [...ports.values()].includes(port)) byPort = service;
   }
   return byPort;
-}
-
-/** The address that the request was for, as logs print it. */
-export function authorityText(authority: Authority): string {
-  return authority.kind === 'address' ? formatAddress(authority.ip, authority.port) : authority.text;
 }

@@ -8,6 +8,7 @@
  */
 import type { AuthorizationInput } from '../../authz/evaluate.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
+import { type Authority, authorityText, headerValue, readConnect } from '../../hbone/authority.ts';
 import { openQuietly } from '../../hbone/open-quietly.ts';
 import { PendingHandshakes } from '../../hbone/pending-handshakes.ts';
 import { type ProxyError, proxyError, refusalStatus, tlsFailed } from '../../hbone/proxy-error.ts';
@@ -29,15 +30,7 @@ import { forwardedHost } from '../../telemetry/forwarded.ts';
 import type { MeshPeer } from '../../tls/mesh-tls.ts';
 import { authorizeInbound } from './authorize-inbound.ts';
 import { isIllegalPort } from './illegal-ports.ts';
-import {
-  type Authority,
-  authorityText,
-  guessService,
-  headerValue,
-  type InboundTarget,
-  readConnect,
-  resolveInboundTarget,
-} from './inbound-target.ts';
+import { guessService, type InboundTarget, resolveInboundTarget } from './inbound-target.ts';
 import { missingForAuthority } from './on-demand-keys.ts';
 import type { OnDemandLookups } from './on-demand-lookups.ts';
 import { type PodContext, WORKLOAD_WAIT_MS, workloadText } from './pod-context.ts';

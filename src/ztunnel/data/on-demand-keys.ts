@@ -1,9 +1,9 @@
 /** Which keys a connection needs in the state before it can be decided, with `XDS_ON_DEMAND` (facts ztunnel-wire 5.3, 8.1). */
 
+import type { Authority } from '../../hbone/authority.ts';
 import { findAddress } from '../../mesh/find-service.ts';
 import { hostnameKey } from '../../model/gateway-address.ts';
 import type { Workload } from '../../model/workload.ts';
-import type { Authority } from './inbound-target.ts';
 import type { PodInfo } from './local-workload.ts';
 import type { OnDemandLookups } from './on-demand-lookups.ts';
 import type { PodContext } from './pod-context.ts';

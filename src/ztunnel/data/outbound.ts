@@ -14,6 +14,7 @@ import { openQuietly } from '../../hbone/open-quietly.ts';
 import { openTunnel, openTunnelOver } from '../../hbone/open-tunnel.ts';
 import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
 import { type Tunnel, type TunnelKey, TunnelPool } from '../../hbone/tunnel-pool.ts';
+import { HANDSHAKE_TIMEOUT_MS } from '../../hbone/tunnel-settings.ts';
 import { Http2Code } from '../../http2/http2-error.ts';
 import { relay } from '../../http2/relay.ts';
 import { SocketIntake } from '../../http2/socket-intake.ts';
@@ -28,7 +29,7 @@ import { formatForwarded } from '../../telemetry/forwarded.ts';
 import type { DialTarget, OutboundRoute } from '../resolve-destination.ts';
 import { isIllegalPort } from './illegal-ports.ts';
 import { onDemandRoute } from './on-demand-route.ts';
-import { HANDSHAKE_TIMEOUT_MS, type PodContext, WORKLOAD_WAIT_MS, workloadText } from './pod-context.ts';
+import { type PodContext, WORKLOAD_WAIT_MS, workloadText } from './pod-context.ts';
 import { discard, ProxiedConnection, relayError } from './proxied-connection.ts';
 
 type TunnelRoute = Extract<OutboundRoute, { kind: 'hbone' | 'double-hbone' }>;

@@ -63,9 +63,6 @@ export interface PodContext extends ThreadContext {
   readonly local: LocalWorkload;
 }
 
-/** How long a TLS handshake may take before the connection is given up. */
-export const HANDSHAKE_TIMEOUT_MS = 10_000;
-
 /** How long a connection waits for its own workload to appear in the feed (facts ztunnel-wire 6.1 step 2). */
 export const WORKLOAD_WAIT_MS = 5000;
 

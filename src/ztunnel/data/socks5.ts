@@ -9,11 +9,12 @@
 import type { Socket } from 'node:net';
 import { openQuietly } from '../../hbone/open-quietly.ts';
 import { PendingHandshakes } from '../../hbone/pending-handshakes.ts';
+import { HANDSHAKE_TIMEOUT_MS } from '../../hbone/tunnel-settings.ts';
 import { preferredService } from '../../mesh/find-service.ts';
 import { type IpAddress, ipFromBytes, parseIpAddress } from '../../model/address.ts';
 import type { Endpoint } from '../../native/endpoint.ts';
 import type { InboundConnection, ReadInto } from '../../net/inbound-connection.ts';
-import { HANDSHAKE_TIMEOUT_MS, type PodContext } from './pod-context.ts';
+import type { PodContext } from './pod-context.ts';
 
 const VERSION = 5;
 const NO_AUTHENTICATION = 0;

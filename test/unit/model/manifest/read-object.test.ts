@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { givenL7 } from '../../../../src/model/manifest/authorization-policy.ts';
 import type { ManifestKind, ObjectOfKind } from '../../../../src/model/manifest/manifest-object.ts';
 import { isReady } from '../../../../src/model/manifest/pod.ts';
 import { readObject } from '../../../../src/model/manifest/read-object.ts';
@@ -117,8 +118,8 @@ describe('AuthorizationPolicy', () => {
         when: [{ key: 'request.headers[x]', notValues: ['a'] }],
       }),
     );
-    assert.deepEqual(policy.rules[0]!.from[0]!.l7, ['requestPrincipals', 'remoteIpBlocks']);
-    assert.deepEqual(policy.rules[0]!.to[0]!.l7, ['methods', 'notPaths']);
+    assert.deepEqual(givenL7(policy.rules[0]!.from[0]!.l7), ['requestPrincipals', 'remoteIpBlocks']);
+    assert.deepEqual(givenL7(policy.rules[0]!.to[0]!.l7), ['methods', 'notPaths']);
   });
 });
 

@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { parseAuthority, readConnect } from '../../../../src/hbone/authority.ts';
 import { MeshState } from '../../../../src/mesh/mesh-state.ts';
 import { createWorkload, type Workload } from '../../../../src/model/workload.ts';
-import {
-  guessService,
-  parseAuthority,
-  readConnect,
-  resolveInboundTarget,
-} from '../../../../src/ztunnel/data/inbound-target.ts';
+import { guessService, resolveInboundTarget } from '../../../../src/ztunnel/data/inbound-target.ts';
 import {
   clusterService,
   endpointOf,

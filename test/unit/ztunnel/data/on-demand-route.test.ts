@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { parseAuthority } from '../../../../src/hbone/authority.ts';
 import { MeshState, type StateChange } from '../../../../src/mesh/mesh-state.ts';
 import { createWorkload, type Workload } from '../../../../src/model/workload.ts';
 import { readZtunnelConfig } from '../../../../src/ztunnel/config.ts';
-import { parseAuthority } from '../../../../src/ztunnel/data/inbound-target.ts';
 import { LocalWorkload } from '../../../../src/ztunnel/data/local-workload.ts';
 import { missingForAuthority, podUidKey } from '../../../../src/ztunnel/data/on-demand-keys.ts';
 import { OnDemandLookups } from '../../../../src/ztunnel/data/on-demand-lookups.ts';

@@ -1,0 +1,32 @@
+/** What L7 policies can see of a request, or of a connection that carries none (facts l7-and-control 3.1). */
+import type { IpAddress } from '../model/address.ts';
+import type { Identity } from '../model/spiffe.ts';
+
+/** The claims of a token that was verified. */
+export type TokenClaims = Readonly<Record<string, unknown>>;
+
+export interface HttpSubject {
+  /** With the port if the client sent one. */
+  readonly authority: string;
+  readonly method: string;
+  /** The normalised target, query included. */
+  readonly path: string;
+  /** The values of a header, joined by a comma; the name is in lower case. */
+  header(name: string): string | undefined;
+  readonly token: TokenClaims | undefined;
+}
+
+export interface RequestSubject {
+  /** The caller's verified identity. */
+  readonly identity: Identity | undefined;
+  /** The direct peer. */
+  readonly sourceIp: IpAddress;
+  /** The client, as trusted proxies in front of it say. */
+  readonly remoteIp: IpAddress;
+  /** Undefined when the connection was addressed by name. */
+  readonly destinationIp: IpAddress | undefined;
+  readonly destinationPort: number;
+  readonly sni: string | undefined;
+  /** Undefined on a connection that is not HTTP. */
+  readonly http: HttpSubject | undefined;
+}

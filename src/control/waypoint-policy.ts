@@ -1,0 +1,37 @@
+/** AuthorizationPolicies for the waypoints that enforce them (facts l7-and-control 3.1, 5.6). */
+import type { AuthorizationPolicyObject } from '../model/manifest/authorization-policy.ts';
+import type { TargetRef } from '../model/manifest/target-refs.ts';
+import { MESH_TARGET, waypointTarget } from '../model/waypoint-target.ts';
+import type { WaypointPolicy } from '../proto/gen/ambit.ts';
+import type { MeshOptions } from './mesh-options.ts';
+
+/**
+ * The form for waypoints; undefined when the policy is for workloads. One of the root namespace without selector is for
+ * waypoints too: what the mesh denies by default is not let in by having a waypoint in front.
+ */
+export function buildWaypointPolicy(policy: AuthorizationPolicyObject, mesh: MeshOptions): WaypointPolicy | undefined {
+  const { meta, targets, selector } = policy;
+  const isMeshWide = targets === undefined && selector === undefined && meta.namespace === mesh.rootNamespace;
+  if (targets === undefined && !isMeshWide) return undefined;
+  const metadata = { name: meta.name, namespace: meta.namespace, annotations: Object.fromEntries(meta.annotations) };
+  const manifest = {
+    apiVersion: 'security.istio.io/v1',
+    kind: 'AuthorizationPolicy',
+    metadata,
+    spec: policy.written,
+  };
+  return {
+    namespace: meta.namespace,
+    name: meta.name,
+    kind: policy.kind,
+    targets: isMeshWide ? [MESH_TARGET] : targetKeys(targets ?? [], meta.namespace, mesh),
+    manifest: Buffer.from(JSON.stringify(manifest)),
+  };
+}
+
+/** A policy reaches what is in its own namespace; only the root namespace speaks for a class. */
+function targetKeys(targets: readonly TargetRef[], namespace: string, mesh: MeshOptions): string[] {
+  return targets
+    .filter(({ kind }) => kind !== 'GatewayClass' || namespace === mesh.rootNamespace)
+    .map(({ kind, name }) => waypointTarget(kind, namespace, name));
+}

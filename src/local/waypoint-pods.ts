@@ -1,0 +1,103 @@
+/** Waypoints of the manifests: the pods that run them, and the objects a cluster would have for them (facts l7-and-control 5.2). */
+import { type GatewayObject, isWaypoint } from '../model/manifest/gateway.ts';
+import type { Container } from '../model/manifest/pod.ts';
+import { contentHash, type PodGroup } from './pod-plan.ts';
+
+/** What a waypoint process is started with. */
+export interface WaypointProgram {
+  /** The program and first arguments of `ambit`. */
+  readonly ambit: readonly string[];
+  readonly controlAddress: string;
+  readonly controlHostname: string;
+  readonly controlRootCa: string;
+  readonly clusterId: string;
+  readonly ipv6: boolean;
+  /** The file with the token of the waypoint's account. */
+  tokenFile(namespace: string, name: string): string;
+}
+
+const TUNNEL_PORT = 15008;
+const READINESS_PORT = 15021;
+
+/** The one pod of a waypoint; undefined when the gateway is none. */
+export function groupOfWaypoint(
+  gateway: GatewayObject,
+  program: WaypointProgram,
+  folder: string,
+): PodGroup | undefined {
+  if (!isWaypoint(gateway)) return undefined;
+  const { namespace, name } = gateway.meta;
+  const spec = {
+    nodeName: '',
+    nodeSelector: new Map<string, string>(),
+    hostNetwork: false,
+    serviceAccount: name,
+    restartPolicy: 'Always' as const,
+    containers: [container(gateway, program)],
+  };
+  const hash = contentHash([spec]);
+  return {
+    key: `Gateway/${namespace}/${name}`,
+    kind: 'Deployment',
+    namespace,
+    name,
+    replicas: 1,
+    hash,
+    labels: new Map([
+      ['gateway.networking.k8s.io/gateway-name', name],
+      ['gateway.networking.k8s.io/gateway-class-name', gateway.className],
+      ['networking.istio.io/tunnel', 'http'],
+      ['istio.io/dataplane-mode', 'none'],
+      ['service.istio.io/canonical-name', name],
+      ['pod-template-hash', hash],
+    ]),
+    annotations: new Map(),
+    spec,
+    folder,
+  };
+}
+
+function container(gateway: GatewayObject, program: WaypointProgram): Container {
+  const { namespace, name } = gateway.meta;
+  const port = (named: string, number: number) => ({ name: named, port: number, protocol: 'TCP' as const });
+  return {
+    name: 'istio-proxy',
+    image: 'ambit',
+    ports: [port('mesh', TUNNEL_PORT), port('status-port', READINESS_PORT)],
+    command: [...program.ambit, 'proxy', 'waypoint'],
+    args: [],
+    env: new Map([
+      ['GATEWAY_NAME', name],
+      ['SERVICE_ACCOUNT', name],
+      ['CLUSTER_ID', program.clusterId],
+      ['XDS_ADDRESS', program.controlAddress],
+      ['XDS_ROOT_CA', program.controlRootCa],
+      ['ALT_XDS_HOSTNAME', program.controlHostname],
+      ['AUTH_TOKEN', program.tokenFile(namespace, name)],
+      ['IPV6_ENABLED', String(program.ipv6)],
+    ]),
+    envFields: new Map([
+      ['POD_NAME', 'metadata.name'],
+      ['POD_NAMESPACE', 'metadata.namespace'],
+      ['NODE_NAME', 'spec.nodeName'],
+      ['INSTANCE_IP', 'status.podIP'],
+    ]),
+    workingDir: '',
+    readinessProbe: { kind: 'http', port: READINESS_PORT, path: '/healthz/ready', periodMs: 1000, delayMs: 0 },
+  };
+}
+
+/** The Service and the ServiceAccount of a waypoint. */
+export function waypointManifests({ meta: { namespace, name }, listeners }: GatewayObject): readonly object[] {
+  const metadata = { name, namespace, labels: { 'gateway.networking.k8s.io/gateway-name': name } };
+  const mesh = listeners.find(({ protocol }) => protocol === 'HBONE');
+  const ports = [
+    { name: 'status-port', port: READINESS_PORT, appProtocol: 'tcp' },
+    { name: mesh?.name || 'mesh', port: mesh?.port || TUNNEL_PORT, targetPort: TUNNEL_PORT, appProtocol: 'hbone' },
+  ];
+  const selector = { 'gateway.networking.k8s.io/gateway-name': name };
+  return [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
+    { apiVersion: 'v1', kind: 'Service', metadata, spec: { type: 'ClusterIP', selector, ports } },
+  ];
+}

@@ -1,0 +1,233 @@
+/** A waypoint process: feed, own certificate, tunnels in, connections to the endpoints behind it, readiness. */
+import type { Clock } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import { Readiness } from '../base/readiness.ts';
+import { ok } from '../base/result.ts';
+import { CertificateManager } from '../hbone/certificate-manager.ts';
+import { connectError, type Dialer } from '../hbone/dialer.ts';
+import { TlsStore } from '../hbone/tls-store.ts';
+import { HANDSHAKE_TIMEOUT_MS } from '../hbone/tunnel-settings.ts';
+import { BlockPool } from '../http2/block-pool.ts';
+import { feedHandlers } from '../mesh/feed.ts';
+import { MeshState } from '../mesh/mesh-state.ts';
+import { spiffeId } from '../model/spiffe.ts';
+import { serveHttp } from '../net/http-endpoint.ts';
+import { dialTcp } from '../net/tcp-dialer.ts';
+import { listenTcp } from '../net/tcp-listener.ts';
+import { CaClient, type CertificateSource } from '../xds/client/ca-client.ts';
+import { DeltaClient } from '../xds/client/delta-client.ts';
+import type { ControlPlaneEndpoint } from '../xds/client/grpc-channel.ts';
+import type { WaypointConfig } from './config.ts';
+import { HttpUpstreams } from './http-upstreams.ts';
+import { WaypointPolicies } from './policies.ts';
+import { serveConnection } from './serve-connection.ts';
+import { Tunnels } from './tunnels.ts';
+import { Upstreams } from './upstreams.ts';
+
+export interface WaypointDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  /** In place of the control plane's certificate service. */
+  readonly certificateSource?: CertificateSource;
+}
+
+export interface WaypointHandle {
+  readonly tunnelPort: number;
+  readonly readinessPort: number;
+  readonly ready: () => boolean;
+  /** Graceful: no new connections, then the deadline, then the end. */
+  drain(): Promise<void>;
+  /** Ends at once. */
+  stop(): Promise<void>;
+}
+
+const DRAIN_POLL_MS = 50;
+
+/** Starts everything; throws an AmbitError when a start-up step fails, with nothing left behind. */
+export async function startWaypoint(config: WaypointConfig, deps: WaypointDeps): Promise<WaypointHandle> {
+  const waypoint = new Waypoint(config, deps);
+  try {
+    return await waypoint.start();
+  } catch (error) {
+    await waypoint.stop();
+    throw error;
+  }
+}
+
+class Waypoint {
+  readonly #config: WaypointConfig;
+  readonly #deps: WaypointDeps;
+  readonly #state = new MeshState();
+  readonly #readiness = new Readiness();
+  readonly #blocks = new BlockPool();
+  readonly #certificates: CertificateManager;
+  readonly #tls: TlsStore;
+  readonly #policies = new WaypointPolicies();
+  readonly #upstreams: Upstreams;
+  readonly #http: HttpUpstreams;
+  readonly #tunnels: Tunnels;
+  readonly #closers: (() => Promise<void> | void)[] = [];
+  #draining: Promise<void> | undefined;
+
+  constructor(config: WaypointConfig, deps: WaypointDeps) {
+    this.#config = config;
+    this.#deps = deps;
+    const { clock, random, logger } = deps;
+    const identity = spiffeId({
+      trustDomain: config.trustDomain,
+      namespace: config.podNamespace,
+      serviceAccount: config.serviceAccount,
+    });
+    this.#certificates = new CertificateManager({
+      source: deps.certificateSource ?? certificateSource(config),
+      clock,
+      random,
+      logger: logger.scope('identity'),
+      onCertificate: (certificate) => void this.#tls.update(certificate),
+      onDropped: (dropped) => this.#tls.forget(dropped),
+    });
+    this.#tls = new TlsStore({
+      clock,
+      options: { tls12: false, compliancePolicy: '', handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS },
+      fetch: (wanted) => this.#certificates.fetch(wanted),
+    });
+    const common = { clock, random, state: this.#state, blocks: this.#blocks, tls: this.#tls };
+    this.#upstreams = new Upstreams(config, { ...common, dialer: plainDialer(deps) });
+    this.#http = new HttpUpstreams({ clock, blocks: this.#blocks, upstreams: this.#upstreams });
+    const serving = {
+      config,
+      clock,
+      blocks: this.#blocks,
+      state: this.#state,
+      policies: this.#policies,
+      upstreams: this.#upstreams,
+      http: this.#http,
+      accessLog: logger.scope('access'),
+      self: () => this.#state.workload(`${config.clusterId}//Pod/${config.podNamespace}/${config.podName}`),
+    };
+    this.#tunnels = new Tunnels(config, {
+      clock,
+      blocks: this.#blocks,
+      logger: logger.scope('tunnels'),
+      tls: async () => {
+        const tls = await this.#tls.get(identity);
+        return tls.ok ? tls.value : undefined;
+      },
+      onConnection: (connection) => serveConnection(connection, serving),
+    });
+    this.#certificates.prefetch(identity);
+  }
+
+  async start(): Promise<WaypointHandle> {
+    const config = this.#config;
+    const hosts = config.ipv6Enabled ? ['::'] : ['0.0.0.0'];
+    const readiness = await serveHttp(hosts, config.readinessPort, {
+      'GET /healthz/ready': () => ({ status: this.#readiness.isReady ? 200 : 500, body: this.#readiness.text() }),
+    });
+    this.#closers.push(() => readiness.close());
+    this.#subscribe();
+    const listener = await listenTcp(
+      { endpoint: { address: hosts[0] ?? '0.0.0.0', port: config.tunnelPort }, noDelay: true },
+      {
+        onConnection: (connection) => this.#tunnels.accept(connection),
+        onError: (error) => this.#deps.logger.warn('accept failed', { error: errorText(error) }),
+      },
+    );
+    this.#closers.push(() => listener.close());
+    return {
+      tunnelPort: listener.endpoint.port,
+      readinessPort: readiness.port,
+      ready: () => this.#readiness.isReady,
+      drain: () => this.drain(),
+      stop: () => this.stop(),
+    };
+  }
+
+  drain(): Promise<void> {
+    this.#draining ??= this.#drain();
+    return this.#draining;
+  }
+
+  async stop(): Promise<void> {
+    this.#tunnels.stop();
+    this.#http.stop();
+    this.#upstreams.stop();
+    this.#certificates.stop();
+    for (const close of this.#closers.splice(0).reverse()) await close();
+  }
+
+  async #drain(): Promise<void> {
+    const { clock } = this.#deps;
+    this.#readiness.task('drain');
+    this.#tunnels.drain();
+    const deadlineMs = clock.monotonicMs() + this.#config.drainDeadlineMs;
+    while (this.#tunnels.size > 0 && clock.monotonicMs() < deadlineMs) {
+      await new Promise<void>((resolve) => void clock.after(DRAIN_POLL_MS, resolve));
+    }
+    await this.stop();
+  }
+
+  #subscribe(): void {
+    const { clock, logger } = this.#deps;
+    const handlers = [...feedHandlers({}, (changes) => this.#state.apply(changes)), this.#policies.handler()];
+    const tasks = new Map(handlers.map(({ typeUrl }) => [typeUrl, this.#readiness.task(`feed of ${typeUrl}`)]));
+    const client = new DeltaClient(
+      { endpoint: controlPlane(this.#config), node: feedNode(this.#config), handlers },
+      {
+        clock,
+        logger: logger.scope('xds'),
+        onMessage: () => undefined,
+        onTerminated: () => undefined,
+        onConnected: () => this.#certificates.retry(),
+        onReady: (typeUrl) => tasks.get(typeUrl)?.ready(),
+      },
+    );
+    void client.run();
+    this.#closers.push(() => client.stop());
+  }
+}
+
+function plainDialer({ clock, logger }: WaypointDeps): Dialer {
+  return {
+    dial: async ({ address, port }) => {
+      try {
+        return ok(await dialTcp({ destination: { address, port } }, { clock, log: logger }));
+      } catch (error) {
+        return { ok: false, error: connectError(error) };
+      }
+    },
+  };
+}
+
+function certificateSource(config: WaypointConfig): CertificateSource {
+  return new CaClient({ endpoint: controlPlane(config), ttlMs: config.secretTtlMs, impersonate: false });
+}
+
+function controlPlane(config: WaypointConfig): ControlPlaneEndpoint {
+  return {
+    address: config.controlAddress,
+    rootCa: config.controlRootCa,
+    altHostname: config.controlHostname,
+    authToken: config.authToken,
+    clusterId: config.clusterId,
+    headers: new Map(),
+  };
+}
+
+/** How a waypoint introduces itself to the control plane (facts l7-and-control 5.5). */
+function feedNode({ instanceIp, podName, podNamespace, nodeName, gatewayName }: WaypointConfig) {
+  return {
+    id: `waypoint~${instanceIp}~${podName}.${podNamespace}~${podNamespace}.svc.cluster.local`,
+    cluster: `${gatewayName}.${podNamespace}`,
+    buildVersion: '',
+    metadata: {
+      NAME: podName,
+      NAMESPACE: podNamespace,
+      NODE_NAME: nodeName,
+      INSTANCE_IPS: instanceIp,
+      LABELS: { 'gateway.networking.k8s.io/gateway-name': gatewayName },
+    },
+  };
+}

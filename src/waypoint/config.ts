@@ -1,0 +1,77 @@
+/** The configuration of a waypoint: environment variables, by the names that ztunnel has for them. */
+import { type Environment, EnvironmentReader } from '../base/environment.ts';
+import type { TunnelWindows } from '../hbone/tunnel-settings.ts';
+
+export interface WaypointConfig {
+  readonly podName: string;
+  readonly podNamespace: string;
+  readonly serviceAccount: string;
+  readonly instanceIp: string;
+  readonly nodeName: string;
+  readonly network: string;
+  readonly clusterId: string;
+  readonly trustDomain: string;
+  /** The name of the Gateway object, which is also that of the waypoint's Service. */
+  readonly gatewayName: string;
+  readonly controlAddress: string;
+  readonly controlRootCa: string;
+  readonly controlHostname: string | undefined;
+  readonly authToken: string;
+  readonly secretTtlMs: number;
+  readonly tunnelPort: number;
+  readonly adminPort: number;
+  readonly readinessPort: number;
+  readonly ipv6Enabled: boolean;
+  readonly poolMaxStreams: number;
+  readonly poolIdleMs: number;
+  readonly http2: TunnelWindows;
+  readonly drainDeadlineMs: number;
+  readonly logLevel: string;
+  readonly logFormat: 'plain' | 'json';
+}
+
+const DAY_MS = 86_400_000;
+const KI = 1024;
+
+/** Reads and checks the whole configuration. Throws one AmbitError that names every problem. */
+export function readWaypointConfig(environment: Environment): WaypointConfig {
+  const env = new EnvironmentReader(environment);
+  const port = (name: string, fallback: number) => env.integer(name, fallback, 0, 65535);
+  const required = (name: string) => {
+    const value = env.optional(name);
+    if (value === undefined) env.refuse(`${name} is not set`);
+    return value ?? '';
+  };
+  const config: WaypointConfig = {
+    podName: required('POD_NAME'),
+    podNamespace: required('POD_NAMESPACE'),
+    serviceAccount: required('SERVICE_ACCOUNT'),
+    instanceIp: env.text('INSTANCE_IP', '1.1.1.1'),
+    nodeName: env.text('NODE_NAME', ''),
+    network: env.text('NETWORK', ''),
+    clusterId: env.optional('ISTIO_META_CLUSTER_ID') ?? env.text('CLUSTER_ID', 'Kubernetes'),
+    trustDomain: env.text('TRUST_DOMAIN', 'cluster.local'),
+    gatewayName: required('GATEWAY_NAME'),
+    controlAddress: env.text('XDS_ADDRESS', 'https://istiod.istio-system.svc:15012'),
+    controlRootCa: env.text('XDS_ROOT_CA', './var/run/secrets/istio/root-cert.pem'),
+    controlHostname: env.optional('ALT_XDS_HOSTNAME'),
+    authToken: env.text('AUTH_TOKEN', './var/run/secrets/tokens/istio-token'),
+    secretTtlMs: env.durationMs('SECRET_TTL', DAY_MS),
+    tunnelPort: port('INBOUND_PORT', 15008),
+    adminPort: port('ADMIN_PORT', 15000),
+    readinessPort: port('READINESS_PORT', 15021),
+    ipv6Enabled: env.flag('IPV6_ENABLED', true),
+    poolMaxStreams: env.integer('POOL_MAX_STREAMS_PER_CONNECTION', 100, 1, 65535),
+    poolIdleMs: env.durationMs('POOL_UNUSED_RELEASE_TIMEOUT', 5 * 60_000),
+    http2: {
+      streamWindowBytes: env.integer('HTTP2_STREAM_WINDOW_SIZE', 4 * KI * KI, 65535, 2 ** 31 - 1),
+      connectionWindowBytes: env.integer('HTTP2_CONNECTION_WINDOW_SIZE', 16 * KI * KI, 65535, 2 ** 31 - 1),
+      maxFrameBytes: env.integer('HTTP2_FRAME_SIZE', KI * KI, 16 * KI, 2 ** 24 - 1),
+    },
+    drainDeadlineMs: env.durationMs('CONNECTION_TERMINATION_DEADLINE', 5000),
+    logLevel: env.text('RUST_LOG', 'info'),
+    logFormat: env.choice('LOG_FORMAT', 'plain', ['plain', 'json'] as const),
+  };
+  env.finish();
+  return Object.freeze(config);
+}

@@ -1,0 +1,249 @@
+/**
+ * One request through the waypoint, in phases: authorization, upstream pick, upstream request, response, log
+ * (facts l7-and-control 3.1, 5.4, 10.2, 10.4, 8.4).
+ *
+ * Invariants:
+ * - No upstream hears of a request before policy let it through.
+ * - Every request ends in exactly one line of the access log.
+ */
+import { randomUUID } from 'node:crypto';
+import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';
+import type { RequestSubject } from '../authz/request-subject.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
+import type { Workload } from '../model/workload.ts';
+import type { ConnectTarget } from './connect-target.ts';
+import type { HttpUpstream, HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
+import { accessDenied, type HttpResponseFlag, LOCAL_REPLIES, type LocalReply, sendLocalReply } from './local-reply.ts';
+import { type ExchangeBytes, RequestBody, relayExchange } from './relay-exchange.ts';
+import type { Endpoint, Upstreams } from './upstreams.ts';
+
+/** What requests of one connection have in common. */
+export interface HttpConnectionContext {
+  readonly target: ConnectTarget;
+  readonly self: Workload;
+  /** `ip:port`. */
+  readonly clientAddress: string;
+  readonly forwarded: string;
+  readonly version: UpstreamVersion;
+  /** What policies see of the connection. */
+  readonly subject: Omit<RequestSubject, 'http'>;
+  /** The policies in force now. */
+  policies(): readonly RequestPolicy[];
+}
+
+export interface HttpExchangeDeps {
+  readonly clock: Clock;
+  readonly accessLog: Logger;
+  readonly upstreams: Upstreams;
+  readonly http: HttpUpstreams;
+}
+
+/** Attempts on another connection when one that was kept open turns out to be gone. */
+const MAX_STALE_RETRIES = 2;
+
+/** What may be sent again when it is not known whether somebody read it (RFC 9110 9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/** Takes a request. @returns the handler of its stream */
+export function handleRequest(
+  stream: HttpStream,
+  headers: readonly HttpHeader[],
+  endStream: boolean,
+  context: HttpConnectionContext,
+  deps: HttpExchangeDeps,
+): HttpStreamHandler {
+  const exchange = new HttpExchange(stream, headers, endStream, context, deps);
+  // The handler has to be in place before anything is answered.
+  queueMicrotask(() => exchange.start());
+  return exchange.body;
+}
+
+class HttpExchange {
+  readonly #stream: HttpStream;
+  readonly #context: HttpConnectionContext;
+  readonly #deps: HttpExchangeDeps;
+  readonly #request: RequestFields;
+  readonly #bytes: ExchangeBytes = { received: 0, sent: 0 };
+  readonly #startMs: number;
+  readonly body: RequestBody;
+  #endpoint: Endpoint | undefined;
+  #status = 0;
+  #flag: HttpResponseFlag = '-';
+  #details = 'via_upstream';
+  #logged = false;
+
+  constructor(
+    stream: HttpStream,
+    headers: readonly HttpHeader[],
+    endStream: boolean,
+    context: HttpConnectionContext,
+    deps: HttpExchangeDeps,
+  ) {
+    this.#stream = stream;
+    this.#context = context;
+    this.#deps = deps;
+    this.#request = new RequestFields(headers);
+    this.#startMs = deps.clock.monotonicMs();
+    this.body = new RequestBody(endStream, () => this.#clientGone());
+  }
+
+  start(): void {
+    if (this.body.closed !== undefined) return;
+    const { subject, policies } = this.#context;
+    const http = {
+      authority: this.#request.authority,
+      method: this.#request.method,
+      path: this.#request.path,
+      header: (name: string) => this.#request.header(name),
+      token: undefined,
+    };
+    const decision = authorizeRequest(policies(), { ...subject, http });
+    if (!decision.allowed) return this.#reply(accessDenied(decision.rule));
+    void this.#send(0);
+  }
+
+  async #send(retries: number): Promise<void> {
+    const { target, self, version, forwarded } = this.#context;
+    const endpoint = this.#deps.upstreams.pick(target, self);
+    if (!endpoint.ok) return this.#reply(LOCAL_REPLIES.noHealthyUpstream);
+    this.#endpoint = endpoint.value;
+    const upstream = await this.#deps.http.acquire(endpoint.value, version, self, forwarded);
+    if (this.body.closed !== undefined) return;
+    if (!upstream.ok) return this.#reply(LOCAL_REPLIES.connectFailed);
+    this.#relay(upstream.value, retries);
+  }
+
+  #relay(upstream: HttpUpstream, retries: number): void {
+    const mayRetry = upstream.reused && retries < MAX_STALE_RETRIES;
+    const again = () => {
+      this.#stream.setHandler(this.body);
+      void this.#send(retries + 1);
+    };
+    const sent = relayExchange(
+      this.#stream,
+      this.body,
+      upstream,
+      this.#request.forUpstream(this.#context.version),
+      this.#bytes,
+      {
+        onResponse: (headers) => this.#onResponse(headers),
+        onFailed: (reply, unseen) => {
+          if (mayRetry && unseen && IDEMPOTENT.has(this.#request.method)) again();
+          else this.#reply(reply);
+        },
+        onDone: (aborted) => this.#onDone(aborted),
+      },
+    );
+    if (sent) return;
+    // The connection was lost, or filled up, while this request waited for it.
+    if (mayRetry) again();
+    else this.#reply(LOCAL_REPLIES.connectFailed);
+  }
+
+  #onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[] {
+    this.#status = Number(headers[0]?.[1] ?? 0);
+    const serviceMs = Math.round(this.#deps.clock.monotonicMs() - this.#startMs);
+    return [
+      ...headers.filter(([name]) => name !== 'server' && name !== 'x-envoy-upstream-service-time'),
+      ['x-envoy-upstream-service-time', String(serviceMs)],
+      ['server', 'istio-envoy'],
+    ];
+  }
+
+  #onDone(aborted: 'upstream' | 'downstream' | undefined): void {
+    if (aborted === 'downstream') {
+      this.#flag = 'DC';
+      this.#details = 'downstream_remote_disconnect';
+    } else if (aborted === 'upstream') {
+      this.#flag = 'UC';
+      this.#details = 'upstream_reset_after_response_started{connection_termination}';
+    }
+    this.#log();
+  }
+
+  #reply(reply: LocalReply): void {
+    this.#status = reply.status;
+    this.#flag = reply.flag;
+    this.#details = reply.details;
+    sendLocalReply(this.#stream, reply, this.#request.isGrpc);
+    this.#log();
+  }
+
+  #clientGone(): void {
+    if (this.#status !== 0) return;
+    this.#flag = 'DC';
+    this.#details = 'downstream_remote_disconnect';
+    this.#log();
+  }
+
+  #log(): void {
+    if (this.#logged) return;
+    this.#logged = true;
+    const { accessLog, clock } = this.#deps;
+    if (!accessLog.enabled('info')) return;
+    const { target, clientAddress, subject } = this.#context;
+    const service = target.kind === 'service' ? target.service : undefined;
+    accessLog.info('request complete', {
+      method: this.#request.method,
+      path: this.#request.path,
+      authority: this.#request.authority,
+      response_code: this.#status,
+      response_flags: this.#flag,
+      response_code_details: this.#details,
+      bytes_received: this.#bytes.received,
+      bytes_sent: this.#bytes.sent,
+      duration: Math.round(clock.monotonicMs() - this.#startMs),
+      request_id: this.#request.requestId,
+      'src.addr': clientAddress,
+      'src.identity':
+        subject.identity &&
+        `spiffe://${subject.identity.trustDomain}/ns/${subject.identity.namespace}/sa/${subject.identity.serviceAccount}`,
+      'dst.service': service?.hostname,
+      'dst.workload': this.#endpoint?.workload.name,
+      'dst.namespace': this.#endpoint?.workload.namespace,
+    });
+  }
+}
+
+/** Headers of a client that speak of other hops, and so are not taken from it (facts l7-and-control 10.2). */
+const NOT_FORWARDED: ReadonlySet<string> = new Set(['x-forwarded-client-cert', 'proxy-connection', 'keep-alive']);
+
+/** A request's header list, with its pseudo-headers at hand. */
+class RequestFields {
+  readonly #headers: readonly HttpHeader[];
+  readonly method: string;
+  readonly path: string;
+  readonly authority: string;
+  readonly requestId: string;
+  readonly isGrpc: boolean;
+
+  constructor(headers: readonly HttpHeader[]) {
+    this.#headers = headers;
+    this.method = this.header(':method') ?? '';
+    this.path = this.header(':path') ?? '';
+    this.authority = this.header(':authority') ?? '';
+    this.requestId = this.header('x-request-id') ?? randomUUID();
+    this.isGrpc = this.header('content-type')?.startsWith('application/grpc') === true;
+  }
+
+  /** All values of the name, joined by a comma. */
+  header(name: string): string | undefined {
+    let joined: string | undefined;
+    for (const [own, value] of this.#headers)
+      if (own === name) joined = joined === undefined ? value : `${joined},${value}`;
+    return joined;
+  }
+
+  /** What goes on to the endpoint. */
+  forUpstream(version: UpstreamVersion): readonly HttpHeader[] {
+    const headers = this.#headers.filter(
+      ([name]) => !NOT_FORWARDED.has(name) && !(version === 'http2' && name === 'upgrade'),
+    );
+    if (this.header('x-forwarded-proto') === undefined)
+      headers.push(['x-forwarded-proto', this.header(':scheme') ?? 'http']);
+    if (this.header('x-request-id') === undefined) headers.push(['x-request-id', this.requestId]);
+    return headers;
+  }
+}

@@ -1,0 +1,90 @@
+/** The policies that the control plane gives to waypoints, by what they are attached to. */
+import { compileRequestPolicy, type RequestPolicy } from '../authz/request-policy.ts';
+import { errorText } from '../base/errors.ts';
+import { readObject } from '../model/manifest/read-object.ts';
+import { MESH_TARGET, WAYPOINT_POLICY_TYPE, waypointTarget } from '../model/waypoint-target.ts';
+import { WaypointPolicy } from '../proto/gen/ambit.ts';
+import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/client/delta-client.ts';
+
+interface Held {
+  readonly targets: readonly string[];
+  readonly policy: RequestPolicy;
+}
+
+const NOWHERE = { file: '', line: 0, column: 0 };
+
+export class WaypointPolicies {
+  readonly #held = new Map<string, Held>();
+  readonly #byTarget = new Map<string, RequestPolicy[]>();
+  /** Lists by the targets that were asked for together; dropped at each change. */
+  readonly #pools = new Map<string, readonly RequestPolicy[]>();
+
+  /** The subscription that fills this. */
+  handler(): ResourceHandler {
+    return {
+      typeUrl: WAYPOINT_POLICY_TYPE,
+      onDemand: false,
+      apply: (resources, removed) => this.#apply(resources, removed),
+    };
+  }
+
+  /** All that apply to what is attached to any of the targets, and to every waypoint. */
+  of(targets: readonly string[]): readonly RequestPolicy[] {
+    const key = targets.join(' ');
+    const known = this.#pools.get(key);
+    if (known !== undefined) return known;
+    const pool = [...new Set([MESH_TARGET, ...targets].flatMap((target) => this.#byTarget.get(target) ?? []))];
+    this.#pools.set(key, pool);
+    return pool;
+  }
+
+  #apply(resources: readonly ReceivedResource[], removed: readonly string[]): readonly RefusedResource[] {
+    const refused: RefusedResource[] = [];
+    for (const name of removed) this.#held.delete(name);
+    for (const { name, bytes } of resources) {
+      const read = readPolicy(bytes);
+      if (typeof read === 'string') refused.push({ name, reason: read });
+      else this.#held.set(name, read);
+    }
+    this.#index();
+    return refused;
+  }
+
+  #index(): void {
+    this.#byTarget.clear();
+    this.#pools.clear();
+    for (const { targets, policy } of this.#held.values()) {
+      for (const target of targets) {
+        const list = this.#byTarget.get(target);
+        if (list === undefined) this.#byTarget.set(target, [policy]);
+        else list.push(policy);
+      }
+    }
+  }
+}
+
+function readPolicy(bytes: Uint8Array): Held | string {
+  try {
+    const { targets, manifest } = WaypointPolicy.decode(bytes);
+    const reading = readObject(JSON.parse(Buffer.from(manifest).toString('utf8')), () => NOWHERE);
+    if (reading.kind !== 'accepted') return 'the policy in it is not valid';
+    if (reading.object.kind !== 'AuthorizationPolicy') return `a ${reading.object.kind} is no policy`;
+    return { targets, policy: compileRequestPolicy(reading.object) };
+  } catch (error) {
+    return `it cannot be decoded: ${errorText(error)}`;
+  }
+}
+
+/** The targets of policies that concern a connection through a waypoint. */
+export function policyTargets(
+  gateway: { readonly namespace: string; readonly name: string },
+  service: { readonly kind: 'Service' | 'ServiceEntry'; readonly namespace: string; readonly name: string } | undefined,
+): readonly string[] {
+  const targets = [
+    waypointTarget('GatewayClass', '', 'istio-waypoint'),
+    waypointTarget('GatewayClass', '', 'ambit-waypoint'),
+    waypointTarget('Gateway', gateway.namespace, gateway.name),
+  ];
+  if (service !== undefined) targets.push(waypointTarget(service.kind, service.namespace, service.name));
+  return targets;
+}

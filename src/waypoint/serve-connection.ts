@@ -1,0 +1,211 @@
+/**
+ * A connection of a mesh client: found out what it speaks, then served as HTTP or carried as bytes.
+ *
+ * Invariants:
+ * - Policy is asked before any byte goes on: for HTTP of every request, for other bytes of the connection.
+ * - 200 goes out before the client's first byte is known: until then nothing is promised but to read.
+ */
+import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';
+import type { RequestSubject } from '../authz/request-subject.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import { policyDenied, proxyError } from '../hbone/proxy-error.ts';
+import type { HttpHeader, HttpStream } from '../http/http-stream.ts';
+import { Http1ServerConnection } from '../http1/server-connection.ts';
+import { streamTransport } from '../http1/stream-transport.ts';
+import type { BlockPool } from '../http2/block-pool.ts';
+import { Http2Connection } from '../http2/connection.ts';
+import type { Http2Stream, StreamCloseReason, StreamHandler } from '../http2/stream.ts';
+import type { MeshState } from '../mesh/mesh-state.ts';
+import { parseSpiffeId } from '../model/spiffe.ts';
+import type { Workload } from '../model/workload.ts';
+import type { WaypointConfig } from './config.ts';
+import { type ConnectTarget, findConnectTarget } from './connect-target.ts';
+import { forwardBytes, refuseConnection } from './forward-connection.ts';
+import { type HttpConnectionContext, handleRequest } from './http-exchange.ts';
+import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
+import { policyTargets, type WaypointPolicies } from './policies.ts';
+import { type SniffedProtocol, sniffProtocol } from './sniff-protocol.ts';
+import type { DownstreamConnection } from './tunnels.ts';
+import type { Upstreams } from './upstreams.ts';
+
+export interface ServeDeps {
+  readonly config: WaypointConfig;
+  readonly clock: Clock;
+  readonly blocks: BlockPool;
+  readonly state: MeshState;
+  readonly policies: WaypointPolicies;
+  readonly upstreams: Upstreams;
+  readonly http: HttpUpstreams;
+  readonly accessLog: Logger;
+  /** The waypoint's own workload, once the feed named it. */
+  self(): Workload | undefined;
+}
+
+/** Without a byte for so long the server speaks first: then it is no HTTP. */
+const SNIFF_TIMEOUT_MS = 200;
+/** What this side offers as an HTTP/2 server inside a tunnel. */
+const HTTP2_SETTINGS = {
+  initialWindowBytes: 1_048_576,
+  connectionWindowBytes: 4_194_304,
+  maxHeaderListBytes: 61_440,
+  maxConcurrentStreams: 100,
+};
+
+/** Takes a connection and brings it to its end. */
+export function serveConnection(connection: DownstreamConnection, deps: ServeDeps): void {
+  const self = deps.self();
+  if (self === undefined) {
+    const error = proxyError('UNKNOWN_LOCAL_WORKLOAD', 'the feed does not know this waypoint yet');
+    return refuseConnection(connection, error, deps);
+  }
+  const target = findConnectTarget(deps.state, self, connection.authority);
+  if (!target.ok) return refuseConnection(connection, target.error, deps);
+  new ServedConnection(connection, target.value, self, deps).start();
+}
+
+class ServedConnection implements StreamHandler {
+  readonly #connection: DownstreamConnection;
+  readonly #target: ConnectTarget;
+  readonly #self: Workload;
+  readonly #deps: ServeDeps;
+  readonly #early: Buffer[] = [];
+  #ended = false;
+  #decided = false;
+
+  constructor(connection: DownstreamConnection, target: ConnectTarget, self: Workload, deps: ServeDeps) {
+    this.#connection = connection;
+    this.#target = target;
+    this.#self = self;
+    this.#deps = deps;
+  }
+
+  start(): void {
+    const { stream, release } = this.#connection;
+    stream.respond([[':status', '200']]);
+    stream.setHandler(this);
+    release();
+    if (!this.#decided) this.#deps.clock.after(SNIFF_TIMEOUT_MS, () => this.#decide('tcp'));
+  }
+
+  onHeaders(): void {
+    // A tunnel has no trailers; the connection rejects them.
+  }
+
+  onData(_stream: Http2Stream, chunk: Buffer): void {
+    this.#early.push(chunk);
+    const protocol = sniffProtocol(this.#early.length === 1 ? chunk : Buffer.concat(this.#early));
+    if (protocol !== undefined) this.#decide(protocol);
+  }
+
+  onEnd(): void {
+    this.#ended = true;
+    this.#decide('tcp');
+  }
+
+  onWritable(): void {
+    // Nothing is written before the protocol is known.
+  }
+
+  onClosed(stream: Http2Stream, _reason: StreamCloseReason): void {
+    this.#decided = true;
+    stream.releaseCredit();
+  }
+
+  #decide(protocol: SniffedProtocol): void {
+    if (this.#decided) return;
+    this.#decided = true;
+    if (protocol === 'tcp') this.#serveBytes();
+    else if (protocol === 'http1') this.#serveHttp1();
+    else this.#serveHttp2();
+  }
+
+  #serveBytes(): void {
+    const connection = { ...this.#connection, release: () => this.#replay() };
+    const decision = authorizeRequest(this.#policies(), { ...this.#subject(), http: undefined });
+    if (!decision.allowed) return refuseConnection(connection, policyDenied(decision.rule), this.#deps);
+    forwardBytes(connection, this.#target, this.#self, this.#deps);
+  }
+
+  /** Hands what was read to whoever took over the stream. */
+  #replay(): void {
+    const { stream } = this.#connection;
+    const { handler } = stream;
+    for (const chunk of this.#early.splice(0)) handler.onData(stream, chunk);
+    if (this.#ended) handler.onEnd(stream);
+  }
+
+  #serveHttp1(): void {
+    const { clock, blocks } = this.#deps;
+    const context = this.#context('http1');
+    new Http1ServerConnection(
+      streamTransport(this.#connection.stream, this.#early, this.#ended),
+      { clock, pool: blocks, scheme: 'http' },
+      {
+        onRequest: (stream, headers, endStream) => handleRequest(stream, headers, endStream, context, this.#deps),
+        onClosed: () => undefined,
+      },
+    );
+  }
+
+  #serveHttp2(): void {
+    const { clock, blocks } = this.#deps;
+    const context = this.#context('http2');
+    new Http2Connection(
+      streamTransport(this.#connection.stream, this.#early, this.#ended),
+      'server',
+      { clock, pool: blocks, settings: HTTP2_SETTINGS },
+      {
+        onStream: (stream, headers, endStream) =>
+          handleRequest(
+            stream as HttpStream,
+            headers as readonly HttpHeader[],
+            endStream,
+            context,
+            this.#deps,
+          ) as StreamHandler,
+        onClosed: () => undefined,
+      },
+    );
+  }
+
+  #context(version: UpstreamVersion): HttpConnectionContext {
+    const { clientAddress, forwarded } = this.#connection;
+    return {
+      target: this.#target,
+      self: this.#self,
+      clientAddress,
+      forwarded,
+      version,
+      subject: this.#subject(),
+      policies: () => this.#policies(),
+    };
+  }
+
+  #subject(): Omit<RequestSubject, 'http'> {
+    const { authority, peerIdentity, clientIp } = this.#connection;
+    return {
+      identity: parseSpiffeId(peerIdentity),
+      sourceIp: clientIp,
+      remoteIp: clientIp,
+      destinationIp: authority.kind === 'address' ? authority.ip : undefined,
+      destinationPort: authority.port,
+      sni: undefined,
+    };
+  }
+
+  #policies(): readonly RequestPolicy[] {
+    const { config, policies } = this.#deps;
+    const gateway = { namespace: config.podNamespace, name: config.gatewayName };
+    const { kind } = this.#target;
+    if (kind === 'workload') return policies.of(policyTargets(gateway, undefined));
+    const { service } = this.#target;
+    return policies.of(
+      policyTargets(gateway, {
+        kind: service.canonical ? 'Service' : 'ServiceEntry',
+        namespace: service.namespace,
+        name: service.name,
+      }),
+    );
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * The tunnels that proxies open to a waypoint on 15008 (facts l7-and-control 5.3).
+ *
+ * Invariants:
+ * - The caller is who its verified certificate says; headers never count.
+ * - What a peer can make us hold is bounded: handshake time, streams, early data by the stream's window.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import { type Authority, headerValue, readConnect } from '../hbone/authority.ts';
+import { openQuietly } from '../hbone/open-quietly.ts';
+import { PendingHandshakes } from '../hbone/pending-handshakes.ts';
+import { type ProxyError, refusalStatus, tlsFailed } from '../hbone/proxy-error.ts';
+import type { WorkloadTls } from '../hbone/tls-store.ts';
+import { tunnelSettings } from '../hbone/tunnel-settings.ts';
+import type { BlockPool } from '../http2/block-pool.ts';
+import { Http2Connection } from '../http2/connection.ts';
+import type { Header } from '../http2/header.ts';
+import type { Http2Stream, StreamHandler } from '../http2/stream.ts';
+import { StreamHolder } from '../http2/stream-holder.ts';
+import { socketTransport } from '../http2/transport.ts';
+import { canonicalIp, formatAddress, type IpAddress } from '../model/address.ts';
+import type { SpiffeId } from '../model/spiffe.ts';
+import type { InboundConnection } from '../net/inbound-connection.ts';
+import type { WaypointConfig } from './config.ts';
+
+/** A connection of a mesh client, as the CONNECT request describes it. */
+export interface DownstreamConnection {
+  readonly stream: Http2Stream;
+  /** Hands over what arrived on the stream before its handler was set. */
+  release(): void;
+  readonly authority: Authority;
+  readonly peerIdentity: SpiffeId;
+  readonly clientIp: IpAddress;
+  /** `ip:port` of the client's end of the tunnel. */
+  readonly clientAddress: string;
+  /** The `forwarded` header of the client's proxy. */
+  readonly forwarded: string;
+}
+
+export interface TunnelsDeps {
+  readonly clock: Clock;
+  readonly blocks: BlockPool;
+  readonly logger: Logger;
+  /** The waypoint's TLS; waits for the first certificate. */
+  tls(): Promise<WorkloadTls | undefined>;
+  onConnection(connection: DownstreamConnection): void;
+}
+
+export class Tunnels {
+  readonly #config: WaypointConfig;
+  readonly #deps: TunnelsDeps;
+  readonly #open = new Set<Http2Connection>();
+  readonly #handshakes = new PendingHandshakes();
+  #draining = false;
+
+  constructor(config: WaypointConfig, deps: TunnelsDeps) {
+    this.#config = config;
+    this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Takes a TCP connection; failures before the first request are logged and close it. */
+  accept(connection: InboundConnection): void {
+    void this.#handshake(connection);
+  }
+
+  /** Tells peers to open no more streams; tunnels end with their connections. */
+  drain(): void {
+    this.#draining = true;
+    for (const tunnel of this.#open) tunnel.drain();
+  }
+
+  stop(): void {
+    this.#draining = true;
+    this.#handshakes.clear();
+    for (const tunnel of [...this.#open]) tunnel.destroy();
+  }
+
+  async #handshake(connection: InboundConnection): Promise<void> {
+    let close = () => connection.reject();
+    let givenUp = false;
+    const leave = this.#handshakes.enter(() => {
+      givenUp = true;
+      close();
+    });
+    const tls = await this.#deps.tls();
+    if (givenUp) return;
+    if (tls === undefined) {
+      leave();
+      return connection.reject();
+    }
+    const socket = openQuietly(connection);
+    close = () => socket.resetAndDestroy();
+    tls.server.accept(socket, (result) => {
+      leave();
+      if (result.ok) this.#serve(connection, result.value.socket, result.value.peer.id);
+      else this.#log(connection, tlsFailed(result.error));
+    });
+  }
+
+  #serve(connection: InboundConnection, socket: Parameters<typeof socketTransport>[0], peerIdentity: SpiffeId): void {
+    const { clock, blocks } = this.#deps;
+    const clientIp = canonicalIp(connection.peer.address);
+    const clientAddress = formatAddress(clientIp, connection.peer.port);
+    const http = new Http2Connection(
+      socketTransport(socket),
+      'server',
+      { clock, pool: blocks, settings: tunnelSettings('server', this.#config.http2) },
+      {
+        onStream: (stream, headers) => this.#request({ peerIdentity, clientIp, clientAddress }, stream, headers),
+        onClosed: () => void this.#open.delete(http),
+      },
+    );
+    this.#open.add(http);
+    if (this.#draining) http.drain();
+  }
+
+  #request(
+    client: Pick<DownstreamConnection, 'peerIdentity' | 'clientIp' | 'clientAddress'>,
+    stream: Http2Stream,
+    headers: readonly Header[],
+  ): StreamHandler {
+    const holder = new StreamHolder(() => undefined);
+    const authority = readConnect(headers);
+    // The holder has to be in place before an answer may end the stream.
+    queueMicrotask(() => {
+      if (stream.state === 'closed') return;
+      if (!authority.ok) return refuse(stream, authority.error);
+      this.#deps.onConnection({
+        ...client,
+        stream,
+        release: () => holder.release(stream),
+        authority: authority.value,
+        forwarded: headerValue(headers, 'forwarded') ?? '',
+      });
+    });
+    return holder;
+  }
+
+  #log({ peer }: InboundConnection, error: ProxyError): void {
+    this.#deps.logger.warn('tunnel refused', { peer: formatAddress(peer.address, peer.port), error: error.message });
+  }
+}
+
+/** Answers a CONNECT request with the status of its failure. */
+export function refuse(stream: Http2Stream, error: ProxyError): void {
+  stream.respond([[':status', String(refusalStatus(error))]], true);
+}

@@ -1,0 +1,135 @@
+/**
+ * Connections of a waypoint to the endpoints behind it (facts l7-and-control 5.4).
+ *
+ * Invariant: an endpoint that takes tunnels is reached through one, under the waypoint's own identity; a tunnel that
+ * cannot be built never becomes plain TCP.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Clock } from '../base/clock.ts';
+import { fail, ok, type Result } from '../base/result.ts';
+import { requestConnect } from '../hbone/connect-request.ts';
+import type { Dialer } from '../hbone/dialer.ts';
+import { openTunnel } from '../hbone/open-tunnel.ts';
+import { type ProxyError, proxyError } from '../hbone/proxy-error.ts';
+import type { TlsStore } from '../hbone/tls-store.ts';
+import { type TunnelKey, TunnelPool } from '../hbone/tunnel-pool.ts';
+import { HANDSHAKE_TIMEOUT_MS } from '../hbone/tunnel-settings.ts';
+import type { BlockPool } from '../http2/block-pool.ts';
+import type { Http2Stream } from '../http2/stream.ts';
+import { EndpointPicker } from '../mesh/endpoint-picker.ts';
+import type { MeshState } from '../mesh/mesh-state.ts';
+import { formatAddress, type IpAddress } from '../model/address.ts';
+import { allowsFamily, type Service } from '../model/service.ts';
+import type { SpiffeId } from '../model/spiffe.ts';
+import { type Workload, workloadIdentity } from '../model/workload.ts';
+import { formatBaggage } from '../telemetry/baggage.ts';
+import type { WaypointConfig } from './config.ts';
+import type { ConnectTarget } from './connect-target.ts';
+
+/** A connection to an endpoint: a stream of a tunnel, or a socket where the endpoint takes no tunnels. */
+export type Upstream =
+  | { readonly kind: 'tunnel'; readonly stream: Http2Stream }
+  | { readonly kind: 'tcp'; readonly socket: Socket };
+
+export type UpstreamAnswer = (result: Result<Upstream, ProxyError>) => void;
+
+/** One endpoint and the application's port on it. */
+export interface Endpoint {
+  readonly workload: Workload;
+  readonly port: number;
+  readonly service: Service | undefined;
+}
+
+export interface UpstreamsDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly state: MeshState;
+  readonly blocks: BlockPool;
+  readonly tls: TlsStore;
+  readonly dialer: Dialer;
+}
+
+const TUNNEL_PORT = 15008;
+
+export class Upstreams {
+  readonly #deps: UpstreamsDeps;
+  readonly #picker: EndpointPicker;
+  readonly #pool: TunnelPool;
+
+  constructor(config: WaypointConfig, deps: UpstreamsDeps) {
+    this.#deps = deps;
+    this.#picker = new EndpointPicker(deps.state, deps.random);
+    const { clock, blocks, tls, dialer } = deps;
+    const tunnels = { clock, blocks, tls, network: dialer, revocations: undefined, http2: config.http2 };
+    this.#pool = new TunnelPool(
+      { maxStreams: config.poolMaxStreams, idleMs: config.poolIdleMs },
+      {
+        clock,
+        open: (key, onClosed) => openTunnel(key, onClosed, { ...tunnels, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS }),
+      },
+    );
+  }
+
+  /** An endpoint for the target: one of the service's, or the workload itself. */
+  pick(target: ConnectTarget, self: Workload): Result<Endpoint, ProxyError> {
+    if (target.kind === 'workload') return ok({ workload: target.workload, port: target.port, service: undefined });
+    const { service, port } = target;
+    const picked = this.#picker.pick(service, port, self, 'standard');
+    if (picked !== undefined) return ok({ workload: picked.workload, port: picked.targetPort, service });
+    return fail(proxyError('NO_HEALTHY_UPSTREAM', `no healthy upstream: ${service.hostname}:${port}`));
+  }
+
+  /**
+   * Connects to the endpoint; `forwarded` names the client to it.
+   * @param done called once; a stream's handler has to be set before it returns
+   */
+  async connect(endpoint: Endpoint, self: Workload, forwarded: string, done: UpstreamAnswer): Promise<void> {
+    const { workload, service } = endpoint;
+    const ip = workload.addresses.find((address) => allowsFamily(service?.ipFamilies, address));
+    if (ip === undefined) {
+      const text = `no ip addresses were resolved for workload: ${workload.uid}`;
+      return done(fail(proxyError('NO_RESOLVED_ADDRESS', text)));
+    }
+    if (workload.protocol !== 'HBONE') {
+      const socket = await this.#deps.dialer.dial({ address: ip, port: endpoint.port });
+      return done(socket.ok ? ok({ kind: 'tcp', socket: socket.value }) : socket);
+    }
+    const tunnel = await this.#pool.acquire(this.#tunnelKey(endpoint, self, ip));
+    if (!tunnel.ok) return done(tunnel);
+    this.#pool.redeem(tunnel.value);
+    const request = {
+      authority: formatAddress(ip, endpoint.port),
+      baggage: formatBaggage(self),
+      forwarded,
+      traceparent: newTraceparent(),
+    };
+    requestConnect(tunnel.value.connection, request, (answer) =>
+      done(answer.ok ? ok({ kind: 'tunnel', stream: answer.value.stream }) : answer),
+    );
+  }
+
+  #tunnelKey({ workload, service }: Endpoint, self: Workload, targetIp: IpAddress): TunnelKey {
+    return {
+      sourceIdentity: workloadIdentity(self),
+      sourceIp: '',
+      identities: [workloadIdentity(workload), ...((service?.subjectAltNames ?? []) as readonly SpiffeId[])],
+      targetIp,
+      targetPort: TUNNEL_PORT,
+    };
+  }
+
+  /** Ends tunnels once their streams are done. */
+  drain(): void {
+    this.#pool.drain();
+  }
+
+  stop(): void {
+    this.#pool.destroy();
+  }
+}
+
+function newTraceparent(): string {
+  const id = randomBytes(24).toString('hex');
+  return `00-${id.slice(0, 32)}-${id.slice(32)}-00`;
+}

@@ -1,0 +1,160 @@
+/** HTTP through a waypoint of `ambit up`, between programs that know nothing of it. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { eventually } from '../helpers/eventually.ts';
+import { LocalMesh } from '../helpers/local-mesh.ts';
+
+/** Port 8080 speaks HTTP/1.1 and ends idle connections soon; port 8081 speaks HTTP/2 and sends trailers. */
+const SERVER = `
+const { createHash } = require('crypto');
+const hash = (stream) => new Promise((resolve) => {
+  const sum = createHash('sha256');
+  let bytes = 0;
+  stream.on('data', (chunk) => { sum.update(chunk); bytes += chunk.length; }).on('end', () => resolve(bytes + ' ' + sum.digest('hex')));
+});
+require('http').createServer({ keepAliveTimeout: 50 }, async (req, res) => {
+  if (req.url === '/die') { res.writeHead(200, { 'content-length': 1000 }); res.write('half'); return setTimeout(() => res.destroy(), 50); }
+  if (req.url === '/reset') return req.socket.resetAndDestroy();
+  if (req.url === '/big') { res.writeHead(200); return res.end(Buffer.alloc(6000000, 'x')); }
+  if (req.url === '/early') { res.writeHead(413); return res.end('too much'); }
+  const sum = await hash(req);
+  res.setHeader('x-seen', [req.headers['x-forwarded-proto'], !!req.headers['x-request-id'], req.headers['x-forwarded-client-cert']].join());
+  res.end(req.method + ' ' + req.url + ' ' + sum);
+}).listen(8080, '::');
+require('http2').createServer().on('stream', async (stream, headers) => {
+  const sum = await hash(stream);
+  stream.respond({ ':status': 200 }, { waitForTrailers: true });
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+  stream.end(headers[':path'] + ' ' + sum);
+}).listen(8081, '::');`;
+
+/** Asks by HTTP/1.1: prints status, what the server saw, and the body or its size. */
+const ASK = `
+const [method, url, bytes] = process.argv.slice(1);
+const headers = { 'x-forwarded-client-cert': 'By=me' };
+fetch(url, { method, headers, body: bytes ? Buffer.alloc(Number(bytes), 'y') : undefined }).then(async (r) => {
+  const text = await r.text();
+  console.log(r.status, r.headers.get('server'), r.headers.get('x-seen'), text.length > 200 ? text.length : text);
+}).catch((e) => console.log('failed', e.cause?.code ?? e.message));`;
+
+/** Asks by HTTP/2, several requests at once on one connection; prints the bodies with their trailers. */
+const ASK2 = `
+const client = require('http2').connect(process.argv[1]);
+client.on('error', (e) => console.log('failed', e.code));
+const once = (path) => new Promise((resolve) => {
+  const stream = client.request({ ':method': 'POST', ':path': path });
+  let text = '', trailers;
+  stream.on('trailers', (t) => trailers = t['grpc-status']).on('data', (d) => text += d).on('close', () => resolve(text + ' ' + trailers)).on('error', (e) => text = e.code);
+  stream.end(Buffer.alloc(100000, 'z'));
+});
+Promise.all(['/a', '/b', '/c'].map(once)).then((all) => { console.log(all.join('|')); client.close(); });`;
+
+const namespace = {
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name: 'web', labels: { 'istio.io/dataplane-mode': 'ambient', 'istio.io/use-waypoint': 'gate' } },
+};
+const gateway = {
+  apiVersion: 'gateway.networking.k8s.io/v1',
+  kind: 'Gateway',
+  metadata: { name: 'gate', namespace: 'web' },
+  spec: { gatewayClassName: 'istio-waypoint', listeners: [{ name: 'mesh', port: 15008, protocol: 'HBONE' }] },
+};
+const service = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'site', namespace: 'web' },
+  spec: {
+    selector: { app: 'site' },
+    ports: [
+      { name: 'http', port: 80, targetPort: 8080 },
+      { name: 'grpc', port: 81, targetPort: 8081 },
+    ],
+  },
+};
+
+function pod(name: string, node: string, command: readonly string[]): object {
+  const readinessProbe = name === 'site' ? { tcpSocket: { port: 8081 }, periodSeconds: 1 } : undefined;
+  const containers = [{ name: 'main', image: 'none', command, ...(readinessProbe && { readinessProbe }) }];
+  const metadata = { name, namespace: 'web', labels: { app: name } };
+  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { serviceAccountName: name, nodeName: node, containers } };
+}
+
+function policy(name: string, spec: object): object {
+  return {
+    apiVersion: 'security.istio.io/v1',
+    kind: 'AuthorizationPolicy',
+    metadata: { name, namespace: 'web' },
+    spec: { targetRefs: [{ group: '', kind: 'Service', name: 'site' }], ...spec },
+  };
+}
+
+describe('HTTP through a waypoint', { timeout: 110_000 }, () => {
+  const mesh = new LocalMesh();
+  const inClient = async (script: string, ...args: readonly string[]) => {
+    const { stdout, stderr } = await mesh.exec('client', '-n', 'web', '--', 'node', '-e', script, ...args);
+    return `${stdout}${stderr}`.trim();
+  };
+  const ask = (method: string, path: string, bytes = '') => inClient(ASK, method, `http://site${path}`, bytes);
+
+  before(async () => {
+    mesh.write('mesh.yaml', namespace, gateway, service);
+    mesh.write(
+      'pods.yaml',
+      pod('site', 'node2', ['node', '-e', SERVER]),
+      pod('client', 'node1', ['sleep', 'infinity']),
+    );
+    await mesh.up(3, '--nodes', '2');
+    await eventually('an answer', async () => (await ask('GET', '/')).startsWith('200'));
+  });
+  after(() => mesh[Symbol.asyncDispose]());
+
+  it('arrives whole, with what the waypoint adds and without what clients must not claim', async () => {
+    const sum = '0 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+    assert.equal(await ask('GET', '/a?b=c'), `200 istio-envoy http,true, GET /a?b=c ${sum}`);
+    assert.match(mesh.log(/_gate-/), /method="GET" path="\/a\?b=c" authority="site" response_code=200/);
+    assert.match(mesh.log(/_gate-/), /src.identity="spiffe:\/\/cluster.local\/ns\/web\/sa\/client"/);
+  });
+
+  it('carries large bodies both ways', async () => {
+    assert.match(await ask('POST', '/', '5000000'), /^200 .* POST \/ 5000000 /);
+    assert.match(await ask('GET', '/big'), /^200 .* 6000000$/);
+  });
+
+  it('is asked again on another connection when the one kept open is gone', async () => {
+    for (let call = 0; call < 8; call++) {
+      assert.match(await ask('GET', `/${call}`), /^200 /);
+    }
+  });
+
+  it('passes on an answer that comes before the request was read', async () => {
+    assert.match(await ask('POST', '/early', '100000'), /^413 .* too much$/);
+  });
+
+  it('cuts an answer that breaks off, and answers for an endpoint that breaks off before', async () => {
+    assert.match(await ask('GET', '/die'), /^failed/);
+    assert.match(await ask('POST', '/reset', '10'), /^503 istio-envoy .*upstream connect error or disconnect\/reset/);
+  });
+
+  it('speaks HTTP/2 with trailers, many requests on one connection', async () => {
+    const answer = await inClient(ASK2, 'http://site:81');
+    assert.equal(answer.split('|').length, 3, answer);
+    for (const [index, one] of answer.split('|').entries()) {
+      assert.match(one, new RegExp(`^/${'abc'[index]} 100000 [0-9a-f]{64} 0$`));
+    }
+  });
+
+  it('is judged request by request, and anew when a policy changes', async () => {
+    const rules = [{ to: [{ operation: { methods: ['GET'], paths: ['/open*'] } }] }];
+    mesh.write('policy.yaml', policy('open', { rules }));
+    await eventually('the policy', async () => (await ask('GET', '/')).startsWith('403'));
+    assert.equal(await ask('GET', '/'), '403 istio-envoy null RBAC: access denied');
+    assert.match(await ask('GET', '/open/door'), /^200 /);
+    assert.match(await ask('POST', '/open/door', '1'), /^403 /);
+    const stranger = [{ from: [{ source: { notPrincipals: ['*/sa/client'] } }] }];
+    mesh.write('policy.yaml', policy('open', { rules }), policy('no', { action: 'DENY', rules: stranger }));
+    assert.match(await ask('GET', '/open/door'), /^200 /);
+    mesh.remove('policy.yaml');
+    await eventually('free again', async () => (await ask('POST', '/', '1')).startsWith('200'));
+  });
+});
