@@ -159,6 +159,12 @@ export const LIMIT_GROUPS = [
         'A client that says nothing for so long waits for the server to speak first: its connection is no HTTP.',
       ],
       [
+        'waypoint/serve-connection.ts',
+        'FIRST_LINE_TIMEOUT_MS',
+        'ms',
+        'A client that began may take so long until its first line tells what it speaks.',
+      ],
+      [
         'waypoint/http-upstreams.ts',
         'MAX_IDLE_CONNECTIONS',
         '',

@@ -7,7 +7,15 @@ import { fail, ok, type Result } from '../base/result.ts';
 import * as pb from '../proto/gen/workload.ts';
 import { type Cidr, type IpAddress, ipFromBytes, makeCidr } from './address.ts';
 import type { GatewayAddress, NetworkAddress } from './gateway-address.ts';
-import type { CidrVip, IpFamilies, LoadBalancing, LoadBalancingMode, LoadBalancingScope, Service } from './service.ts';
+import type {
+  AppProtocol,
+  CidrVip,
+  IpFamilies,
+  LoadBalancing,
+  LoadBalancingMode,
+  LoadBalancingScope,
+  Service,
+} from './service.ts';
 import { DEFAULT_TRUST_DOMAIN } from './spiffe.ts';
 import { NO_LOCALITY, type PortMap, type TunnelProtocol, type Workload, type WorkloadType } from './workload.ts';
 
@@ -129,6 +137,26 @@ function toPortMap(ports: readonly pb.Port[]): PortMap {
   return new Map(ports.map((port) => [port.servicePort & 0xffff, port.targetPort & 0xffff]));
 }
 
+/** A protocol that is not known here is one that nobody declared: it is found out from the bytes. */
+const APP_PROTOCOLS: Readonly<Record<number, AppProtocol>> = {
+  [pb.AppProtocol.HTTP11]: 'http1',
+  [pb.AppProtocol.HTTP2]: 'http2',
+  [pb.AppProtocol.GRPC]: 'http2',
+  [pb.AppProtocol.TCP]: 'tcp',
+  [pb.AppProtocol.TLS]: 'tls',
+};
+
+function toAppProtocols(ports: readonly pb.Port[]): ReadonlyMap<number, AppProtocol> | undefined {
+  let found: Map<number, AppProtocol> | undefined;
+  for (const { servicePort, appProtocol } of ports) {
+    const known = APP_PROTOCOLS[appProtocol];
+    if (known === undefined) continue;
+    found ??= new Map();
+    found.set(servicePort & 0xffff, known);
+  }
+  return found;
+}
+
 function toApplicationTunnel(tunnel: pb.ApplicationTunnel): NonNullable<Workload['applicationTunnel']> {
   const protocol = pick<'NONE' | 'PROXY'>({ 0: 'NONE', 1: 'PROXY' }, tunnel.protocol, 'application tunnel protocol');
   return { protocol, port: tunnel.port === 0 ? undefined : tunnel.port };
@@ -151,6 +179,7 @@ function toGateway(message: pb.GatewayAddress): GatewayAddress {
 function toService(message: pb.Service): Service {
   if (message.hostname === '') throw new Refusal('service without hostname');
   const families = pick(IP_FAMILIES, message.ipFamilies, 'IP families');
+  const appProtocols = toAppProtocols(message.ports);
   return {
     name: message.name,
     namespace: message.namespace,
@@ -158,6 +187,7 @@ function toService(message: pb.Service): Service {
     vips: message.addresses.filter((vip) => vip.length === undefined).map(toVip),
     cidrVips: message.addresses.filter((vip) => vip.length !== undefined).map(toCidrVip),
     ports: toPortMap(message.ports),
+    ...(appProtocols !== undefined && { appProtocols }),
     subjectAltNames: message.subjectAltNames,
     waypoint: message.waypoint && toGateway(message.waypoint),
     weightedWaypoints: message.weightedWaypoints.map(toWeightedWaypoint),

@@ -24,6 +24,9 @@ export interface WeightedWaypoint {
   readonly weight: number;
 }
 
+/** What clients of a port speak, where its service says so. */
+export type AppProtocol = 'http1' | 'http2' | 'tcp' | 'tls';
+
 export interface Service {
   readonly name: string;
   readonly namespace: string;
@@ -31,6 +34,8 @@ export interface Service {
   readonly vips: readonly NetworkAddress[];
   readonly cidrVips: readonly CidrVip[];
   readonly ports: PortMap;
+  /** Of ports that say it; undefined when none does. */
+  readonly appProtocols?: ReadonlyMap<number, AppProtocol> | undefined;
   readonly subjectAltNames: readonly string[];
   readonly waypoint: GatewayAddress | undefined;
   readonly weightedWaypoints: readonly WeightedWaypoint[];

@@ -1,5 +1,5 @@
 /**
- * One request through the waypoint, in phases: authorization, upstream pick, upstream request, response, log
+ * One request through the waypoint, in phases: path normalisation, authorization, upstream pick, upstream request, response, log
  * (facts l7-and-control 3.1, 5.4, 10.2, 10.4, 8.4).
  *
  * Invariants:
@@ -12,6 +12,7 @@ import type { RequestSubject } from '../authz/request-subject.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
+import { normalizePath } from '../http/normalize-path.ts';
 import type { Workload } from '../model/workload.ts';
 import type { ConnectTarget } from './connect-target.ts';
 import type { HttpUpstream, HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
@@ -91,6 +92,7 @@ class HttpExchange {
 
   start(): void {
     if (this.body.closed !== undefined) return;
+    if (!this.#request.valid) return this.#reply(LOCAL_REPLIES.badPath);
     const { subject, policies } = this.#context;
     const http = {
       authority: this.#request.authority,
@@ -214,7 +216,10 @@ const NOT_FORWARDED: ReadonlySet<string> = new Set(['x-forwarded-client-cert', '
 class RequestFields {
   readonly #headers: readonly HttpHeader[];
   readonly method: string;
+  /** Normalised, which is also how it goes on; as it came when it cannot be. */
   readonly path: string;
+  /** Whether the path can be normalised. */
+  readonly valid: boolean;
   readonly authority: string;
   readonly requestId: string;
   readonly isGrpc: boolean;
@@ -222,7 +227,10 @@ class RequestFields {
   constructor(headers: readonly HttpHeader[]) {
     this.#headers = headers;
     this.method = this.header(':method') ?? '';
-    this.path = this.header(':path') ?? '';
+    const target = this.header(':path') ?? '';
+    const path = normalizePath(target);
+    this.valid = path !== undefined;
+    this.path = path ?? target;
     this.authority = this.header(':authority') ?? '';
     this.requestId = this.header('x-request-id') ?? randomUUID();
     this.isGrpc = this.header('content-type')?.startsWith('application/grpc') === true;
@@ -238,9 +246,9 @@ class RequestFields {
 
   /** What goes on to the endpoint. */
   forUpstream(version: UpstreamVersion): readonly HttpHeader[] {
-    const headers = this.#headers.filter(
-      ([name]) => !NOT_FORWARDED.has(name) && !(version === 'http2' && name === 'upgrade'),
-    );
+    const headers: HttpHeader[] = this.#headers
+      .map((header): HttpHeader => (header[0] === ':path' ? [':path', this.path] : header))
+      .filter(([name]) => !NOT_FORWARDED.has(name) && !(version === 'http2' && name === 'upgrade'));
     if (this.header('x-forwarded-proto') === undefined)
       headers.push(['x-forwarded-proto', this.header(':scheme') ?? 'http']);
     if (this.header('x-request-id') === undefined) headers.push(['x-request-id', this.requestId]);

@@ -16,6 +16,7 @@ const UPSTREAM_FAILED = 'upstream connect error or disconnect/reset before heade
 
 /** By what went wrong. */
 export const LOCAL_REPLIES = {
+  badPath: { status: 400, body: '', flag: '-', details: 'path_normalization_failed' },
   noHealthyUpstream: { status: 503, body: 'no healthy upstream', flag: 'UH', details: 'no_healthy_upstream' },
   connectFailed: {
     status: 503,

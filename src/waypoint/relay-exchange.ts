@@ -91,7 +91,9 @@ export function relayExchange(
   events: ExchangeEvents,
 ): boolean {
   const exchange = new Exchange(downstream, bytes, events);
-  const opened = upstream.request(headers, exchange.fromUpstream, body.empty);
+  // What asks for a tunnel has no body: bytes follow only once it was granted.
+  const asksForTunnel = headers.some(([name]) => name === 'upgrade');
+  const opened = upstream.request(headers, exchange.fromUpstream, body.empty || asksForTunnel);
   if (!opened.ok) return false;
   exchange.start(opened.value, body);
   return true;

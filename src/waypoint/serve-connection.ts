@@ -7,7 +7,7 @@
  */
 import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
-import type { Clock } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { policyDenied, proxyError } from '../hbone/proxy-error.ts';
 import type { HttpHeader, HttpStream } from '../http/http-stream.ts';
@@ -17,6 +17,7 @@ import type { BlockPool } from '../http2/block-pool.ts';
 import { Http2Connection } from '../http2/connection.ts';
 import type { Http2Stream, StreamCloseReason, StreamHandler } from '../http2/stream.ts';
 import type { MeshState } from '../mesh/mesh-state.ts';
+import type { AppProtocol } from '../model/service.ts';
 import { parseSpiffeId } from '../model/spiffe.ts';
 import type { Workload } from '../model/workload.ts';
 import type { WaypointConfig } from './config.ts';
@@ -44,6 +45,8 @@ export interface ServeDeps {
 
 /** Without a byte for so long the server speaks first: then it is no HTTP. */
 const SNIFF_TIMEOUT_MS = 200;
+/** A client that began may take so long until its first line tells what it speaks. */
+const FIRST_LINE_TIMEOUT_MS = 10_000;
 /** What this side offers as an HTTP/2 server inside a tunnel. */
 const HTTP2_SETTINGS = {
   initialWindowBytes: 1_048_576,
@@ -72,6 +75,7 @@ class ServedConnection implements StreamHandler {
   readonly #early: Buffer[] = [];
   #ended = false;
   #decided = false;
+  #timer: Timer | undefined;
 
   constructor(connection: DownstreamConnection, target: ConnectTarget, self: Workload, deps: ServeDeps) {
     this.#connection = connection;
@@ -84,8 +88,21 @@ class ServedConnection implements StreamHandler {
     const { stream, release } = this.#connection;
     stream.respond([[':status', '200']]);
     stream.setHandler(this);
+    if (this.#declared === 'tcp' || this.#declared === 'tls') this.#decide('tcp');
     release();
-    if (!this.#decided) this.#deps.clock.after(SNIFF_TIMEOUT_MS, () => this.#decide('tcp'));
+    if (!this.#decided) this.#timer = this.#deps.clock.after(SNIFF_TIMEOUT_MS, () => this.#silent());
+  }
+
+  /** HTTP is never mistaken for bytes because it comes slowly. */
+  #silent(): void {
+    const waitMs = FIRST_LINE_TIMEOUT_MS - SNIFF_TIMEOUT_MS;
+    if (this.#early.length === 0 && this.#declared === undefined) this.#decide('tcp');
+    else this.#timer = this.#deps.clock.after(waitMs, () => this.#decide('tcp'));
+  }
+
+  /** What the service says that its clients speak. */
+  get #declared(): AppProtocol | undefined {
+    return this.#target.kind === 'service' ? this.#target.service.appProtocols?.get(this.#target.port) : undefined;
   }
 
   onHeaders(): void {
@@ -109,15 +126,20 @@ class ServedConnection implements StreamHandler {
 
   onClosed(stream: Http2Stream, _reason: StreamCloseReason): void {
     this.#decided = true;
+    this.#timer?.cancel();
     stream.releaseCredit();
   }
 
   #decide(protocol: SniffedProtocol): void {
     if (this.#decided) return;
     this.#decided = true;
-    if (protocol === 'tcp') this.#serveBytes();
-    else if (protocol === 'http1') this.#serveHttp1();
-    else this.#serveHttp2();
+    this.#timer?.cancel();
+    const declared = this.#declared;
+    const isHttp = declared === 'http1' || declared === 'http2';
+    if (protocol === 'http2') this.#serveHttp2(isHttp ? declared : 'http2');
+    // Where HTTP is declared, something else is told that it is none.
+    else if (protocol === 'http1' || isHttp) this.#serveHttp1(isHttp ? declared : 'http1');
+    else this.#serveBytes();
   }
 
   #serveBytes(): void {
@@ -135,9 +157,9 @@ class ServedConnection implements StreamHandler {
     if (this.#ended) handler.onEnd(stream);
   }
 
-  #serveHttp1(): void {
+  #serveHttp1(upstream: UpstreamVersion): void {
     const { clock, blocks } = this.#deps;
-    const context = this.#context('http1');
+    const context = this.#context(upstream);
     new Http1ServerConnection(
       streamTransport(this.#connection.stream, this.#early, this.#ended),
       { clock, pool: blocks, scheme: 'http' },
@@ -148,9 +170,9 @@ class ServedConnection implements StreamHandler {
     );
   }
 
-  #serveHttp2(): void {
+  #serveHttp2(upstream: UpstreamVersion): void {
     const { clock, blocks } = this.#deps;
-    const context = this.#context('http2');
+    const context = this.#context(upstream);
     new Http2Connection(
       streamTransport(this.#connection.stream, this.#early, this.#ended),
       'server',

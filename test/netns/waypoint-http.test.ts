@@ -20,6 +20,9 @@ require('http').createServer({ keepAliveTimeout: 50 }, async (req, res) => {
   const sum = await hash(req);
   res.setHeader('x-seen', [req.headers['x-forwarded-proto'], !!req.headers['x-request-id'], req.headers['x-forwarded-client-cert']].join());
   res.end(req.method + ' ' + req.url + ' ' + sum);
+}).on('upgrade', (req, socket) => {
+  socket.write('HTTP/1.1 101 Switching Protocols\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n\\r\\nwelcome ');
+  socket.pipe(socket);
 }).listen(8080, '::');
 require('http2').createServer().on('stream', async (stream, headers) => {
   const sum = await hash(stream);
@@ -48,6 +51,18 @@ const once = (path) => new Promise((resolve) => {
   stream.end(Buffer.alloc(100000, 'z'));
 });
 Promise.all(['/a', '/b', '/c'].map(once)).then((all) => { console.log(all.join('|')); client.close(); });`;
+
+/** Sends bytes as they are and prints what comes back until the server is silent for a while. */
+const RAW = `
+const [port, ...texts] = process.argv.slice(1);
+const s = require('net').connect(Number(port), 'site');
+let answer = '';
+s.on('data', (d) => answer += d).on('error', (e) => answer += e.code);
+(async () => {
+  for (const text of texts) { s.write(JSON.parse(text)); await new Promise((r) => setTimeout(r, 400)); }
+  console.log(answer.replaceAll('\\r\\n', ';'));
+  s.destroy();
+})();`;
 
 const namespace = {
   apiVersion: 'v1',
@@ -142,6 +157,39 @@ describe('HTTP through a waypoint', { timeout: 110_000 }, () => {
     for (const [index, one] of answer.split('|').entries()) {
       assert.match(one, new RegExp(`^/${'abc'[index]} 100000 [0-9a-f]{64} 0$`));
     }
+  });
+
+  it('speaks HTTP/2 to a service that has only HTTP/1.1', async () => {
+    const answer = await inClient(ASK2, 'http://site:80');
+    for (const [index, one] of answer.split('|').entries()) {
+      assert.match(one, new RegExp(`^POST /${'abc'[index]} 100000 [0-9a-f]{64} undefined$`));
+    }
+  });
+
+  it('turns into a tunnel after an upgrade', async () => {
+    const head = 'GET /ws HTTP/1.1\r\nHost: site\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+    const answer = await inClient(RAW, '80', JSON.stringify(head), JSON.stringify('hello'), JSON.stringify(' again'));
+    assert.match(answer, /^HTTP\/1.1 101 .*;;welcome hello again$/);
+  });
+
+  it('is recognised however slowly it comes, and told when it is none', async () => {
+    const pieces = ['GE', 'T /slow HT', 'TP/1.1\r\nHost: site\r\n', '\r\n'].map((piece) => JSON.stringify(piece));
+    assert.match(await inClient(RAW, '80', ...pieces), /^HTTP\/1.1 200 OK;.*GET \/slow 0 /);
+    assert.match(await inClient(RAW, '80', JSON.stringify('what is this?\r\n\r\n')), /^HTTP\/1.1 400 /);
+  });
+
+  it('means one path by all its spellings, for policy and for the endpoint', async () => {
+    const rules = [{ to: [{ operation: { paths: ['/private*'] } }] }];
+    mesh.write('policy.yaml', policy('no', { action: 'DENY', rules }));
+    const asked = (path: string) => inClient(RAW, '80', JSON.stringify(`GET ${path} HTTP/1.1\r\nHost: site\r\n\r\n`));
+    await eventually('the policy', async () => (await asked('/private')).startsWith('HTTP/1.1 403'));
+    for (const path of ['/%70rivate', '/a/../private', '/a/%2e%2e/private', '\\private'.replace('\\', '/x/..\\')]) {
+      assert.match(await asked(path), /^HTTP\/1.1 403 /, path);
+    }
+    assert.match(await asked('/a/./%62'), /^HTTP\/1.1 200 .*GET \/a\/b 0 /);
+    assert.match(await asked('/%00'), /^HTTP\/1.1 400 /);
+    mesh.remove('policy.yaml');
+    await eventually('free again', async () => (await asked('/private')).startsWith('HTTP/1.1 200'));
   });
 
   it('is judged request by request, and anew when a policy changes', async () => {
