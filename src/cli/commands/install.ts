@@ -1,5 +1,5 @@
 /** `ambit install`, `ambit upgrade` and `ambit uninstall`. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { collect, parseDuration, withCluster } from '../option-parsers.ts';
 import type { InstallFlags } from '../roles/install.ts';
 import type { UninstallFlags } from '../roles/uninstall.ts';
@@ -21,6 +21,7 @@ export function addInstallCommands(program: Command, environment: NodeJS.Process
       await runUpgrade(flags, environment);
     });
   clusterCommand(program, 'uninstall', 'take the mesh out of a cluster; pods go on in plaintext')
+    .option('--force', 'go on when pods stay redirected: they are refused everything until they restart', false)
     .option('--purge', 'delete the CRDs with all their objects, the root key and the namespace too', false)
     .action(async (flags: UninstallFlags) => {
       const { runUninstall } = await import('../roles/uninstall.ts');
@@ -37,7 +38,8 @@ Examples:
 
 function clusterCommand(program: Command, name: string, description: string): Command {
   const command = withCluster(program.command(name).description(description));
-  return command.option('--timeout <duration>', 'how long it waits', parseDuration, TIMEOUT_MS);
+  const timeout = new Option('--timeout <duration>', 'how long each wait may take').argParser(parseDuration);
+  return command.addOption(timeout.default(TIMEOUT_MS, `${TIMEOUT_MS / 60_000}m`));
 }
 
 function withValues(command: Command): Command {

@@ -1,13 +1,32 @@
 /** The control plane: Deployment, Service, rights, and the webhook that shows it what is about to be stored. */
-import { INSTALL_NAMESPACE, JsonTextRef, type TemplateMap, type TemplateNode, text, value, when } from '../template.ts';
+import {
+  CONTROL_LEASE,
+  MESH_CONFIG_MAP,
+  OWN_ROOT_SECRET,
+  PLUGGED_IN_SECRET,
+  ROOT_CONFIG_MAP,
+  WEBHOOK_CONFIGURATION,
+} from '../../model/installed-names.ts';
+import {
+  INSTALL_NAMESPACE,
+  JsonTextRef,
+  type TemplateMap,
+  type TemplateNode,
+  TextTemplate,
+  text,
+  value,
+  when,
+} from '../template.ts';
 import {
   accountWithRoles,
+  CONTAINER_FIELDS,
   clusterMeta,
   fieldVariable,
   httpProbe,
-  IMAGE_FIELDS,
   labelsOf,
+  named,
   namespacedMeta,
+  ownLabelsOf,
   POD_FIELDS,
   rule,
 } from './common.ts';
@@ -26,17 +45,30 @@ const CLUSTER_RULES: readonly TemplateMap[] = [
   rule('networking.istio.io', ['serviceentries', 'workloadentries'], WATCH),
   rule('gateway.networking.k8s.io', ['gateways'], WATCH),
   rule('authentication.k8s.io', ['tokenreviews'], ['create']),
-  // The root certificate lies in every namespace.
-  rule('', ['configmaps'], ['list', 'watch', 'create', 'patch']),
+  // The root certificate lies in every namespace. A name does not restrict creations, as they have none yet.
+  rule('', ['configmaps'], ['create']),
+  named(rule('', ['configmaps'], [...WATCH, 'patch']), [ROOT_CONFIG_MAP]),
   rule('', ['services/status'], ['patch']),
   rule('security.istio.io', ['authorizationpolicies/status'], ['patch']),
   rule('networking.istio.io', ['serviceentries/status'], ['patch']),
-  rule('admissionregistration.k8s.io', ['validatingwebhookconfigurations'], ['get', 'list', 'watch', 'patch']),
+  named(rule('admissionregistration.k8s.io', ['validatingwebhookconfigurations'], [...WATCH, 'patch']), [
+    WEBHOOK_CONFIGURATION,
+  ]),
 ];
 
+/** The name with another revision than the default one. */
+function ofRevision(name: string): TextTemplate {
+  return new TextTemplate([`${name}-`, value('revision')]);
+}
+
+/** Lists and watches select by name, which API servers hold against the names of a rule. */
 const NAMESPACE_RULES: readonly TemplateMap[] = [
-  rule('', ['secrets'], ['get', 'list', 'watch', 'create', 'update']),
-  rule('coordination.k8s.io', ['leases'], ['get', 'create', 'update']),
+  named(rule('', ['configmaps'], WATCH), [MESH_CONFIG_MAP, ofRevision(MESH_CONFIG_MAP)]),
+  rule('', ['secrets'], ['create']),
+  named(rule('', ['secrets'], WATCH), [PLUGGED_IN_SECRET]),
+  named(rule('', ['secrets'], ['get', ...WATCH, 'update']), [OWN_ROOT_SECRET]),
+  rule('coordination.k8s.io', ['leases'], ['create']),
+  named(rule('coordination.k8s.io', ['leases'], ['get', 'update']), [CONTROL_LEASE, ofRevision(CONTROL_LEASE)]),
 ];
 
 /** All objects of the control plane. */
@@ -45,7 +77,7 @@ export const CONTROL_OBJECTS: readonly TemplateNode[] = [
   {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: namespacedMeta(COMPONENT, 'istio'),
+    metadata: namespacedMeta(COMPONENT, MESH_CONFIG_MAP),
     data: { mesh: new JsonTextRef('meshConfig') },
   },
   service(),
@@ -63,7 +95,7 @@ function service(): TemplateMap {
   return {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: { ...namespacedMeta(COMPONENT, SERVICE_NAME), labels: { ...labelsOf(COMPONENT), app: SERVICE_NAME } },
+    metadata: { ...namespacedMeta(COMPONENT, SERVICE_NAME), labels: { ...ownLabelsOf(COMPONENT), app: SERVICE_NAME } },
     spec: {
       selector: SELECTOR,
       ports: [
@@ -117,7 +149,7 @@ function deployment(): TemplateMap {
 function container(): TemplateMap {
   return {
     name: 'control',
-    ...IMAGE_FIELDS,
+    ...CONTAINER_FIELDS,
     args: [
       'control',
       text`--cluster-id=${value('clusterId')}`,
@@ -158,7 +190,7 @@ function webhook(): TemplateMap {
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingWebhookConfiguration',
-    metadata: clusterMeta(COMPONENT, 'ambit-validator'),
+    metadata: clusterMeta(COMPONENT, WEBHOOK_CONFIGURATION),
     webhooks: [
       {
         name: 'rev.validation.istio.io',
