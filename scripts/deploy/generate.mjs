@@ -102,8 +102,13 @@ function annotate(map, node) {
     const property = node.properties?.[pair.key.value];
     if (property === undefined) continue;
     if (property.description !== undefined) pair.key.commentBefore = ` ${property.description}`;
-    if (property.properties !== undefined) annotate(pair.value, property);
+    if (isGroup(property)) annotate(pair.value, property);
   }
+}
+
+/** Whether a value is nothing but a group of others. */
+function isGroup(property) {
+  return property.properties !== undefined && property.additionalProperties === false;
 }
 
 /** Helm puts `global` among the values of every chart. */
@@ -135,7 +140,7 @@ ${rows.join('\n')}
 function valueRows(node, prefix) {
   return Object.entries(node.properties ?? {}).flatMap(([key, property]) => {
     const path = prefix === '' ? key : `${prefix}.${key}`;
-    if (property.properties !== undefined) return valueRows(property, path);
+    if (isGroup(property)) return valueRows(property, path);
     const type = property.enum === undefined ? property.type : property.enum.map((word) => `\`${word}\``).join(', ');
     return [[path, type ?? 'any', `\`${JSON.stringify(property.default)}\``, property.description ?? '']];
   });

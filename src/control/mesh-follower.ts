@@ -11,7 +11,7 @@ import { CONFIG_MAPS } from '../kube/resource-kind.ts';
 import type { ObjectStore } from '../manifests/object-store.ts';
 import { MESH_CONFIG_MAP } from '../model/installed-names.ts';
 import { fieldsOf } from '../model/manifest/field-reader.ts';
-import { type MeshConfig, NO_MESH_CONFIG, parseMeshConfig } from './mesh-config.ts';
+import { type MeshConfig, NO_MESH_CONFIG, parseMeshConfig } from '../model/mesh-config.ts';
 import type { MeshOptions } from './mesh-options.ts';
 
 export interface MeshFollowerOptions {
