@@ -96,7 +96,7 @@ export function elsewhereText({ namespace, hasValues }: FoundInstallation): stri
 }
 
 /** How an installation is changed or removed. */
-function removalHint({ namespace, hasValues }: FoundInstallation): string {
+export function removalHint({ namespace, hasValues }: FoundInstallation): string {
   if (hasValues) return `ambit upgrade -n ${namespace} changes it, ambit uninstall -n ${namespace} removes it`;
   return 'helm uninstall removes it, or what docs/kubernetes.md says of manifests';
 }
