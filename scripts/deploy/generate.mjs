@@ -128,6 +128,10 @@ function chartReadme() {
 helm install ambit deploy/helm/ambit --namespace ${DEFAULT_INSTALL_NAMESPACE} --create-namespace
 \`\`\`
 
+No registry has the image of the defaults: bring it to the nodes, or push it to a registry of your own and set
+\`image.repository\` ([how](../../../docs/kubernetes.md#the-image)). Before \`helm uninstall\` the agents have to go
+([why and how](../../../docs/kubernetes.md#remove)).
+
 The chart holds the same objects as \`ambit install\`. Helm applies the CRDs of \`crds/\` once and never changes them;
 \`ambit upgrade\` does. Wait for the DaemonSets before enrolling namespaces.
 

@@ -6,6 +6,7 @@
  * - The stored values go last: by them an installation is known.
  */
 import type { Clock } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, DAEMON_SETS, NAMESPACES, SECRETS } from '../kube/resource-kind.ts';
@@ -73,7 +74,10 @@ async function givePodsBack(installer: Installer, options: UninstallOptions, dep
     if (!force) await waitForAgents(namespace, timeoutMs, deps);
     await installer.delete(DAEMON_SETS, agent.value);
     deps.report('waiting: agents give the pods of their nodes back');
-    await waitForPodsGone(namespace, AGENT_NAME, timeoutMs, deps);
+    await waitForPodsGone(namespace, AGENT_NAME, timeoutMs, deps).catch((error: unknown) => {
+      if (!force) throw error;
+      deps.report(`going on: ${errorText(error)}`);
+    });
   }
   if (!force) await waitForPodsReleased(namespace, timeoutMs, deps);
 }

@@ -32,9 +32,11 @@ export function addInstallCommands(program: Command, environment: NodeJS.Process
 const INSTALL_EXAMPLES = `
 Examples:
   ambit check --pre                               what the cluster lacks
-  ambit install --wait
+  ambit install --wait --set image.repository=registry.example/ambit
   ambit install --set control.replicas=1 --set logLevel=debug
-  ambit install --dry-run | kubectl diff -f -`;
+  ambit install --dry-run | kubectl diff -f -
+
+No registry has the default image: see docs/kubernetes.md for how it gets to the nodes.`;
 
 function clusterCommand(program: Command, name: string, description: string): Command {
   const command = withCluster(program.command(name).description(description));

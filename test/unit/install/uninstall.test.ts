@@ -177,6 +177,14 @@ describe('uninstalling', () => {
     assert.equal(api.get(DAEMON_SETS, NS, 'ztunnel'), undefined);
   });
 
+  it('goes on without an agent that does not end, when told to', async () => {
+    await install(NS);
+    putAgent('node-a');
+    await assert.rejects(run(), { code: 'PODS_REMAIN', message: /agent-node-a/ });
+    await run({ force: true });
+    assert.equal(api.get(DAEMON_SETS, NS, 'ztunnel'), undefined);
+  });
+
   it('goes on when the agents gave all pods back', async () => {
     await install(NS);
     putAgent('node-a');
