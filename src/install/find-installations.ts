@@ -5,6 +5,7 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import { CLUSTER_ROLE_BINDINGS, CONFIG_MAPS, NAMESPACES, type ResourceKind } from '../kube/resource-kind.ts';
 import { apiFailure } from './api-failure.ts';
 import { PART_OF, PART_OF_LABEL } from './objects/common.ts';
+import { CONTROL_NAME } from './objects/control-objects.ts';
 import { targetNamespaces } from './ownership.ts';
 import { STORED_VALUES_NAME } from './stored-values.ts';
 
@@ -14,9 +15,6 @@ export interface FoundInstallation {
   /** Whether `ambit install` made it; else Helm, or kubectl. */
   readonly hasValues: boolean;
 }
-
-/** The account of the control plane is bound cluster-wide however it was installed. */
-const BINDING = 'ambit-control';
 
 /** All installations, those with stored values first. @throws AmbitError INSTALL_LIST_FAILED */
 export async function findInstallations(client: KubeClient): Promise<readonly FoundInstallation[]> {
@@ -28,7 +26,8 @@ export async function findInstallations(client: KubeClient): Promise<readonly Fo
   const found = stored.value
     .filter(isPartOfMesh)
     .map(({ metadata }) => ({ namespace: metadata.namespace ?? '', hasValues: true }));
-  const binding = await readObject(client, CLUSTER_ROLE_BINDINGS, BINDING);
+  // The account of the control plane is bound cluster-wide however it was installed.
+  const binding = await readObject(client, CLUSTER_ROLE_BINDINGS, CONTROL_NAME);
   const bound = binding !== undefined && isPartOfMesh(binding) ? targetNamespaces(binding) : [];
   for (const namespace of bound) {
     if (found.some((one) => one.namespace === namespace)) continue;

@@ -18,6 +18,7 @@ import { OWNED_KINDS } from './install-kinds.ts';
 import { Installer } from './installer.ts';
 import { AGENT_NAME } from './objects/agent-objects.ts';
 import { OWNER_LABEL, PART_OF, PART_OF_LABEL } from './objects/common.ts';
+import { CONTROL_NAME } from './objects/control-objects.ts';
 import { isApplied } from './ownership.ts';
 import { waitForNamespaceGone, waitForPodsGone } from './rollout.ts';
 import { findStoredValues, STORED_VALUES_NAME } from './stored-values.ts';
@@ -53,8 +54,11 @@ export async function uninstall(options: UninstallOptions, deps: UninstallDeps):
   if (stored === undefined && !isLeftover) throw await notInstalled(client, namespace);
   const [other] = others;
   const installer = new Installer({ namespace, isShared: other !== undefined }, deps);
-  await givePodsBack(installer, options, deps);
+  // The agents of another installation take the pods at once: then none is left without one.
+  await givePodsBack(installer, { ...options, force: options.force || other !== undefined }, deps);
   for (const kind of OWNED_KINDS) await installer.deleteOwned(kind, [STORED_VALUES_NAME]);
+  // A control plane that still runs writes its roots back.
+  await waitForEnd(CONTROL_NAME, options, deps);
   if (other === undefined) await deleteShared(installer, options, deps);
   else report(`left: what all namespaces share, as ${elsewhereText(other)}`);
   if (purge) await deleteRootKey(installer, options, deps);
@@ -74,12 +78,18 @@ async function givePodsBack(installer: Installer, options: UninstallOptions, dep
     if (!force) await waitForAgents(namespace, timeoutMs, deps);
     await installer.delete(DAEMON_SETS, agent.value);
     deps.report('waiting: agents give the pods of their nodes back');
-    await waitForPodsGone(namespace, AGENT_NAME, timeoutMs, deps).catch((error: unknown) => {
-      if (!force) throw error;
-      deps.report(`going on: ${errorText(error)}`);
-    });
+    await waitForEnd(AGENT_NAME, options, deps);
   }
   if (!force) await waitForPodsReleased(namespace, timeoutMs, deps);
+}
+
+/** Waits until no pod of a component is left, or for the time that it may take when somebody insists. */
+async function waitForEnd(component: string, options: UninstallOptions, deps: UninstallDeps): Promise<void> {
+  const { namespace, force, timeoutMs } = options;
+  await waitForPodsGone(namespace, component, timeoutMs, deps).catch((error: unknown) => {
+    if (!force) throw error;
+    deps.report(`going on: ${errorText(error)}`);
+  });
 }
 
 /** What two installations would share. */

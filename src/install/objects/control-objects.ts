@@ -31,10 +31,11 @@ import {
   rule,
 } from './common.ts';
 
-const COMPONENT = 'ambit-control';
+/** Name of the Deployment, its account and roles, and of the component in labels. */
+export const CONTROL_NAME = 'ambit-control';
 /** Names that node proxies, Istio's own too, look for. */
 const SERVICE_NAME = 'istiod';
-const SELECTOR: TemplateMap = { app: SERVICE_NAME, 'app.kubernetes.io/name': COMPONENT };
+const SELECTOR: TemplateMap = { app: SERVICE_NAME, 'app.kubernetes.io/name': CONTROL_NAME };
 const WATCH = ['list', 'watch'];
 const ISTIO_GROUPS = ['security.istio.io', 'networking.istio.io', 'telemetry.istio.io'];
 
@@ -73,11 +74,11 @@ const NAMESPACE_RULES: readonly TemplateMap[] = [
 
 /** All objects of the control plane. */
 export const CONTROL_OBJECTS: readonly TemplateNode[] = [
-  ...accountWithRoles(COMPONENT, COMPONENT, CLUSTER_RULES, NAMESPACE_RULES),
+  ...accountWithRoles(CONTROL_NAME, CONTROL_NAME, CLUSTER_RULES, NAMESPACE_RULES),
   {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: namespacedMeta(COMPONENT, MESH_CONFIG_MAP),
+    metadata: namespacedMeta(CONTROL_NAME, MESH_CONFIG_MAP),
     data: { mesh: new JsonTextRef('meshConfig') },
   },
   service(),
@@ -85,7 +86,7 @@ export const CONTROL_OBJECTS: readonly TemplateNode[] = [
   when('control.podDisruptionBudget', {
     apiVersion: 'policy/v1',
     kind: 'PodDisruptionBudget',
-    metadata: namespacedMeta(COMPONENT, COMPONENT),
+    metadata: namespacedMeta(CONTROL_NAME, CONTROL_NAME),
     spec: { maxUnavailable: 1, selector: { matchLabels: SELECTOR } },
   }),
   when('webhook.enabled', webhook()),
@@ -95,7 +96,10 @@ function service(): TemplateMap {
   return {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: { ...namespacedMeta(COMPONENT, SERVICE_NAME), labels: { ...ownLabelsOf(COMPONENT), app: SERVICE_NAME } },
+    metadata: {
+      ...namespacedMeta(CONTROL_NAME, SERVICE_NAME),
+      labels: { ...ownLabelsOf(CONTROL_NAME), app: SERVICE_NAME },
+    },
     spec: {
       selector: SELECTOR,
       ports: [
@@ -111,7 +115,7 @@ function deployment(): TemplateMap {
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: namespacedMeta(COMPONENT, COMPONENT),
+    metadata: namespacedMeta(CONTROL_NAME, CONTROL_NAME),
     spec: {
       replicas: value('control.replicas'),
       selector: { matchLabels: SELECTOR },
@@ -119,12 +123,12 @@ function deployment(): TemplateMap {
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       template: {
         metadata: {
-          labels: { ...SELECTOR, ...labelsOf(COMPONENT), 'istio.io/dataplane-mode': 'none' },
+          labels: { ...SELECTOR, ...labelsOf(CONTROL_NAME), 'istio.io/dataplane-mode': 'none' },
           annotations: when('control.podAnnotations', value('control.podAnnotations')),
         },
         spec: {
           ...POD_FIELDS,
-          serviceAccountName: COMPONENT,
+          serviceAccountName: CONTROL_NAME,
           securityContext: { runAsNonRoot: true, runAsUser: 65532, runAsGroup: 65532, fsGroup: 65532 },
           terminationGracePeriodSeconds: 30,
           priorityClassName: 'system-cluster-critical',
@@ -190,7 +194,7 @@ function webhook(): TemplateMap {
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingWebhookConfiguration',
-    metadata: clusterMeta(COMPONENT, WEBHOOK_CONFIGURATION),
+    metadata: clusterMeta(CONTROL_NAME, WEBHOOK_CONFIGURATION),
     webhooks: [
       {
         name: 'rev.validation.istio.io',

@@ -108,6 +108,7 @@ describe('uninstalling', () => {
   it('leaves a second installation all that is its own', async () => {
     await install('first');
     await install('second');
+    putCaptured('web', 'node-a');
     await run({ namespace: 'first', purge: true });
     assert.ok(api.get(CLUSTER_ROLE_BINDINGS, '', 'ambit-control'));
     assert.ok(api.get(DAEMON_SETS, 'second', 'ztunnel'));
@@ -183,6 +184,20 @@ describe('uninstalling', () => {
     await assert.rejects(run(), { code: 'PODS_REMAIN', message: /agent-node-a/ });
     await run({ force: true });
     assert.equal(api.get(DAEMON_SETS, NS, 'ztunnel'), undefined);
+  });
+
+  it('leaves roots and stored values until the control plane has ended, which would write them back', async () => {
+    await install(NS);
+    const labels = { 'app.kubernetes.io/name': 'ambit-control' };
+    api.put(PODS, { metadata: { name: 'control-0', namespace: NS, labels } });
+    const root = { name: 'istio-ca-root-cert', namespace: 'shop', labels: { 'istio.io/config': 'true' } };
+    api.put(CONFIG_MAPS, { metadata: root });
+    await assert.rejects(run(), { code: 'PODS_REMAIN', message: /control-0/ });
+    assert.ok(api.get(CONFIG_MAPS, 'shop', 'istio-ca-root-cert'));
+    const done = run({ timeoutMs: 10_000 });
+    setTimeout(() => api.remove(PODS, NS, 'control-0'), 200);
+    await done;
+    assert.deepEqual(api.objects(CONFIG_MAPS), []);
   });
 
   it('goes on when the agents gave all pods back', async () => {
