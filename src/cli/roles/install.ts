@@ -64,7 +64,9 @@ async function applyAll(
   const { namespace } = flags;
   await requireRoomFor(client, namespace);
   const installer = new Installer({ namespace, isShared: false }, { client, report: printLine });
-  const all = [...objects, storedValuesObject(namespace, given)];
+  // First of all that is in the namespace: also an installation that breaks off can be uninstalled.
+  const home = objects.findIndex(({ kind }) => kind === 'Namespace');
+  const all = objects.toSpliced(home + 1, 0, storedValuesObject(namespace, given));
   await installer.apply(all);
   await installer.prune(all);
   if (flags.wait) await waitForRollout(namespace, flags.timeout, { client, clock: commandClock, report: printLine });

@@ -41,6 +41,17 @@ describe('ambit install, upgrade and uninstall', () => {
     assert.match(binding, /"namespace":"istio-system"/);
   });
 
+  it('take away what an installation that broke off left', async () => {
+    api.refuse = (method, path) => (method === 'PATCH' && path.endsWith('/daemonsets/ztunnel') ? 403 : undefined);
+    assert.equal((await ambit('install')).code, 1);
+    const { code, stderr } = await ambit('uninstall');
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(
+      OWNED_KINDS.flatMap((kind) => api.objects(kind)),
+      [],
+    );
+  });
+
   it('start over with --reset-values when the stored values are broken, as the error says', async () => {
     const labels = { 'app.kubernetes.io/part-of': 'ambit' };
     const metadata = { name: 'ambit-install', namespace: 'istio-system', labels };
