@@ -102,8 +102,13 @@ function annotate(map, node) {
     const property = node.properties?.[pair.key.value];
     if (property === undefined) continue;
     if (property.description !== undefined) pair.key.commentBefore = ` ${property.description}`;
-    if (property.properties !== undefined) annotate(pair.value, property);
+    if (isGroup(property)) annotate(pair.value, property);
   }
+}
+
+/** Whether a value is nothing but a group of others. */
+function isGroup(property) {
+  return property.properties !== undefined && property.additionalProperties === false;
 }
 
 /** Helm puts `global` among the values of every chart. */
@@ -123,6 +128,10 @@ function chartReadme() {
 helm install ambit deploy/helm/ambit --namespace ${DEFAULT_INSTALL_NAMESPACE} --create-namespace
 \`\`\`
 
+No registry has the image of the defaults: bring it to the nodes, or push it to a registry of your own and set
+\`image.repository\` ([how](../../../docs/kubernetes.md#the-image)). Before \`helm uninstall\` the agents have to go
+([why and how](../../../docs/kubernetes.md#remove)).
+
 The chart holds the same objects as \`ambit install\`. Helm applies the CRDs of \`crds/\` once and never changes them;
 \`ambit upgrade\` does. Wait for the DaemonSets before enrolling namespaces.
 
@@ -135,7 +144,7 @@ ${rows.join('\n')}
 function valueRows(node, prefix) {
   return Object.entries(node.properties ?? {}).flatMap(([key, property]) => {
     const path = prefix === '' ? key : `${prefix}.${key}`;
-    if (property.properties !== undefined) return valueRows(property, path);
+    if (isGroup(property)) return valueRows(property, path);
     const type = property.enum === undefined ? property.type : property.enum.map((word) => `\`${word}\``).join(', ');
     return [[path, type ?? 'any', `\`${JSON.stringify(property.default)}\``, property.description ?? '']];
   });

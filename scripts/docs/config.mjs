@@ -139,9 +139,9 @@ export function commandFlags() {
 }
 
 function flagTable(options) {
-  const rows = options.map(({ flags, description, defaultValue, mandatory }) => {
+  const rows = options.map(({ flags, description, defaultValue, defaultValueDescription, mandatory }) => {
     const shown = defaultValue === undefined || defaultValue === false || flags.startsWith('--no-');
-    const fallback = shown ? '-' : defaultValue === '' ? 'empty' : code(defaultValue);
+    const fallback = shown ? '-' : defaultValue === '' ? 'empty' : code(defaultValueDescription ?? defaultValue);
     return [code(flags), mandatory ? 'required' : fallback, description];
   });
   return table(['flag', 'default', 'meaning'], rows);

@@ -200,7 +200,7 @@ export const PROCESS_ERRORS = [
     title: 'Kubernetes API',
     codes: {
       KUBE_CONFIG: 'Correct what the text names of the kubeconfig, or of the service account of the pod.',
-      KUBE_REFUSED: 'The text is that of the API server. 403: compare the ClusterRole with what the chart installs.',
+      KUBE_REFUSED: 'The text is that of the API server. 403: the account lacks the right that is named.',
       KUBE_UNREACHABLE: 'Is the API server up and reachable? It is tried again.',
       KUBE_TIMEOUT: 'The API server is overloaded, or packets are dropped on the way. It is tried again.',
       KUBE_ANSWER_INVALID: 'Something in between answers in place of the API server.',
@@ -243,6 +243,13 @@ export const PROCESS_ERRORS = [
       INSTALL_LIST_FAILED: 'The account needs the right to list what is named.',
       INSTALL_KIND_UNKNOWN: 'A fault of the program: report it.',
       NOT_INSTALLED: '`ambit install`, or `-n` with the namespace of the mesh.',
+      INSTALLED_ELSEWHERE: 'A cluster takes one installation: use that one, or remove it first.',
+      NAMESPACE_TERMINATING:
+        'Wait until it is gone; what holds it is in the text, and in `kubectl get namespace -o yaml`.',
+      AGENT_AWAY:
+        'Bring the agent of the named nodes back, wait longer with `--timeout`, or `--force` and restart those pods.',
+      PODS_CAPTURED:
+        '`ambit upgrade --wait` brings the agents back; then uninstall again. Or `--force`, and restart those pods.',
       ROLLOUT_INCOMPLETE: 'The text says what pods wait for; `kubectl describe` says more.',
       PODS_REMAIN: 'A node that does not answer keeps its agent: bring it back, or delete the pod with `--force`.',
       STORED_VALUES_UNREADABLE: 'Repair the ConfigMap, or start over with `--reset-values`.',

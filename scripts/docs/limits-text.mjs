@@ -669,6 +669,7 @@ export const NOT_LIMITS = [
   'http2/frame.ts MAX_31_BIT',
   'http2/huffman.ts MAX_CODE_BITS',
   'kube/resource-kind.ts POD_DISRUPTION_BUDGETS',
+  'install/captured-pods.ts MAX_NAMED',
   'install/pre-check.ts MIN_MINOR',
   'install/rollout.ts MAX_DIAGNOSES',
   'kube/reflector.ts MIN_WATCH_SEC',

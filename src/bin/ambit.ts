@@ -1,6 +1,10 @@
 /** The entry of every role. */
 import { errorText } from '../base/errors.ts';
+import { dropUnreadOutput } from '../cli/closed-output.ts';
 import { processEnvironment } from './config.ts';
+
+/** They log past the streams of the process, which are better left unopened. */
+const DAEMONS: ReadonlySet<string> = new Set(['control', 'agent', 'ztunnel', 'waypoint']);
 
 /** The proxy of every node starts without the command-line parser: what is not loaded costs no memory there. */
 async function main(): Promise<void> {
@@ -15,6 +19,7 @@ async function main(): Promise<void> {
     const { runWaypoint } = await import('../cli/roles/waypoint.ts');
     return runWaypoint(processEnvironment());
   }
+  if (role === undefined || !DAEMONS.has(role)) dropUnreadOutput();
   const { createProgram } = await import('../cli/program.ts');
   await createProgram(processEnvironment()).parseAsync();
 }

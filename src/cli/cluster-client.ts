@@ -20,7 +20,8 @@ export async function clusterClient(flags: ClusterFlags, environment: NodeJS.Pro
   const path = flags.kubeconfig ?? kubeconfigPath(environment);
   if (path === undefined && isInCluster(environment)) {
     const config = await inClusterConfig(environment, (file) => readFile(file, 'utf8'));
-    return new KubeClient(config, { clock: systemClock });
+    // A person's pod: what the chart gives to the roles is not what it needs.
+    return new KubeClient({ ...config, forbiddenHint: '' }, { clock: systemClock });
   }
   if (path === undefined) {
     throw new AmbitError(

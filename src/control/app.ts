@@ -10,7 +10,7 @@ import { createDeltaServerStats, type DeltaServerStats } from '../xds/server/del
 import { renderAmbientz } from './ambientz.ts';
 import { type CaServiceStats, createCaServiceStats } from './ca-service.ts';
 import type { TokenAuthenticator } from './caller.ts';
-import { type ControlOptions, DEFAULT_NODE_ACCOUNTS, servingNames } from './control-options.ts';
+import { type ControlOptions, defaultNodeAccounts, servingNames } from './control-options.ts';
 import { debugRoutes } from './debug-routes.ts';
 import { DEFAULT_MESH_OPTIONS, type MeshOptions } from './mesh-options.ts';
 import { ModelBuilder } from './model-builder.ts';
@@ -66,7 +66,7 @@ async function start(
   const authenticator = deps.authenticator ?? keyFileAuthenticator(options, deps.clock);
   const stats = { xds: createDeltaServerStats(), ca: createCaServiceStats() };
   const nodes = {
-    trustedNodeAccounts: options.trustedNodeAccounts ?? DEFAULT_NODE_ACCOUNTS,
+    trustedNodeAccounts: options.trustedNodeAccounts ?? defaultNodeAccounts(mesh.rootNamespace),
     trustDomain: mesh.trustDomain,
     trustNodeOfToken: options.trustNodeOfToken ?? false,
   };

@@ -14,6 +14,7 @@ import type { KubeClient } from '../kube/kube-client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { Reflector } from '../kube/reflector.ts';
 import { SECRETS } from '../kube/resource-kind.ts';
+import { OWN_ROOT_SECRET, PLUGGED_IN_SECRET } from '../model/installed-names.ts';
 import { isRecord } from '../model/manifest/field-reader.ts';
 import { CA_FILE, type CaMaterial, type CaTexts, parseCaTexts } from '../pki/ca-files.ts';
 import type { CaSource } from '../pki/certificate-authority.ts';
@@ -36,8 +37,6 @@ export interface CaSecretsDeps {
   readonly random: () => number;
 }
 
-const PLUGGED_IN = 'cacerts';
-const OWN = 'istio-ca-secret';
 const OWN_TYPE = 'istio.io/ca-root';
 
 export class SecretCaSource implements CaSource {
@@ -52,7 +51,7 @@ export class SecretCaSource implements CaSource {
   constructor(options: CaSecretsOptions, deps: CaSecretsDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#reflectors = [PLUGGED_IN, OWN].map((name) => this.#reflect(name));
+    this.#reflectors = [PLUGGED_IN_SECRET, OWN_ROOT_SECRET].map((name) => this.#reflect(name));
   }
 
   /** Starts to follow the Secrets. */
@@ -63,7 +62,8 @@ export class SecretCaSource implements CaSource {
   /** Reads the Secrets; without any, creates a root. Rejects with a CaSecretErrorCode, or what is wrong with the parts. */
   async load(nowMs: number): Promise<CaMaterial> {
     await Promise.all(this.#reflectors.map(({ synced }) => synced));
-    const name = this.#held.has(PLUGGED_IN) || this.#inUse === PLUGGED_IN ? PLUGGED_IN : OWN;
+    const name =
+      this.#held.has(PLUGGED_IN_SECRET) || this.#inUse === PLUGGED_IN_SECRET ? PLUGGED_IN_SECRET : OWN_ROOT_SECRET;
     if (!this.#held.has(name) && this.#inUse !== '') {
       throw failure(
         'CA_SECRET_MISSING',
@@ -83,18 +83,21 @@ export class SecretCaSource implements CaSource {
 
   /** Does the next due step of a rotation of the own root; only the leader calls it. @returns the step */
   async rotate(overlapMs: number, nowMs: number): Promise<ReturnType<typeof rotateRoot>['step']> {
-    const secret = this.#held.get(OWN);
-    if (this.#inUse !== OWN || secret === undefined) return 'none';
+    const secret = this.#held.get(OWN_ROOT_SECRET);
+    if (this.#inUse !== OWN_ROOT_SECRET || secret === undefined) return 'none';
     const { step, texts } = rotateRoot(textsOf(secret), this.#options.root, overlapMs, nowMs);
     if (step === 'none') return step;
     const { namespace } = this.#options;
-    const written = await this.#deps.client.replace(SECRETS, namespace, OWN, { ...secret, data: encode(texts) });
+    const written = await this.#deps.client.replace(SECRETS, namespace, OWN_ROOT_SECRET, {
+      ...secret,
+      data: encode(texts),
+    });
     if (written.ok) {
-      this.#take(OWN, written.value);
+      this.#take(OWN_ROOT_SECRET, written.value);
       return step;
     }
     if (written.error.isConflict) return 'none';
-    throw failure('CA_SECRET_NOT_WRITTEN', `Secret ${this.#title(OWN)}: ${written.error.message}`);
+    throw failure('CA_SECRET_NOT_WRITTEN', `Secret ${this.#title(OWN_ROOT_SECRET)}: ${written.error.message}`);
   }
 
   async stop(): Promise<void> {
@@ -124,16 +127,16 @@ export class SecretCaSource implements CaSource {
     if (lost === undefined) return;
     this.#held.delete(name);
     for (const listener of this.#listeners) listener();
-    if (name === OWN && this.#inUse === OWN) void this.#restore(lost);
+    if (name === OWN_ROOT_SECRET && this.#inUse === OWN_ROOT_SECRET) void this.#restore(lost);
   }
 
   /** Every replica tries; the first one does it. */
   async #restore({ data }: KubeObject): Promise<void> {
     const { namespace } = this.#options;
     const { client, logger } = this.#deps;
-    const body = { metadata: { name: OWN, namespace }, type: OWN_TYPE, data };
+    const body = { metadata: { name: OWN_ROOT_SECRET, namespace }, type: OWN_TYPE, data };
     const created = await client.create(SECRETS, namespace, body);
-    const secret = this.#title(OWN);
+    const secret = this.#title(OWN_ROOT_SECRET);
     if (created.ok) logger.warn('root certificate written back: its Secret was deleted while in use', { secret });
     else if (!created.error.isAlreadyExists) {
       logger.error('root certificate not written back', { secret, reason: created.error.message });
@@ -146,22 +149,28 @@ export class SecretCaSource implements CaSource {
     if (!ownRoot) {
       throw failure(
         'CA_SECRET_MISSING',
-        `Secret ${this.#title(PLUGGED_IN)} does not exist, and no own root may be made`,
+        `Secret ${this.#title(PLUGGED_IN_SECRET)} does not exist, and no own root may be made`,
       );
     }
-    const body = { metadata: { name: OWN, namespace }, type: OWN_TYPE, data: encode(createRootTexts(root, nowMs)) };
+    const body = {
+      metadata: { name: OWN_ROOT_SECRET, namespace },
+      type: OWN_TYPE,
+      data: encode(createRootTexts(root, nowMs)),
+    };
     const created = await client.create(SECRETS, namespace, body);
-    if (created.ok) logger.info('root certificate created', { secret: this.#title(OWN) });
-    const stored = created.ok || !created.error.isAlreadyExists ? created : await client.get(SECRETS, namespace, OWN);
-    if (!stored.ok) throw failure('CA_SECRET_NOT_WRITTEN', `Secret ${this.#title(OWN)}: ${stored.error.message}`);
-    this.#take(OWN, stored.value);
+    if (created.ok) logger.info('root certificate created', { secret: this.#title(OWN_ROOT_SECRET) });
+    const stored =
+      created.ok || !created.error.isAlreadyExists ? created : await client.get(SECRETS, namespace, OWN_ROOT_SECRET);
+    if (!stored.ok)
+      throw failure('CA_SECRET_NOT_WRITTEN', `Secret ${this.#title(OWN_ROOT_SECRET)}: ${stored.error.message}`);
+    this.#take(OWN_ROOT_SECRET, stored.value);
   }
 
   #parse(name: string, nowMs: number): CaMaterial {
     const secret = this.#held.get(name);
     const texts = secret === undefined ? {} : textsOf(secret);
     try {
-      return parseCaTexts(name === OWN ? rootParts(texts) : pluggedInParts(texts), nowMs);
+      return parseCaTexts(name === OWN_ROOT_SECRET ? rootParts(texts) : pluggedInParts(texts), nowMs);
     } catch (cause) {
       throw failure('CA_SECRET_UNUSABLE', `Secret ${this.#title(name)}: ${errorText(cause)}`, cause);
     }

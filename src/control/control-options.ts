@@ -29,7 +29,7 @@ export interface ControlOptions {
   /** Default `istio-ca`. */
   readonly tokenAudience?: string;
   readonly tokenIssuer?: string;
-  /** Default `istio-system/ztunnel`. */
+  /** Default: `ztunnel` in the namespace of the control plane. */
   readonly trustedNodeAccounts?: readonly string[];
   /** Whether a signed token's node counts for callers that are not pods. Default false. */
   readonly trustNodeOfToken?: boolean;
@@ -44,7 +44,10 @@ export interface ControlOptions {
   readonly rescanMs?: number;
 }
 
-export const DEFAULT_NODE_ACCOUNTS = ['istio-system/ztunnel'];
+/** The account of ztunnel beside the control plane. @param namespace of the control plane */
+export function defaultNodeAccounts(namespace: string): readonly string[] {
+  return [`${namespace}/ztunnel`];
+}
 
 /** The names under which proxies of an ambient mesh look for their control plane (facts l7-and-control 9.1). */
 export function servingNames(rootNamespace: string, extra: readonly string[] = []): string[] {

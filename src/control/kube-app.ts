@@ -8,6 +8,7 @@ import type { Logger } from '../base/logger.ts';
 import { KubeClient } from '../kube/kube-client.ts';
 import { LeaderLease } from '../kube/leader-lease.ts';
 import { ObjectStore } from '../manifests/object-store.ts';
+import { CONTROL_LEASE, WEBHOOK_CONFIGURATION } from '../model/installed-names.ts';
 import { type HttpEndpoint, serveHttp } from '../net/http-endpoint.ts';
 import { type CertificateAuthority, openAuthorityFrom } from '../pki/certificate-authority.ts';
 import { createDeltaServerStats, type DeltaServerStats } from '../xds/server/delta-server.ts';
@@ -16,7 +17,7 @@ import { SecretCaSource } from './ca-secrets.ts';
 import { type CaServiceStats, createCaServiceStats } from './ca-service.ts';
 import { ConditionWriter } from './condition-writer.ts';
 import { ControlMetrics } from './control-metrics.ts';
-import { DEFAULT_NODE_ACCOUNTS, servingNames } from './control-options.ts';
+import { defaultNodeAccounts, servingNames } from './control-options.ts';
 import { debugRoutes } from './debug-routes.ts';
 import { KubeIntake } from './kube-intake.ts';
 import { DEFAULT_REVISION, type KubeControlOptions } from './kube-options.ts';
@@ -44,9 +45,6 @@ export interface KubeControlDeps {
 }
 
 const CA_RETRY_MS = 5000;
-const LEASE = 'ambit-control';
-/** As it is installed. */
-const WEBHOOK_CONFIGURATION = 'ambit-validator';
 
 /** The control plane of one process. `stop` may be called at any time, also while it starts. */
 export class KubeControl {
@@ -99,7 +97,7 @@ export class KubeControl {
       { ...shared, logger: deps.logger.scope('ca') },
     );
     this.#leaderWork = new LeaderWork(() => this.#leaderTasks());
-    const name = this.#revision === DEFAULT_REVISION ? LEASE : `${LEASE}-${this.#revision}`;
+    const name = this.#revision === DEFAULT_REVISION ? CONTROL_LEASE : `${CONTROL_LEASE}-${this.#revision}`;
     this.#lease = new LeaderLease({ namespace, name, identity: options.identity }, shared, this.#leaderWork);
     this.#metrics = this.#createMetrics();
   }
@@ -195,7 +193,7 @@ export class KubeControl {
   }
 
   get #nodeAccounts(): readonly string[] {
-    return this.#options.trustedNodeAccounts ?? DEFAULT_NODE_ACCOUNTS;
+    return this.#options.trustedNodeAccounts ?? defaultNodeAccounts(this.#namespace);
   }
 
   async #startHttp(): Promise<void> {

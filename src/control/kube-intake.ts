@@ -16,7 +16,7 @@ import type { ObjectStore } from '../manifests/object-store.ts';
 import { keyOf, type ManifestKind, type ManifestObject, objectKey } from '../model/manifest/manifest-object.ts';
 import type { ManifestProblem } from '../model/manifest/manifest-problem.ts';
 import { readObject } from '../model/manifest/read-object.ts';
-import { isNamespaceSelected, type NamespaceSelector } from './namespace-selection.ts';
+import { isNamespaceSelected, type NamespaceSelector } from '../model/namespace-selection.ts';
 
 export interface KubeIntakeOptions {
   /** Objects of Istio's groups with another `istio.io/rev` are ignored (facts l7-and-control 9.9). */

@@ -34,7 +34,7 @@ export interface KubeControlOptions {
   readonly maxTtlMs?: number;
   /** Default `istio-ca`. */
   readonly tokenAudience?: string;
-  /** Default `istio-system/ztunnel`. */
+  /** Default: `ztunnel` in the namespace of the control plane. */
   readonly trustedNodeAccounts?: readonly string[];
   /** In the serving certificate, besides istiod's names. */
   readonly dnsNames?: readonly string[];

@@ -9,8 +9,9 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import { Reflector } from '../kube/reflector.ts';
 import { CONFIG_MAPS } from '../kube/resource-kind.ts';
 import type { ObjectStore } from '../manifests/object-store.ts';
+import { MESH_CONFIG_MAP } from '../model/installed-names.ts';
 import { fieldsOf } from '../model/manifest/field-reader.ts';
-import { type MeshConfig, NO_MESH_CONFIG, parseMeshConfig } from './mesh-config.ts';
+import { type MeshConfig, NO_MESH_CONFIG, parseMeshConfig } from '../model/mesh-config.ts';
 import type { MeshOptions } from './mesh-options.ts';
 
 export interface MeshFollowerOptions {
@@ -45,7 +46,7 @@ export class MeshFollower {
   constructor(options: MeshFollowerOptions, deps: MeshFollowerDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#name = options.revision === 'default' ? 'istio' : `istio-${options.revision}`;
+    this.#name = options.revision === 'default' ? MESH_CONFIG_MAP : `${MESH_CONFIG_MAP}-${options.revision}`;
     const { namespace } = options;
     const scope = { kind: CONFIG_MAPS, namespace, fieldSelector: `metadata.name=${this.#name}` };
     this.#reflector = new Reflector(scope, deps, {

@@ -9,6 +9,7 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import { Reflector } from '../kube/reflector.ts';
 import { CONFIG_MAPS } from '../kube/resource-kind.ts';
 import type { ObjectStore } from '../manifests/object-store.ts';
+import { ROOT_CONFIG_MAP, ROOT_CONFIG_MAP_LABELS } from '../model/installed-names.ts';
 import { isRecord } from '../model/manifest/field-reader.ts';
 import { WorkQueue } from './work-queue.ts';
 
@@ -24,9 +25,7 @@ export interface RootConfigMapsDeps {
   readonly onChange: (listener: () => void) => () => void;
 }
 
-const NAME = 'istio-ca-root-cert';
 const KEY = 'root-cert.pem';
-const LABELS = { 'istio.io/config': 'true' };
 /** At most so often, also when the roots of ten thousand namespaces change. */
 const SPACING_MS = 5;
 
@@ -43,7 +42,7 @@ export class RootConfigMaps {
     this.#deps = deps;
     this.#queue = new WorkQueue({ spacingMs: SPACING_MS }, deps.clock, (namespace) => this.#repair(namespace));
     const changed = (object: KubeObject) => this.#queue.add(object.metadata.namespace ?? '');
-    this.#reflector = new Reflector({ kind: CONFIG_MAPS, fieldSelector: `metadata.name=${NAME}` }, deps, {
+    this.#reflector = new Reflector({ kind: CONFIG_MAPS, fieldSelector: `metadata.name=${ROOT_CONFIG_MAP}` }, deps, {
       replace: (objects) => {
         this.#isListed = true;
         this.#current.clear();
@@ -91,11 +90,14 @@ export class RootConfigMaps {
     const roots = rootsPem();
     const data = current?.['data'];
     if (isRecord(data) && data[KEY] === roots) return true;
-    const patch = { metadata: { labels: LABELS }, data: { [KEY]: roots } };
+    const patch = { metadata: { labels: ROOT_CONFIG_MAP_LABELS }, data: { [KEY]: roots } };
     const written =
       current === undefined
-        ? await client.create(CONFIG_MAPS, namespace, { ...patch, metadata: { name: NAME, namespace, labels: LABELS } })
-        : await client.patch(CONFIG_MAPS, namespace, NAME, { type: 'merge', body: patch });
+        ? await client.create(CONFIG_MAPS, namespace, {
+            ...patch,
+            metadata: { ...patch.metadata, name: ROOT_CONFIG_MAP, namespace },
+          })
+        : await client.patch(CONFIG_MAPS, namespace, ROOT_CONFIG_MAP, { type: 'merge', body: patch });
     // One that appeared or went in between comes with the watch; so does the end of the namespace.
     if (written.ok || written.error.isAlreadyExists || written.error.isNotFound) return true;
     logger.warn('root certificate not written', { namespace, reason: written.error.message });

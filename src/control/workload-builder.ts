@@ -1,6 +1,7 @@
 /** Pods, WorkloadEntries, inline endpoints and EndpointSlices to the workloads of the feed (facts ztunnel-wire 5.4, 5.8). */
 import { type IpAddress, parseIpAddress } from '../model/address.ts';
 import { hostnameKey } from '../model/gateway-address.ts';
+import { REDIRECTION_ANNOTATION } from '../model/installed-names.ts';
 import { serviceAccountOf } from '../model/manifest/core-objects.ts';
 import type { EndpointSliceObject, SliceEndpoint } from '../model/manifest/kubernetes-service.ts';
 import type { Labels, ObjectMeta } from '../model/manifest/object-meta.ts';
@@ -20,7 +21,6 @@ export interface BuiltWorkload {
   readonly note: string | undefined;
 }
 
-const REDIRECTION = 'ambient.istio.io/redirection';
 const TUNNEL_LABEL = 'networking.istio.io/tunnel';
 const NETWORK_LABEL = 'topology.istio.io/network';
 const JOB_OF_CRONJOB = /-\d{8,11}$/;
@@ -38,7 +38,7 @@ export function buildPodWorkload(context: BuildContext, pod: PodObject): BuiltWo
     uid: `${mesh.clusterId}//Pod/${meta.namespace}/${meta.name}`,
     addresses: pod.status.addresses,
     network: meta.labels.get(NETWORK_LABEL) ?? mesh.network,
-    protocol: nativeTunnel || meta.annotations.get(REDIRECTION) === 'enabled' ? 'HBONE' : 'TCP',
+    protocol: nativeTunnel || meta.annotations.get(REDIRECTION_ANNOTATION) === 'enabled' ? 'HBONE' : 'TCP',
     nativeTunnel,
     serviceAccount: serviceAccountOf(spec),
     waypoint,

@@ -2,13 +2,21 @@
 import { z } from 'zod';
 import { AmbitError } from '../base/errors.ts';
 import type { PlainNode } from './template.ts';
+import {
+  durationSchema,
+  labelValueSchema,
+  lifetimeSchema,
+  logLevelSchema,
+  meshConfigSchema,
+  resourcesSchema,
+} from './value-schemas.ts';
 
 const textMap = z.record(z.string(), z.string());
 const anyMap = z.record(z.string(), z.json());
 
 /** @param cpu request, @param memory request */
 function resources(cpu: string, memory: string) {
-  return anyMap
+  return resourcesSchema
     .default({ requests: { cpu, memory } })
     .describe('Requests and limits of the container, as in a pod spec.');
 }
@@ -43,7 +51,7 @@ const controlSchema = z.strictObject({
   tolerations: z.array(anyMap).default([]).describe('Taints that its pods tolerate.'),
   affinity: anyMap.default({}).describe('Affinity of its pods.'),
   podDisruptionBudget: z.boolean().default(true).describe('Whether one replica stays when nodes are drained.'),
-  certTtl: z.string().default('24h').describe('Lifetime of workload certificates that ask for none.'),
+  certTtl: lifetimeSchema.default('24h').describe('Lifetime of workload certificates that ask for none.'),
   ...placement(scrapeAnnotations('15014')),
 });
 
@@ -51,9 +59,8 @@ const agentSchema = z.strictObject({
   cniBinDir: z.string().default('/opt/cni/bin').describe('Where the container runtime looks for CNI plugins.'),
   cniConfDir: z.string().default('/etc/cni/net.d').describe('Where the container runtime reads CNI configurations.'),
   excludeNamespaces: z.string().default('kube-system').describe('Namespaces that are never enrolled, with commas.'),
-  joinDrain: z.string().default('5m').describe('How long connections from before a running pod joined may go on.'),
-  leaveDrain: z
-    .string()
+  joinDrain: durationSchema.default('5m').describe('How long connections from before a running pod joined may go on.'),
+  leaveDrain: durationSchema
     .default('30s')
     .describe('How long open connections of a pod that leaves the mesh have to end.'),
   dnsCapture: z.boolean().default(true).describe('Whether ztunnel answers the DNS queries of pods.'),
@@ -83,11 +90,11 @@ export const installValuesSchema = z.strictObject({
     .array(z.strictObject({ name: z.string() }))
     .default([])
     .describe('Secrets of private registries.'),
-  revision: z.string().default('default').describe('Objects labelled with another istio.io/rev are left alone.'),
+  revision: labelValueSchema.default('default').describe('Objects labelled with another istio.io/rev are left alone.'),
   clusterId: z.string().min(1).default('Kubernetes').describe('Name of the cluster in workload ids.'),
   clusterDomain: z.string().min(1).default('cluster.local').describe('Domain of service host names.'),
   network: z.string().default('').describe('Name of the network that all pods are in.'),
-  logLevel: z.string().default('info').describe('Such as info or info,xds=debug.'),
+  logLevel: logLevelSchema.default('info').describe('Such as info or info,xds=debug.'),
   logFormat: z.enum(['plain', 'json']).default('plain').describe('Format of log lines.'),
   missingWaypoint: z
     .enum(['closed', 'open'])
@@ -95,7 +102,7 @@ export const installValuesSchema = z.strictObject({
     .describe(
       'What a reference to a waypoint that is missing does: closed makes connections fail, open (as Istio) lets them pass.',
     ),
-  meshConfig: anyMap
+  meshConfig: meshConfigSchema
     .default({})
     .describe('MeshConfig: trustDomain, discoverySelectors, ...; changes are taken while running.'),
   webhook: z

@@ -2,16 +2,15 @@
  * Brings the objects of an installation to an API server and takes them away again. Everything is idempotent: what
  * broke off half-way is finished by running it once more.
  */
-import { AmbitError } from '../base/errors.ts';
-import type { KubeClient } from '../kube/kube-client.ts';
-import type { KubeError } from '../kube/kube-error.ts';
+import type { KubeClient, ListOptions } from '../kube/kube-client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
-import { CONFIG_MAPS, NAMESPACES, type ResourceKind } from '../kube/resource-kind.ts';
+import { CONFIG_MAPS, type ResourceKind } from '../kube/resource-kind.ts';
+import { ROOT_CONFIG_MAP, ROOT_CONFIG_MAP_LABELS } from '../model/installed-names.ts';
+import { apiFailure } from './api-failure.ts';
 import { kindOfObject, kubectlName, OWNED_KINDS } from './install-kinds.ts';
 import { PART_OF_SELECTOR } from './objects/common.ts';
+import { FIELD_MANAGER, type Installation, isOwnObject } from './ownership.ts';
 import type { RenderedObject } from './render-install.ts';
-
-export type InstallErrorCode = 'INSTALL_APPLY_FAILED' | 'INSTALL_DELETE_FAILED' | 'INSTALL_LIST_FAILED';
 
 export interface InstallerDeps {
   readonly client: KubeClient;
@@ -19,15 +18,22 @@ export interface InstallerDeps {
   readonly report: (line: string) => void;
 }
 
-const FIELD_MANAGER = 'ambit-install';
-/** By this label the control plane marks the root certificates that it lays into namespaces. */
-const ROOT_CONFIG_MAP_SELECTOR = 'istio.io/config=true';
+/** Name and label by which the control plane lays root certificates into namespaces. */
+const ROOT_CONFIG_MAPS = {
+  fieldSelector: `metadata.name=${ROOT_CONFIG_MAP}`,
+  labelSelector: Object.entries(ROOT_CONFIG_MAP_LABELS)
+    .map(([label, value]) => `${label}=${value}`)
+    .join(','),
+};
 
 export class Installer {
+  readonly #installation: Installation;
   readonly #client: KubeClient;
   readonly #report: (line: string) => void;
 
-  constructor(deps: InstallerDeps) {
+  /** @param installation whose objects are pruned and deleted */
+  constructor(installation: Installation, deps: InstallerDeps) {
+    this.#installation = installation;
     this.#client = deps.client;
     this.#report = deps.report;
   }
@@ -47,16 +53,20 @@ export class Installer {
     }
   }
 
-  /** Deletes everything of a kind that belongs to the installation. @returns how many there were */
-  async deleteOwned(kind: ResourceKind): Promise<number> {
-    const objects = await this.#owned(kind);
+  /**
+   * Deletes everything of a kind that belongs to the installation.
+   * @param kept names that stay
+   * @returns how many there were
+   */
+  async deleteOwned(kind: ResourceKind, kept: readonly string[] = []): Promise<number> {
+    const objects = (await this.#owned(kind)).filter(({ metadata }) => !kept.includes(metadata.name));
     for (const object of objects) await this.delete(kind, object);
     return objects.length;
   }
 
   /** Deletes the root certificates in all namespaces. @returns how many there were */
   async deleteRootConfigMaps(): Promise<number> {
-    const found = await this.#list(CONFIG_MAPS, ROOT_CONFIG_MAP_SELECTOR);
+    const found = await this.#list(CONFIG_MAPS, ROOT_CONFIG_MAPS);
     for (const object of found) await this.delete(CONFIG_MAPS, object, false);
     return found.length;
   }
@@ -66,7 +76,8 @@ export class Installer {
     const { name, namespace = '' } = object.metadata;
     const answer = await this.#client.delete(kind, namespace, name, { propagationPolicy: 'Background' });
     if (!answer.ok && answer.error.status !== 404) {
-      throw failed('INSTALL_DELETE_FAILED', `${kubectlName(kind, name)} cannot be deleted`, answer.error);
+      const asked = { verb: 'delete', kind, namespace } as const;
+      throw apiFailure('INSTALL_DELETE_FAILED', `${kubectlName(kind, name)} cannot be deleted`, answer.error, asked);
     }
     if (announce) this.#report(`${kubectlName(kind, name)} deleted`);
   }
@@ -82,29 +93,27 @@ export class Installer {
       force: true,
     });
     const title = kubectlName(kind, name);
-    if (!answer.ok) throw failed('INSTALL_APPLY_FAILED', `${title} cannot be applied`, answer.error);
+    if (!answer.ok) {
+      const asked = { verb: 'patch', kind, namespace } as const;
+      throw apiFailure('INSTALL_APPLY_FAILED', `${title} cannot be applied`, answer.error, asked);
+    }
     this.#report(`${title} ${changeOf(before.ok ? before.value : undefined, answer.value)}`);
   }
 
-  #owned(kind: ResourceKind): Promise<readonly KubeObject[]> {
-    return this.#list(kind, PART_OF_SELECTOR);
+  async #owned(kind: ResourceKind): Promise<readonly KubeObject[]> {
+    const { namespace } = this.#installation;
+    const scope = kind.namespaced ? { namespace } : {};
+    const found = await this.#list(kind, { ...scope, labelSelector: PART_OF_SELECTOR });
+    return found.filter((object) => isOwnObject(kind, object, this.#installation));
   }
 
-  async #list(kind: ResourceKind, labelSelector: string): Promise<readonly KubeObject[]> {
-    const answer = await this.#client.listAll(kind, { labelSelector });
+  async #list(kind: ResourceKind, options: ListOptions): Promise<readonly KubeObject[]> {
+    const answer = await this.#client.listAll(kind, options);
     if (answer.ok) return answer.value;
     if (answer.error.status === 404) return [];
-    throw failed('INSTALL_LIST_FAILED', `${kind.plural} cannot be listed`, answer.error);
+    const asked = { verb: 'list', kind, namespace: options.namespace ?? '' } as const;
+    throw apiFailure('INSTALL_LIST_FAILED', `${kind.plural} cannot be listed`, answer.error, asked);
   }
-}
-
-/** Whether a namespace exists. @throws AmbitError INSTALL_LIST_FAILED when the API server does not say */
-export async function namespaceExists(client: KubeClient, name: string): Promise<boolean> {
-  const answer = await client.get(NAMESPACES, '', name);
-  if (!answer.ok && answer.error.status !== 404) {
-    throw failed('INSTALL_LIST_FAILED', `namespace ${name} cannot be read`, answer.error);
-  }
-  return answer.ok;
 }
 
 function changeOf(before: KubeObject | undefined, after: KubeObject): string {
@@ -117,9 +126,4 @@ function identity(
   metadata: { readonly name: string; readonly namespace?: string | undefined },
 ): string {
   return `${kind.group}/${kind.kind}/${metadata.namespace ?? ''}/${metadata.name}`;
-}
-
-function failed(code: InstallErrorCode, what: string, error: KubeError): AmbitError<InstallErrorCode> {
-  const hint = error.status === 403 ? '; your account lacks this right: see kubectl auth can-i --list' : '';
-  return new AmbitError<InstallErrorCode>(code, `${what}: ${error.message}${hint}`, { cause: error });
 }

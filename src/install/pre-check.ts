@@ -1,18 +1,20 @@
 /** What a cluster lacks before an installation: every finding with what to do about it. Nothing is changed. */
+import { errorText } from '../base/errors.ts';
+import { fail, ok, type Result } from '../base/result.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import {
-  ACCESS_REVIEWS,
-  CLUSTER_ROLES,
   CUSTOM_RESOURCE_DEFINITIONS,
   DAEMON_SETS,
   DEPLOYMENTS,
   NAMESPACES,
   NODES,
   type ResourceKind,
-  VALIDATING_WEBHOOKS,
 } from '../kube/resource-kind.ts';
 import { fieldsOf, isRecord } from '../model/manifest/field-reader.ts';
+import { missingRights } from './check-rights.ts';
+import { elsewhereText, findInstallations, isTerminating, removalHint } from './find-installations.ts';
+import { rightsText } from './install-rights.ts';
 import { PART_OF, PART_OF_LABEL } from './objects/common.ts';
 
 export type CheckLevel = 'ok' | 'warning' | 'error';
@@ -28,10 +30,9 @@ export interface CheckFinding {
 const API_GROUP = 'Kubernetes API';
 const MIN_MINOR = 29;
 const ARCHITECTURES: ReadonlySet<unknown> = new Set(['amd64', 'arm64']);
-const NEEDED_KINDS = [CUSTOM_RESOURCE_DEFINITIONS, CLUSTER_ROLES, VALIDATING_WEBHOOKS, DEPLOYMENTS, DAEMON_SETS];
 
 /** What other meshes run, by the names of Istio. */
-const OTHER_MESHES: readonly (readonly [ResourceKind, readonly string[]])[] = [
+const FOREIGN_MESHES: readonly (readonly [ResourceKind, readonly string[]])[] = [
   [DEPLOYMENTS, ['istiod']],
   [DAEMON_SETS, ['ztunnel', 'istio-cni-node']],
 ];
@@ -47,7 +48,7 @@ export async function preCheck(client: KubeClient, namespace: string): Promise<r
     checkRights(client, namespace),
     checkNodes(client),
     checkNamespace(client, namespace),
-    checkOtherMeshes(client),
+    checkOtherMeshes(client, namespace),
     checkGatewayApi(client),
   ]);
   return [checkVersion(answer.value), ...groups.flat()];
@@ -62,27 +63,12 @@ function checkVersion(version: unknown): CheckFinding {
 
 async function checkRights(client: KubeClient, namespace: string): Promise<readonly CheckFinding[]> {
   const group = 'Rights';
-  const missing: string[] = [];
-  for (const kind of NEEDED_KINDS) {
-    for (const verb of ['create', 'patch']) {
-      const resourceAttributes = {
-        verb,
-        group: kind.group,
-        resource: kind.plural,
-        ...(kind.namespaced ? { namespace } : {}),
-      };
-      const answer = await client.create(ACCESS_REVIEWS, '', {
-        apiVersion: 'authorization.k8s.io/v1',
-        kind: 'SelfSubjectAccessReview',
-        spec: { resourceAttributes },
-      });
-      const status = answer.ok ? fieldsOf(answer.value['status']) : {};
-      if (status['allowed'] !== true) missing.push(`${verb} ${kind.plural}`);
-    }
-  }
-  if (missing.length === 0) return [{ group, level: 'ok', text: 'this account may install', hint: '' }];
+  const missing = await missingRights(client, namespace);
+  if (!missing.ok) return [unknown(group, missing.error)];
+  const text = 'this account may install and uninstall';
+  if (missing.value.length === 0) return [{ group, level: 'ok', text, hint: '' }];
   const hint = 'use an account that is bound to cluster-admin, or ask for these rights';
-  return [{ group, level: 'error', text: `this account may not ${missing.join(', ')}`, hint }];
+  return [{ group, level: 'error', text: `this account may not ${rightsText(missing.value, namespace)}`, hint }];
 }
 
 async function checkNodes(client: KubeClient): Promise<readonly CheckFinding[]> {
@@ -122,6 +108,10 @@ async function checkNamespace(client: KubeClient, namespace: string): Promise<re
     if (absent) return [{ group, level: 'ok', text: `${namespace} will be created`, hint: '' }];
     return [{ group, level: 'error', text: answer.error.message, hint: 'the account has to read namespaces' }];
   }
+  if (isTerminating(answer.value)) {
+    const hint = `install when it is gone: kubectl wait --for=delete namespace/${namespace}`;
+    return [{ group, level: 'error', text: `${namespace} is being deleted`, hint }];
+  }
   const level = answer.value.metadata.labels?.['pod-security.kubernetes.io/enforce'];
   if (level === undefined || level === 'privileged') {
     return [{ group, level: 'ok', text: `${namespace} admits privileged pods`, hint: '' }];
@@ -131,20 +121,46 @@ async function checkNamespace(client: KubeClient, namespace: string): Promise<re
 }
 
 /** Two meshes would redirect the same pods. */
-async function checkOtherMeshes(client: KubeClient): Promise<readonly CheckFinding[]> {
+async function checkOtherMeshes(client: KubeClient, namespace: string): Promise<readonly CheckFinding[]> {
   const group = 'Other meshes';
+  const looks = [await findForeignMeshes(client), await findOtherInstallations(client, namespace)];
+  const findings = looks.flatMap((look): CheckFinding[] => {
+    if (!look.ok) return [unknown(group, look.error)];
+    return look.value.map(({ text, hint }) => ({ group, level: 'error', text, hint }));
+  });
+  return findings.length > 0 ? findings : [{ group, level: 'ok', text: 'none', hint: '' }];
+}
+
+type OtherMeshes = Result<readonly Pick<CheckFinding, 'text' | 'hint'>[], string>;
+
+async function findForeignMeshes(client: KubeClient): Promise<OtherMeshes> {
   const found: string[] = [];
-  for (const [kind, names] of OTHER_MESHES) {
+  for (const [kind, names] of FOREIGN_MESHES) {
     const answer = await client.listAll(kind);
-    if (!answer.ok) continue;
+    if (!answer.ok) return fail(answer.error.message);
     for (const { metadata } of answer.value) {
       const { name, namespace, labels } = metadata;
       if (names.includes(name) && labels?.[PART_OF_LABEL] !== PART_OF) found.push(`${kind.kind} ${namespace}/${name}`);
     }
   }
-  if (found.length === 0) return [{ group, level: 'ok', text: 'none', hint: '' }];
   const hint = 'uninstall the other mesh first: two agents would redirect the same pods';
-  return [{ group, level: 'error', text: found.join(', '), hint }];
+  return ok(found.length === 0 ? [] : [{ text: found.join(', '), hint }]);
+}
+
+async function findOtherInstallations(client: KubeClient, namespace: string): Promise<OtherMeshes> {
+  try {
+    const others = (await findInstallations(client)).filter((found) => found.namespace !== namespace);
+    return ok(
+      others.map((other) => ({ text: elsewhereText(other), hint: `a cluster takes one: ${removalHint(other)}` })),
+    );
+  } catch (error) {
+    return fail(errorText(error));
+  }
+}
+
+/** What the API server does not say is no good news. */
+function unknown(group: string, reason: string): CheckFinding {
+  return { group, level: 'warning', text: `unknown: ${reason}`, hint: 'look again with an account that may' };
 }
 
 async function checkGatewayApi(client: KubeClient): Promise<readonly CheckFinding[]> {

@@ -3,7 +3,7 @@ import { type Clock, sleep } from '../base/clock.ts';
 import { AmbitError } from '../base/errors.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
-import { DAEMON_SETS, DEPLOYMENTS, PODS, type ResourceKind } from '../kube/resource-kind.ts';
+import { DAEMON_SETS, DEPLOYMENTS, NAMESPACES, PODS, type ResourceKind } from '../kube/resource-kind.ts';
 import { fieldsOf } from '../model/manifest/field-reader.ts';
 import { kubectlName } from './install-kinds.ts';
 import { PART_OF_SELECTOR } from './objects/common.ts';
@@ -65,6 +65,31 @@ export async function waitForPodsGone(
   }
 }
 
+/**
+ * Waits until a namespace that is being deleted is gone.
+ * @throws AmbitError NAMESPACE_TERMINATING with what holds it
+ */
+export async function waitForNamespaceGone(namespace: string, timeoutMs: number, deps: RolloutDeps): Promise<void> {
+  const deadlineMs = deps.clock.monotonicMs() + timeoutMs;
+  deps.report(`waiting: namespace ${namespace} goes`);
+  for (;;) {
+    const found = await deps.client.get(NAMESPACES, '', namespace);
+    if (!found.ok && found.error.status === 404) return;
+    if (deps.clock.monotonicMs() > deadlineMs) {
+      const why = found.ok ? holdUpOf(found.value) : found.error.message;
+      throw new AmbitError('NAMESPACE_TERMINATING', `namespace ${namespace} is still being deleted${why}`);
+    }
+    await sleep(deps.clock, POLL_MS);
+  }
+}
+
+/** What the API server says is left in a namespace. */
+function holdUpOf(namespace: KubeObject): string {
+  const conditions = listOf(fieldsOf(namespace['status'])['conditions']).map(fieldsOf);
+  const messages = conditions.filter(({ status }) => status === 'True').map(({ message }) => String(message));
+  return messages.length === 0 ? '' : `: ${messages.join('; ')}`;
+}
+
 async function rolloutProgress(client: KubeClient, namespace: string): Promise<readonly Progress[]> {
   const progress: Progress[] = [];
   for (const kind of [DEPLOYMENTS, DAEMON_SETS]) {
@@ -98,17 +123,25 @@ async function incomplete(client: KubeClient, namespace: string, progress: reado
 /** What a pod waits for, as its status says. */
 function podProblems(pod: KubeObject): string[] {
   const status = fieldsOf(pod['status']);
-  const containers = Array.isArray(status['containerStatuses']) ? status['containerStatuses'] : [];
-  const waiting = containers.flatMap((container) => {
-    const reason = fieldsOf(fieldsOf(fieldsOf(container)['state'])['waiting']);
-    return reason['reason'] === undefined
-      ? []
-      : [`${String(reason['reason'])} ${String(reason['message'] ?? '')}`.trim()];
-  });
+  const waiting = listOf(status['containerStatuses']).flatMap(containerProblem);
   if (waiting.length > 0) return [`pod ${pod.metadata.name}: ${waiting.join(', ')}`];
-  const conditions = Array.isArray(status['conditions']) ? status['conditions'].map(fieldsOf) : [];
+  const conditions = listOf(status['conditions']).map(fieldsOf);
   const failed = conditions.find((condition) => condition['status'] === 'False' && condition['message'] !== undefined);
   return failed === undefined ? [] : [`pod ${pod.metadata.name}: ${String(failed['message'])}`];
+}
+
+/** Why a container waits and, when it ended before, its last words. */
+function containerProblem(container: unknown): string[] {
+  const { state, lastState } = fieldsOf(container);
+  const { reason, message } = fieldsOf(fieldsOf(state)['waiting']);
+  if (reason === undefined) return [];
+  const last = fieldsOf(fieldsOf(lastState)['terminated'])['message'];
+  const words = typeof last === 'string' && last.trim() !== '' ? `; it ended with: ${last.trim()}` : '';
+  return [`${String(reason)} ${String(message ?? '')}`.trim() + words];
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function numberOf(value: unknown): number {

@@ -22,6 +22,8 @@ export interface KubeConfig {
   readonly skipVerify?: boolean;
   /** Namespace of the context; `default` when it names none. */
   readonly namespace: string;
+  /** What to do when this account lacks a right; the API server itself says which one. */
+  readonly forbiddenHint?: string;
   /** Read anew for each request: tokens are renewed on disk. Rejects with a KubeError. */
   readonly credentials: () => Promise<KubeCredentials>;
 }
@@ -51,6 +53,7 @@ export async function inClusterConfig(environment: Environment, readFile: ReadTe
     server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
     caPem,
     namespace: namespace.trim(),
+    forbiddenHint: 'a role lacks this right; compare the ClusterRole with what the chart installs',
     credentials: async () => ({ token: (await mounted(readFile, `${ACCOUNT}/token`)).trim() }),
   };
 }

@@ -62,17 +62,18 @@ const REASONS: Readonly<Record<number, string>> = {
 
 const HINTS: Readonly<Record<number, string>> = {
   401: ': the credentials are not accepted',
-  403: ': a role lacks this right; compare the ClusterRole with what the chart installs',
 };
 
 /**
  * A refusal, from the `Status` object that came with it.
  * @param call what was asked, for the message: `GET /api/v1/pods`
+ * @param forbiddenHint what to do about a right that is missing
  */
-export function refusal(call: string, status: number, body: unknown, retryAfterMs = 0): KubeError {
+export function refusal(call: string, status: number, body: unknown, retryAfterMs = 0, forbiddenHint = ''): KubeError {
   const { reason, message } = fieldsOf(body);
   const why = typeof reason === 'string' && reason !== '' ? reason : (REASONS[status] ?? 'Unknown');
   const text = typeof message === 'string' && message !== '' ? message : why;
-  const full = `the API server refused ${call} with ${status}: ${text}${HINTS[status] ?? ''}`;
+  const hint = status === 403 && forbiddenHint !== '' ? `: ${forbiddenHint}` : (HINTS[status] ?? '');
+  const full = `the API server refused ${call} with ${status}: ${text}${hint}`;
   return new KubeError('KUBE_REFUSED', full, { status, reason: why, retryAfterMs });
 }

@@ -123,7 +123,9 @@ export class KubeTransport {
       request.on('error', (cause) => settle(fail(unreachable(call, this.#server, request, cause))));
       request.on('response', (response) => {
         const status = response.statusCode ?? 0;
-        if (status < 200 || status > 299) return readRefusal(call, response, (error) => settle(fail(error)));
+        if (status < 200 || status > 299) {
+          return readRefusal(call, this.#config.forbiddenHint, response, (error) => settle(fail(error)));
+        }
         readAnswer(response, reader, settle, abandon);
       });
       request.end(body);
@@ -198,7 +200,12 @@ function readAnswer<T>(
 /** Enough for a Status object; the rest is not read. */
 const MAX_REFUSAL_BYTES = 64 * 1024;
 
-function readRefusal(call: KubeCall, response: IncomingMessage, done: (error: KubeError) => void): void {
+function readRefusal(
+  call: KubeCall,
+  forbiddenHint: string | undefined,
+  response: IncomingMessage,
+  done: (error: KubeError) => void,
+): void {
   const status = response.statusCode ?? 0;
   const retryAfterSec = Number(response.headers['retry-after'] ?? 0);
   let body = '';
@@ -209,7 +216,7 @@ function readRefusal(call: KubeCall, response: IncomingMessage, done: (error: Ku
   response.on('error', () => undefined);
   response.on('close', () => {
     const retryAfterMs = Number.isFinite(retryAfterSec) ? Math.max(0, retryAfterSec * 1000) : 0;
-    done(refusal(describe(call), status, parseQuietly(body), retryAfterMs));
+    done(refusal(describe(call), status, parseQuietly(body), retryAfterMs, forbiddenHint));
   });
 }
 

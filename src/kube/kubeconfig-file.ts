@@ -18,6 +18,9 @@ export interface KubeconfigOptions {
   readonly clock?: Clock;
 }
 
+/** A file with none of them is something else. */
+const MAIN_FIELDS = ['current-context', 'contexts', 'clusters', 'users'];
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Reads a kubeconfig. Rejects with KUBE_CONFIG that says what is missing. */
@@ -42,13 +45,20 @@ export async function kubeconfigFile(path: string, options: KubeconfigOptions = 
 }
 
 async function readRoot(path: string): Promise<Fields> {
+  let content: string;
   try {
-    const root: unknown = parse(await readFile(path, 'utf8'), { logLevel: 'error' });
-    if (isRecord(root)) return root;
+    content = await readFile(path, 'utf8');
   } catch (error) {
     throw problem(path, `it cannot be read (${errorText(error)})`);
   }
-  throw problem(path, 'it is no object');
+  try {
+    const root: unknown = parse(content, { logLevel: 'error' });
+    if (isRecord(root) && MAIN_FIELDS.some((field) => field in root)) return root;
+  } catch (error) {
+    // Further lines quote the file, which may hold credentials.
+    throw problem(path, `it is not a kubeconfig: it is no YAML (${errorText(error).split('\n', 1)[0]})`);
+  }
+  throw problem(path, `it is not a kubeconfig: it has none of ${MAIN_FIELDS.join(', ')}`);
 }
 
 /** An entry of one of the named lists (`contexts`, `clusters`, `users`). */

@@ -1,4 +1,5 @@
 /** What the engine knows about its pods and nodes, as manifests for the control plane. */
+import { REDIRECTION_ANNOTATION } from '../model/installed-names.ts';
 import type { Labels } from '../model/manifest/object-meta.ts';
 import type { PodPhase } from '../model/manifest/pod.ts';
 import type { NodePlan } from './network-plan.ts';
@@ -19,15 +20,13 @@ export interface PodStatusView {
   readonly createdMs: number;
 }
 
-const REDIRECTION = 'ambient.istio.io/redirection';
-
 /** The pod as Kubernetes would show it. */
 export function podManifest(view: PodStatusView): object {
   const { group, name, uid, deleting, podIps } = view;
   const created = new Date(view.createdMs).toISOString();
   const annotations = new Map(group.annotations);
-  if (view.enrolled) annotations.set(REDIRECTION, 'enabled');
-  else annotations.delete(REDIRECTION);
+  if (view.enrolled) annotations.set(REDIRECTION_ANNOTATION, 'enabled');
+  else annotations.delete(REDIRECTION_ANNOTATION);
   return {
     apiVersion: 'v1',
     kind: 'Pod',

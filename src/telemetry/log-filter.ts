@@ -5,6 +5,9 @@ export type FilterLevel = LogLevel | 'off';
 
 const ORDER: Readonly<Record<FilterLevel, number>> = { trace: 0, debug: 1, info: 2, warn: 3, error: 4, off: 5 };
 
+/** All levels, the most talkative first. */
+export const FILTER_LEVELS: readonly string[] = Object.keys(ORDER);
+
 export class LogFilter {
   readonly #initial: string;
   #default: FilterLevel = 'info';

@@ -97,6 +97,8 @@ export class FakeKubeApi {
   readonly requests: string[] = [];
   /** A status refuses the request; called before everything else. */
   refuse: (method: string, path: string) => number | undefined = () => undefined;
+  /** Answers of access reviews; called with `resourceAttributes`. */
+  allows: (right: Readonly<Record<string, string>>) => boolean = () => true;
   /** Requests for which this holds are never answered. */
   hang: (method: string, path: string) => boolean = () => false;
   readonly #collections = new Map<string, Collection>();
@@ -235,6 +237,10 @@ export class FakeKubeApi {
     if (request.headers.authorization !== `Bearer ${this.#token}`) return status(response, 401, 'Unauthorized');
     if (url.pathname === '/version') return json(response, 200, { gitVersion: 'v1.34.0' });
     if (url.pathname === '/apis/authentication.k8s.io/v1/tokenreviews') return this.#review(response, body);
+    if (url.pathname === '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews') {
+      const { spec } = body as { spec: { resourceAttributes: Readonly<Record<string, string>> } };
+      return json(response, 201, { metadata: {}, status: { allowed: this.allows(spec.resourceAttributes) } });
+    }
     const place = parsePath(url.pathname);
     const collection =
       place === undefined ? undefined : this.#collections.get(collectionKey(place.group, place.version, place.plural));

@@ -8,7 +8,8 @@ export function addCheckCommand(program: Command, environment: NodeJS.ProcessEnv
   const command = program
     .command('check')
     .description('say what a cluster lacks; the exit status is 1 when something keeps the mesh from working')
-    .requiredOption('--pre', 'before an installation');
+    .usage('--pre [options]')
+    .requiredOption('--pre', 'before an installation (required: there is no other check yet)');
   withCluster(command)
     .option('-o, --output <format>', 'json')
     .action(async (flags: CheckFlags) => {

@@ -28,7 +28,7 @@ export function addControlCommand(program: Command, environment: Environment): v
     .option('--max-cert-ttl <duration>', 'longest lifetime that is granted (2160h)', parseDuration)
     .option('--root-overlap <duration>', 'how long a next root is known before it signs (48h)', parseDuration)
     .option('--token-audience <text>', 'audience that tokens need', 'istio-ca')
-    .option('--node-account <account>', 'account of node proxies (istio-system/ztunnel); repeat it', collect)
+    .option('--node-account <account>', 'account of node proxies (ztunnel in its own namespace); repeat it', collect)
     .option('--dns-name <name>', 'one more name in the server certificate; repeat it', collect)
     .option('--trust-domain <name>', 'trust domain of identities', 'cluster.local')
     .option('--cluster-domain <name>', 'domain of service host names', 'cluster.local')

@@ -1,5 +1,5 @@
 /** `ambit install`, `ambit upgrade` and `ambit uninstall`. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { collect, parseDuration, withCluster } from '../option-parsers.ts';
 import type { InstallFlags } from '../roles/install.ts';
 import type { UninstallFlags } from '../roles/uninstall.ts';
@@ -21,6 +21,7 @@ export function addInstallCommands(program: Command, environment: NodeJS.Process
       await runUpgrade(flags, environment);
     });
   clusterCommand(program, 'uninstall', 'take the mesh out of a cluster; pods go on in plaintext')
+    .option('--force', 'go on when pods stay redirected: they are refused everything until they restart', false)
     .option('--purge', 'delete the CRDs with all their objects, the root key and the namespace too', false)
     .action(async (flags: UninstallFlags) => {
       const { runUninstall } = await import('../roles/uninstall.ts');
@@ -31,13 +32,16 @@ export function addInstallCommands(program: Command, environment: NodeJS.Process
 const INSTALL_EXAMPLES = `
 Examples:
   ambit check --pre                               what the cluster lacks
-  ambit install --wait
+  ambit install --wait --set image.repository=registry.example/ambit
   ambit install --set control.replicas=1 --set logLevel=debug
-  ambit install --dry-run | kubectl diff -f -`;
+  ambit install --dry-run | kubectl diff -f -
+
+No registry has the default image: see docs/kubernetes.md for how it gets to the nodes.`;
 
 function clusterCommand(program: Command, name: string, description: string): Command {
   const command = withCluster(program.command(name).description(description));
-  return command.option('--timeout <duration>', 'how long it waits', parseDuration, TIMEOUT_MS);
+  const timeout = new Option('--timeout <duration>', 'how long each wait may take').argParser(parseDuration);
+  return command.addOption(timeout.default(TIMEOUT_MS, `${TIMEOUT_MS / 60_000}m`));
 }
 
 function withValues(command: Command): Command {

@@ -3,12 +3,14 @@ import { readFileSync } from 'node:fs';
 import { parse, stringify } from 'yaml';
 import { AmbitError, errorText } from '../../base/errors.ts';
 import { installationCrds } from '../../install/crds.ts';
+import { notInstalled, requireRoomFor } from '../../install/find-installations.ts';
 import { parseInstallValues, setValue } from '../../install/install-values.ts';
 import { Installer } from '../../install/installer.ts';
 import { type RenderedObject, renderInstall } from '../../install/render-install.ts';
 import { waitForRollout } from '../../install/rollout.ts';
-import { readStoredValues, storedValuesObject } from '../../install/stored-values.ts';
+import { findStoredValues, storedValuesObject, storedValuesOf } from '../../install/stored-values.ts';
 import type { PlainNode } from '../../install/template.ts';
+import type { KubeClient } from '../../kube/kube-client.ts';
 import { isRecord } from '../../model/manifest/field-reader.ts';
 import { type ClusterFlags, clusterClient } from '../cluster-client.ts';
 import { commandClock } from '../command-clock.ts';
@@ -32,20 +34,18 @@ export async function runInstall(flags: InstallFlags, environment: NodeJS.Proces
   const given = givenValues(flags, {});
   const objects = objectsOf(given, flags);
   if (flags.dryRun) return printObjects(objects);
-  await applyAll(objects, given, flags, environment);
+  await applyAll(objects, given, flags, await clusterClient(flags, environment));
 }
 
 /** `ambit upgrade`: the values of the installation stay, and flags change single ones. @throws AmbitError */
 export async function runUpgrade(flags: InstallFlags, environment: NodeJS.ProcessEnv): Promise<void> {
   const client = await clusterClient(flags, environment);
-  const stored = await readStoredValues(client, flags.namespace);
-  if (stored === undefined) {
-    throw new AmbitError('NOT_INSTALLED', `no ambit in namespace ${flags.namespace}: ambit install puts it there`);
-  }
-  const given = givenValues(flags, flags.resetValues === true ? {} : stored);
+  const stored = await findStoredValues(client, flags.namespace);
+  if (stored === undefined) throw await notInstalled(client, flags.namespace);
+  const given = givenValues(flags, flags.resetValues === true ? {} : storedValuesOf(stored));
   const objects = objectsOf(given, flags);
   if (flags.dryRun) return printObjects(objects);
-  await applyAll(objects, given, flags, environment);
+  await applyAll(objects, given, flags, client);
 }
 
 type Values = { [key: string]: PlainNode };
@@ -59,15 +59,17 @@ async function applyAll(
   objects: readonly RenderedObject[],
   given: Values,
   flags: InstallFlags,
-  environment: NodeJS.ProcessEnv,
+  client: KubeClient,
 ): Promise<void> {
-  const client = await clusterClient(flags, environment);
-  const installer = new Installer({ client, report: printLine });
-  const all = [...objects, storedValuesObject(flags.namespace, given)];
+  const { namespace } = flags;
+  await requireRoomFor(client, namespace);
+  const installer = new Installer({ namespace, isShared: false }, { client, report: printLine });
+  // First of all that is in the namespace: also an installation that breaks off can be uninstalled.
+  const home = objects.findIndex(({ kind }) => kind === 'Namespace');
+  const all = objects.toSpliced(home + 1, 0, storedValuesObject(namespace, given));
   await installer.apply(all);
   await installer.prune(all);
-  if (flags.wait)
-    await waitForRollout(flags.namespace, flags.timeout, { client, clock: commandClock, report: printLine });
+  if (flags.wait) await waitForRollout(namespace, flags.timeout, { client, clock: commandClock, report: printLine });
   printLine(flags.wait ? 'ambit is ready' : 'ambit is applied; --wait would have waited until it is ready');
 }
 

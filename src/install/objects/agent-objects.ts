@@ -2,31 +2,33 @@
 import { type TemplateMap, type TemplateNode, text, value, when } from '../template.ts';
 import {
   accountWithRoles,
+  CONTAINER_FIELDS,
   fieldVariable,
   hostVolume,
   httpProbe,
-  IMAGE_FIELDS,
   labelsOf,
+  named,
   namespacedMeta,
   POD_FIELDS,
   rule,
 } from './common.ts';
 
-const COMPONENT = 'ambit-agent';
-const SELECTOR: TemplateMap = { 'app.kubernetes.io/name': COMPONENT };
+/** Name of the DaemonSet, and of the component in labels. */
+export const AGENT_NAME = 'ambit-agent';
+const SELECTOR: TemplateMap = { 'app.kubernetes.io/name': AGENT_NAME };
 
 /** All objects of the agent. */
 export const AGENT_OBJECTS: readonly TemplateNode[] = [
   ...accountWithRoles(
-    COMPONENT,
-    COMPONENT,
+    AGENT_NAME,
+    AGENT_NAME,
     [
       rule('', ['pods', 'namespaces'], ['get', 'list', 'watch']),
       // Says on the pod whether its traffic is redirected.
       rule('', ['pods/status'], ['patch']),
     ],
     // Tells an upgrade from an uninstallation.
-    [{ ...rule('apps', ['daemonsets'], ['get']), resourceNames: [COMPONENT] }],
+    [named(rule('apps', ['daemonsets'], ['get']), [AGENT_NAME])],
   ),
   daemonSet(),
 ];
@@ -35,18 +37,18 @@ function daemonSet(): TemplateMap {
   return {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
-    metadata: namespacedMeta(COMPONENT, COMPONENT),
+    metadata: namespacedMeta(AGENT_NAME, AGENT_NAME),
     spec: {
       selector: { matchLabels: SELECTOR },
       updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
       template: {
         metadata: {
-          labels: { ...labelsOf(COMPONENT), 'istio.io/dataplane-mode': 'none' },
+          labels: { ...labelsOf(AGENT_NAME), 'istio.io/dataplane-mode': 'none' },
           annotations: when('agent.podAnnotations', value('agent.podAnnotations')),
         },
         spec: {
           ...POD_FIELDS,
-          serviceAccountName: COMPONENT,
+          serviceAccountName: AGENT_NAME,
           hostNetwork: true,
           hostPID: true,
           dnsPolicy: 'ClusterFirstWithHostNet',
@@ -72,7 +74,7 @@ function daemonSet(): TemplateMap {
 function container(): TemplateMap {
   return {
     name: 'agent',
-    ...IMAGE_FIELDS,
+    ...CONTAINER_FIELDS,
     args: ['agent', text`--rule-backend=${value('agent.ruleBackend')}`],
     env: [
       fieldVariable('NODE_NAME', 'spec.nodeName'),

@@ -1,31 +1,40 @@
 /** Parts that several objects share. */
 import { INSTALL_NAMESPACE, type TemplateMap, type TemplateNode, text, value, when } from '../template.ts';
 
-/** The label by which an installation finds all that belongs to it. */
+/** What everything of the mesh carries, whichever installation it belongs to; anybody may set it on objects of their own. */
 export const PART_OF_LABEL = 'app.kubernetes.io/part-of';
 export const PART_OF = 'ambit';
 /** The same as API servers take it. */
 export const PART_OF_SELECTOR = `${PART_OF_LABEL}=${PART_OF}`;
+/** The namespace of the installation that an object belongs to: by it an installation knows what is its own. */
+export const OWNER_LABEL = 'ambit.io/namespace';
+const REVISION_LABEL = 'ambit.io/revision';
 
-/** Labels of every object of a component. */
+/** Labels of the pods of a component. */
 export function labelsOf(component: string): TemplateMap {
   return { 'app.kubernetes.io/name': component, [PART_OF_LABEL]: PART_OF };
 }
 
+/** Labels of every object of a component. */
+export function ownLabelsOf(component: string): TemplateMap {
+  return { ...labelsOf(component), [OWNER_LABEL]: text`${INSTALL_NAMESPACE}`, [REVISION_LABEL]: value('revision') };
+}
+
 /** `metadata` of a namespaced object of a component. */
 export function namespacedMeta(component: string, name: string): TemplateMap {
-  return { name, namespace: INSTALL_NAMESPACE, labels: labelsOf(component) };
+  return { name, namespace: INSTALL_NAMESPACE, labels: ownLabelsOf(component) };
 }
 
 /** `metadata` of a cluster-scoped object of a component. */
 export function clusterMeta(component: string, name: string): TemplateMap {
-  return { name, labels: labelsOf(component) };
+  return { name, labels: ownLabelsOf(component) };
 }
 
-/** The image that all roles run, as fields of a container. */
-export const IMAGE_FIELDS: TemplateMap = {
+/** The image that all roles run, and that its last words are kept, as fields of a container. */
+export const CONTAINER_FIELDS: TemplateMap = {
   image: text`${value('image.repository')}:${value('image.tag')}`,
   imagePullPolicy: value('image.pullPolicy'),
+  terminationMessagePolicy: 'FallbackToLogsOnError',
 };
 
 /** Fields of every pod spec. */
@@ -39,6 +48,11 @@ export function fieldVariable(name: string, fieldPath: string): TemplateMap {
 /** One rule of a role. @param resources `pods`, or `pods/status` for a subresource */
 export function rule(apiGroup: string, resources: readonly string[], verbs: readonly string[]): TemplateMap {
   return { apiGroups: [apiGroup], resources, verbs };
+}
+
+/** The same rule for objects of these names only. */
+export function named(restricted: TemplateMap, resourceNames: readonly TemplateNode[]): TemplateMap {
+  return { ...restricted, resourceNames };
 }
 
 /** A service account with its cluster role and, where given, its role in the namespace of the installation. */

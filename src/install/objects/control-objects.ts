@@ -1,21 +1,41 @@
 /** The control plane: Deployment, Service, rights, and the webhook that shows it what is about to be stored. */
-import { INSTALL_NAMESPACE, JsonTextRef, type TemplateMap, type TemplateNode, text, value, when } from '../template.ts';
+import {
+  CONTROL_LEASE,
+  MESH_CONFIG_MAP,
+  OWN_ROOT_SECRET,
+  PLUGGED_IN_SECRET,
+  ROOT_CONFIG_MAP,
+  WEBHOOK_CONFIGURATION,
+} from '../../model/installed-names.ts';
+import {
+  INSTALL_NAMESPACE,
+  JsonTextRef,
+  type TemplateMap,
+  type TemplateNode,
+  TextTemplate,
+  text,
+  value,
+  when,
+} from '../template.ts';
 import {
   accountWithRoles,
+  CONTAINER_FIELDS,
   clusterMeta,
   fieldVariable,
   httpProbe,
-  IMAGE_FIELDS,
   labelsOf,
+  named,
   namespacedMeta,
+  ownLabelsOf,
   POD_FIELDS,
   rule,
 } from './common.ts';
 
-const COMPONENT = 'ambit-control';
+/** Name of the Deployment, its account and roles, and of the component in labels. */
+export const CONTROL_NAME = 'ambit-control';
 /** Names that node proxies, Istio's own too, look for. */
 const SERVICE_NAME = 'istiod';
-const SELECTOR: TemplateMap = { app: SERVICE_NAME, 'app.kubernetes.io/name': COMPONENT };
+const SELECTOR: TemplateMap = { app: SERVICE_NAME, 'app.kubernetes.io/name': CONTROL_NAME };
 const WATCH = ['list', 'watch'];
 const ISTIO_GROUPS = ['security.istio.io', 'networking.istio.io', 'telemetry.istio.io'];
 
@@ -26,26 +46,39 @@ const CLUSTER_RULES: readonly TemplateMap[] = [
   rule('networking.istio.io', ['serviceentries', 'workloadentries'], WATCH),
   rule('gateway.networking.k8s.io', ['gateways'], WATCH),
   rule('authentication.k8s.io', ['tokenreviews'], ['create']),
-  // The root certificate lies in every namespace.
-  rule('', ['configmaps'], ['list', 'watch', 'create', 'patch']),
+  // The root certificate lies in every namespace. A name does not restrict creations, as they have none yet.
+  rule('', ['configmaps'], ['create']),
+  named(rule('', ['configmaps'], [...WATCH, 'patch']), [ROOT_CONFIG_MAP]),
   rule('', ['services/status'], ['patch']),
   rule('security.istio.io', ['authorizationpolicies/status'], ['patch']),
   rule('networking.istio.io', ['serviceentries/status'], ['patch']),
-  rule('admissionregistration.k8s.io', ['validatingwebhookconfigurations'], ['get', 'list', 'watch', 'patch']),
+  named(rule('admissionregistration.k8s.io', ['validatingwebhookconfigurations'], [...WATCH, 'patch']), [
+    WEBHOOK_CONFIGURATION,
+  ]),
 ];
 
+/** The name with another revision than the default one. */
+function ofRevision(name: string): TextTemplate {
+  return new TextTemplate([`${name}-`, value('revision')]);
+}
+
+/** Lists and watches select by name, which API servers hold against the names of a rule. */
 const NAMESPACE_RULES: readonly TemplateMap[] = [
-  rule('', ['secrets'], ['get', 'list', 'watch', 'create', 'update']),
-  rule('coordination.k8s.io', ['leases'], ['get', 'create', 'update']),
+  named(rule('', ['configmaps'], WATCH), [MESH_CONFIG_MAP, ofRevision(MESH_CONFIG_MAP)]),
+  rule('', ['secrets'], ['create']),
+  named(rule('', ['secrets'], WATCH), [PLUGGED_IN_SECRET]),
+  named(rule('', ['secrets'], ['get', ...WATCH, 'update']), [OWN_ROOT_SECRET]),
+  rule('coordination.k8s.io', ['leases'], ['create']),
+  named(rule('coordination.k8s.io', ['leases'], ['get', 'update']), [CONTROL_LEASE, ofRevision(CONTROL_LEASE)]),
 ];
 
 /** All objects of the control plane. */
 export const CONTROL_OBJECTS: readonly TemplateNode[] = [
-  ...accountWithRoles(COMPONENT, COMPONENT, CLUSTER_RULES, NAMESPACE_RULES),
+  ...accountWithRoles(CONTROL_NAME, CONTROL_NAME, CLUSTER_RULES, NAMESPACE_RULES),
   {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: namespacedMeta(COMPONENT, 'istio'),
+    metadata: namespacedMeta(CONTROL_NAME, MESH_CONFIG_MAP),
     data: { mesh: new JsonTextRef('meshConfig') },
   },
   service(),
@@ -53,7 +86,7 @@ export const CONTROL_OBJECTS: readonly TemplateNode[] = [
   when('control.podDisruptionBudget', {
     apiVersion: 'policy/v1',
     kind: 'PodDisruptionBudget',
-    metadata: namespacedMeta(COMPONENT, COMPONENT),
+    metadata: namespacedMeta(CONTROL_NAME, CONTROL_NAME),
     spec: { maxUnavailable: 1, selector: { matchLabels: SELECTOR } },
   }),
   when('webhook.enabled', webhook()),
@@ -63,7 +96,10 @@ function service(): TemplateMap {
   return {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: { ...namespacedMeta(COMPONENT, SERVICE_NAME), labels: { ...labelsOf(COMPONENT), app: SERVICE_NAME } },
+    metadata: {
+      ...namespacedMeta(CONTROL_NAME, SERVICE_NAME),
+      labels: { ...ownLabelsOf(CONTROL_NAME), app: SERVICE_NAME },
+    },
     spec: {
       selector: SELECTOR,
       ports: [
@@ -79,7 +115,7 @@ function deployment(): TemplateMap {
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: namespacedMeta(COMPONENT, COMPONENT),
+    metadata: namespacedMeta(CONTROL_NAME, CONTROL_NAME),
     spec: {
       replicas: value('control.replicas'),
       selector: { matchLabels: SELECTOR },
@@ -87,12 +123,12 @@ function deployment(): TemplateMap {
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       template: {
         metadata: {
-          labels: { ...SELECTOR, ...labelsOf(COMPONENT), 'istio.io/dataplane-mode': 'none' },
+          labels: { ...SELECTOR, ...labelsOf(CONTROL_NAME), 'istio.io/dataplane-mode': 'none' },
           annotations: when('control.podAnnotations', value('control.podAnnotations')),
         },
         spec: {
           ...POD_FIELDS,
-          serviceAccountName: COMPONENT,
+          serviceAccountName: CONTROL_NAME,
           securityContext: { runAsNonRoot: true, runAsUser: 65532, runAsGroup: 65532, fsGroup: 65532 },
           terminationGracePeriodSeconds: 30,
           priorityClassName: 'system-cluster-critical',
@@ -117,7 +153,7 @@ function deployment(): TemplateMap {
 function container(): TemplateMap {
   return {
     name: 'control',
-    ...IMAGE_FIELDS,
+    ...CONTAINER_FIELDS,
     args: [
       'control',
       text`--cluster-id=${value('clusterId')}`,
@@ -158,7 +194,7 @@ function webhook(): TemplateMap {
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingWebhookConfiguration',
-    metadata: clusterMeta(COMPONENT, 'ambit-validator'),
+    metadata: clusterMeta(CONTROL_NAME, WEBHOOK_CONFIGURATION),
     webhooks: [
       {
         name: 'rev.validation.istio.io',

@@ -1,6 +1,15 @@
 /** The node proxy: DaemonSet and account. It needs no rights at the API server. */
+import { ROOT_CONFIG_MAP } from '../../model/installed-names.ts';
 import { INSTALL_NAMESPACE, type TemplateMap, type TemplateNode, text, value, when } from '../template.ts';
-import { fieldVariable, hostVolume, httpProbe, IMAGE_FIELDS, labelsOf, namespacedMeta, POD_FIELDS } from './common.ts';
+import {
+  CONTAINER_FIELDS,
+  fieldVariable,
+  hostVolume,
+  httpProbe,
+  labelsOf,
+  namespacedMeta,
+  POD_FIELDS,
+} from './common.ts';
 
 /** The account that the certificate authority lets ask for the identities of the pods of its node. */
 const COMPONENT = 'ztunnel';
@@ -45,7 +54,7 @@ function daemonSet(): TemplateMap {
           containers: [container()],
           volumes: [
             hostVolume('ztunnel-socket', '/var/run/ztunnel'),
-            { name: 'root', configMap: { name: 'istio-ca-root-cert' } },
+            { name: 'root', configMap: { name: ROOT_CONFIG_MAP } },
             {
               name: 'token',
               projected: {
@@ -70,7 +79,7 @@ function daemonSet(): TemplateMap {
 function container(): TemplateMap {
   return {
     name: 'istio-proxy',
-    ...IMAGE_FIELDS,
+    ...CONTAINER_FIELDS,
     args: ['ztunnel'],
     envFrom: [{ configMapRef: { name: ENVIRONMENT_NAME } }],
     env: [

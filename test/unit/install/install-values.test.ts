@@ -32,6 +32,35 @@ describe('install values', () => {
     );
   });
 
+  for (const [assignment, message] of [
+    ['control.certTtl=bla', /control\.certTtl: a duration such as/],
+    ['control.certTtl=0s', /control\.certTtl: it has to be longer than 0/],
+    ['agent.joinDrain=xx', /agent\.joinDrain: a duration/],
+    ['agent.leaveDrain=5', /agent\.leaveDrain/],
+    ['logLevel=nonsense', /logLevel: "nonsense" is no log level: trace, debug/],
+    ['logLevel=xds=loud', /logLevel: "xds=loud"/],
+    ['revision=Not_a_name', /revision: a name of/],
+    ['meshConfig.trustDomain=5', /meshConfig: trustDomain is not a domain name/],
+    ['meshConfig.discoverySelectors=all', /meshConfig: discoverySelectors is no list/],
+    ['agent.resources.limits.memory=lots', /agent\.resources\.limits\.memory: a quantity/],
+  ] as const) {
+    it(`refuse ${assignment}, which a role could not read`, () => {
+      assert.throws(() => parseInstallValues(set(assignment)), { code: 'INSTALL_VALUES_INVALID', message });
+    });
+  }
+
+  it('take what the roles can read', () => {
+    const values = set(
+      'control.certTtl=1h30m',
+      'agent.joinDrain=0s',
+      'meshConfig.trustDomain=example.org',
+      'ztunnel.resources.limits.cpu=2',
+      'ztunnel.resources.limits.memory=1.5Gi',
+      'revision=next-1',
+    );
+    assert.equal(parseInstallValues({ ...values, logLevel: 'INFO,xds=debug' }).control.certTtl, '1h30m');
+  });
+
   it('are lists, booleans and numbers where Helm reads them so', () => {
     assert.deepEqual(set('a={x,1,true}', 'b=false', 'c=12', 'd=0123', 'e=a=b'), {
       a: ['x', 1, true],

@@ -4,7 +4,14 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { findingsText } from '../../../src/cli/roles/check.ts';
 import { preCheck } from '../../../src/install/pre-check.ts';
 import { KubeClient } from '../../../src/kube/kube-client.ts';
-import { CUSTOM_RESOURCE_DEFINITIONS, DAEMON_SETS, NAMESPACES, NODES } from '../../../src/kube/resource-kind.ts';
+import {
+  CLUSTER_ROLE_BINDINGS,
+  CONFIG_MAPS,
+  CUSTOM_RESOURCE_DEFINITIONS,
+  DAEMON_SETS,
+  NAMESPACES,
+  NODES,
+} from '../../../src/kube/resource-kind.ts';
 import { FakeKubeApi } from '../../helpers/fake-kube-api.ts';
 
 const NS = 'istio-system';
@@ -17,7 +24,7 @@ describe('the check before an installation', () => {
 
   before(async () => {
     api = await FakeKubeApi.start();
-    api.serve(CUSTOM_RESOURCE_DEFINITIONS);
+    for (const kind of [CUSTOM_RESOURCE_DEFINITIONS, CLUSTER_ROLE_BINDINGS]) api.serve(kind);
     client = new KubeClient(api.config, { clock: systemClock });
   });
   after(async () => {
@@ -72,9 +79,39 @@ describe('the check before an installation', () => {
   });
 
   it('names the rights that are missing', async () => {
-    // The fake knows no access reviews: nothing is allowed.
-    const [finding] = await findingOf('Rights');
-    assert.match(finding?.text ?? '', /may not create customresourcedefinitions, patch customresourcedefinitions/);
+    const text = async () => (await findingOf('Rights')).map((finding) => `${finding.level} ${finding.text}`).join();
+    assert.equal(await text(), 'ok this account may install and uninstall');
+    api.allows = ({ verb, resource }) => resource !== 'poddisruptionbudgets' && verb !== 'delete';
+    const lacking = await text();
+    assert.match(
+      lacking,
+      /^error this account may not .*get, create, patch, delete, list poddisruptionbudgets\.policy in/,
+    );
+    assert.match(lacking, /delete namespaces;.*delete clusterroles\.rbac.*delete configmaps/);
+    api.allows = ({ verb, resource }) => verb !== 'bind' && resource !== 'leases';
+    assert.match(await text(), /may not create, get, update leases\.coordination\.k8s\.io in istio-system$/);
+    api.allows = ({ verb, subresource }) => ['escalate', 'bind'].includes(verb ?? '') || subresource !== 'status';
+    assert.match(await text(), /^ok/);
+    api.allows = () => true;
+  });
+
+  it('does not take silence for an answer', async () => {
+    api.refuse = (_method, path) => (/deployments|configmaps|accessreviews/.test(path) ? 403 : undefined);
+    const findings = [...(await findingOf('Rights')), ...(await findingOf('Other meshes'))];
+    api.refuse = () => undefined;
+    assert.equal(findings.length, 3);
+    for (const { level, text } of findings) assert.match(`${level} ${text}`, /^warning unknown: .*403/);
+  });
+
+  it('tells an installation in another namespace, and a namespace that is being deleted', async () => {
+    const labels = { 'app.kubernetes.io/part-of': 'ambit' };
+    api.put(CONFIG_MAPS, { metadata: { name: 'ambit-install', namespace: 'mesh', labels } });
+    const texts = (await findingOf('Other meshes')).map(({ text, hint }) => `${text}: ${hint}`).join();
+    assert.match(texts, /ambit is installed in namespace mesh: a cluster takes one: ambit upgrade -n mesh/);
+    api.remove(CONFIG_MAPS, 'mesh', 'ambit-install');
+    api.put(NAMESPACES, { metadata: { name: NS, deletionTimestamp: '2026-01-01T00:00:00Z' } });
+    assert.match((await findingOf('Namespace'))[0]?.text ?? '', /istio-system is being deleted/);
+    api.put(NAMESPACES, { metadata: { name: NS } });
   });
 
   it('says one thing only when the API server does not answer', async () => {

@@ -44,15 +44,20 @@ describe('the rights of an installation', () => {
       'networking.istio.io/workloadentries: list watch',
       'gateway.networking.k8s.io/gateways: list watch',
       'authentication.k8s.io/tokenreviews: create',
-      'core/configmaps: list watch create patch',
+      'core/configmaps: create',
+      'core/configmaps: list watch patch only istio-ca-root-cert',
       'core/services/status: patch',
       'security.istio.io/authorizationpolicies/status: patch',
       'networking.istio.io/serviceentries/status: patch',
-      'admissionregistration.k8s.io/validatingwebhookconfigurations: get list watch patch',
+      'admissionregistration.k8s.io/validatingwebhookconfigurations: list watch patch only ambit-validator',
     ]);
     assert.deepEqual(rulesOf('Role', 'ambit-control'), [
-      'core/secrets: get list watch create update',
-      'coordination.k8s.io/leases: get create update',
+      'core/configmaps: list watch only istio, istio-default',
+      'core/secrets: create',
+      'core/secrets: list watch only cacerts',
+      'core/secrets: get list watch update only istio-ca-secret',
+      'coordination.k8s.io/leases: create',
+      'coordination.k8s.io/leases: get update only ambit-control, ambit-control-default',
     ]);
   });
 

@@ -60,11 +60,11 @@ describe('waiting for a rollout', () => {
     const waiting = { reason: 'ErrImagePull', message: 'no such image' };
     api.put(PODS, {
       metadata: { name: 'ztunnel-x', namespace: NS, labels: LABELS },
-      status: { containerStatuses: [{ state: { waiting } }] },
+      status: { containerStatuses: [{ state: { waiting }, lastState: { terminated: { message: 'bad flag\n' } } }] },
     });
     await assert.rejects(waitForRollout(NS, 0, deps()), {
       code: 'ROLLOUT_INCOMPLETE',
-      message: /daemonset\.apps\/ztunnel 0\/2; pod ztunnel-x: ErrImagePull no such image/,
+      message: /daemonset\.apps\/ztunnel 0\/2; pod ztunnel-x: ErrImagePull no such image; it ended with: bad flag/,
     });
   });
 

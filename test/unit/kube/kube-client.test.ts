@@ -122,14 +122,18 @@ describe('KubeClient', () => {
     api.hang = () => false;
   });
 
-  it('names the missing right when it is refused', async () => {
+  it('says what the API server refused, and to a role what to do', async () => {
+    const role = new KubeClient({ ...api.config, forbiddenHint: 'compare the ClusterRole' }, { clock: systemClock });
     api.refuse = () => 403;
     const result = await client.list(PODS);
+    const ofRole = await role.list(PODS);
     api.refuse = () => undefined;
-    assert.ok(!result.ok);
+    role.close();
+    assert.ok(!result.ok && !ofRole.ok);
     assert.equal(result.error.status, 403);
     assert.equal(result.error.reason, 'Forbidden');
-    assert.match(result.error.message, /ClusterRole/);
+    assert.match(result.error.message, /with 403: Forbidden by the test$/);
+    assert.match(ofRole.error.message, /: compare the ClusterRole$/);
   });
 
   it('reads again when the server has just closed the kept connection', async () => {

@@ -2,8 +2,8 @@
 import { parse } from 'yaml';
 import { errorText } from '../base/errors.ts';
 import { fail, ok, type Result } from '../base/result.ts';
-import { isRecord } from '../model/manifest/field-reader.ts';
-import { isNamespaceName } from '../model/manifest/object-meta.ts';
+import { isRecord } from './manifest/field-reader.ts';
+import { isNamespaceName } from './manifest/object-meta.ts';
 import type { LabelRequirement, NamespaceSelector } from './namespace-selection.ts';
 
 export interface MeshConfig {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { parseMeshConfig } from '../../../src/control/mesh-config.ts';
-import { isNamespaceSelected } from '../../../src/control/namespace-selection.ts';
+import { parseMeshConfig } from '../../../src/model/mesh-config.ts';
+import { isNamespaceSelected } from '../../../src/model/namespace-selection.ts';
 
 describe('parseMeshConfig', () => {
   it('reads the fields of L4 and leaves others alone', () => {
