@@ -1,6 +1,7 @@
 /**
  * The options of the mesh as they are now: flags, overridden by MeshConfig, and by the network label of the control
- * plane's namespace (facts l7-and-control 6.5, 9.9). A text that cannot be used leaves the last good one in force.
+ * plane's namespace (facts l7-and-control 6.5, 9.9). A revision reads ConfigMap `istio-<revision>` where there is one,
+ * else `istio`. A text that cannot be used leaves the last good one in force.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
@@ -36,8 +37,9 @@ const NETWORK_LABEL = 'topology.istio.io/network';
 export class MeshFollower {
   readonly #options: MeshFollowerOptions;
   readonly #deps: MeshFollowerDeps;
-  readonly #reflector: Reflector;
-  readonly #name: string;
+  /** Of the ConfigMaps by name, the one that counts more first. */
+  readonly #reflectors: ReadonlyMap<string, Reflector>;
+  readonly #held = new Map<string, KubeObject>();
   #config: MeshConfig = NO_MESH_CONFIG;
   #problem = '';
   #onChange: () => void = () => undefined;
@@ -46,13 +48,22 @@ export class MeshFollower {
   constructor(options: MeshFollowerOptions, deps: MeshFollowerDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#name = options.revision === 'default' ? MESH_CONFIG_MAP : `${MESH_CONFIG_MAP}-${options.revision}`;
-    const { namespace } = options;
-    const scope = { kind: CONFIG_MAPS, namespace, fieldSelector: `metadata.name=${this.#name}` };
-    this.#reflector = new Reflector(scope, deps, {
-      replace: ([map]) => this.#take(map),
-      upsert: (map) => this.#take(map),
-      remove: () => this.#take(undefined),
+    const { revision } = options;
+    const names = revision === 'default' ? [] : [`${MESH_CONFIG_MAP}-${revision}`];
+    this.#reflectors = new Map([...names, MESH_CONFIG_MAP].map((name) => [name, this.#reflect(name)]));
+  }
+
+  #reflect(name: string): Reflector {
+    const { namespace } = this.#options;
+    const hold = (map: KubeObject | undefined) => {
+      if (map === undefined) this.#held.delete(name);
+      else this.#held.set(name, map);
+      this.#take();
+    };
+    return new Reflector({ kind: CONFIG_MAPS, namespace, fieldSelector: `metadata.name=${name}` }, this.#deps, {
+      replace: ([map]) => hold(map),
+      upsert: hold,
+      remove: () => hold(undefined),
     });
   }
 
@@ -73,9 +84,10 @@ export class MeshFollower {
   }
 
   /** Reads the configuration, and follows it until `stop`. Resolves when it is known. */
-  start(): Promise<void> {
-    this.#reflector.start();
-    return this.#reflector.synced;
+  async start(): Promise<void> {
+    const reflectors = [...this.#reflectors.values()];
+    for (const reflector of reflectors) reflector.start();
+    await Promise.all(reflectors.map(({ synced }) => synced));
   }
 
   /** Calls back after each change of the options or of the selectors. */
@@ -94,14 +106,15 @@ export class MeshFollower {
 
   async stop(): Promise<void> {
     this.#unsubscribe();
-    await this.#reflector.stop();
+    await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.stop()));
   }
 
-  #take(map: KubeObject | undefined): void {
-    const data = fieldsOf(map?.['data']);
+  #take(): void {
+    const name = [...this.#reflectors.keys()].find((candidate) => this.#held.has(candidate)) ?? MESH_CONFIG_MAP;
+    const data = fieldsOf(this.#held.get(name)?.['data']);
     const text = data[KEY];
     const parsed = parseMeshConfig(typeof text === 'string' ? text : '');
-    const object = `ConfigMap ${this.#options.namespace}/${this.#name}`;
+    const object = `ConfigMap ${this.#options.namespace}/${name}`;
     if (!parsed.ok) {
       const { logger } = this.#deps;
       const message = 'mesh configuration refused, the last good one stays in force';

@@ -352,6 +352,26 @@ describe('the control plane on Kubernetes', { timeout: 60_000 }, () => {
     assert.equal(last.workload.trustDomain, 'example.org');
   });
 
+  it('of a revision reads the mesh configuration of that name, or else the common one', async () => {
+    const configure = (name: string, trustDomain: string) =>
+      api.put(CONFIG_MAPS, {
+        metadata: { namespace: 'istio-system', name },
+        data: { mesh: JSON.stringify({ trustDomain }) },
+      });
+    configure('istio', 'common.org');
+    const control = await start({ revision: 'blue' });
+    const accepts = (trustDomain: string) =>
+      certificate(control, 'zt-token', testSpiffeId('demo', 'web', trustDomain)).then(
+        () => true,
+        () => false,
+      );
+    await eventually('the common one', () => accepts('common.org'));
+    configure('istio-blue', 'blue.org');
+    await eventually('its own', () => accepts('blue.org'));
+    api.remove(CONFIG_MAPS, 'istio-system', 'istio-blue');
+    await eventually('the common one again', () => accepts('common.org'));
+  });
+
   it('leaves policies of another revision alone', async () => {
     const other = { labels: { 'istio.io/rev': 'canary' } };
     api.put(AUTHORIZATION_POLICIES, authorizationPolicy('other', {}, other) as Raw);
