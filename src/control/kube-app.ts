@@ -34,6 +34,7 @@ import { type ServingControl, serveControl } from './serve-control.ts';
 import { ServingCertificate } from './serving-certificate.ts';
 import { buildStatus, type ControlStatus } from './status.ts';
 import { TokenReviewAuthenticator } from './token-review-authenticator.ts';
+import { WaypointDeployer } from './waypoint-deployer.ts';
 import { type RunningWebhook, startWebhook } from './webhook/webhook-server.ts';
 import { WebhookTrust } from './webhook/webhook-trust.ts';
 
@@ -320,6 +321,27 @@ export class KubeControl {
         onChange: (listener) => authority.onChange(listener),
       }),
       this.#rotation(),
+      ...this.#waypoints(),
+    ];
+  }
+
+  #waypoints(): LeaderTask[] {
+    const { waypoint } = this.#options;
+    if (waypoint === undefined) return [];
+    const { clusterId, network } = this.#mesh.mesh;
+    const runtime = { ...waypoint, clusterId, network, controlAddress: `https://istiod.${this.#namespace}.svc:15012` };
+    return [
+      new WaypointDeployer(runtime, {
+        ...this.#deps,
+        client: this.#client,
+        store: this.#store,
+        logger: this.#deps.logger.scope('waypoint'),
+        mesh: () => this.#mesh.mesh,
+        onMesh: (listener) => {
+          this.#selectionListeners.add(listener);
+          return () => this.#selectionListeners.delete(listener);
+        },
+      }),
     ];
   }
 

@@ -40,6 +40,8 @@ export interface KubeControlOptions {
   readonly dnsNames?: readonly string[];
   /** Where MeshConfig says nothing. */
   readonly mesh?: Partial<MeshOptions>;
+  /** With it the waypoints that Gateways ask for are run. */
+  readonly waypoint?: { readonly image: string; readonly imagePullPolicy: string };
   /** How long it goes on serving after it is no longer ready, so that clients stop coming. Default 0 */
   readonly leaveMs?: number;
   /** Of this build, for `/version`. */

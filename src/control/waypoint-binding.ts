@@ -13,6 +13,7 @@ import { type GatewayObject, isWaypoint } from '../model/manifest/gateway.ts';
 import { type Labels, type ObjectMeta, selectorMatches } from '../model/manifest/object-meta.ts';
 import { parsePort } from '../model/port.ts';
 import type { WeightedWaypoint } from '../model/service.ts';
+import { GATEWAY_NAME_LABEL } from '../model/waypoint-objects.ts';
 import type { ApplicationTunnel } from '../model/workload.ts';
 import { type MeshOptions, serviceHostname } from './mesh-options.ts';
 
@@ -31,7 +32,6 @@ export interface WaypointBinding {
 }
 
 const USE_WAYPOINT = 'istio.io/use-waypoint';
-const GATEWAY_NAME_LABEL = 'gateway.networking.k8s.io/gateway-name';
 const INBOUND_BINDING = 'ambient.istio.io/waypoint-inbound-binding';
 const NONE = 'none';
 const HBONE_PORT = 15008;

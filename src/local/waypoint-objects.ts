@@ -2,10 +2,10 @@
 import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { type GatewayObject, isWaypoint } from '../model/manifest/gateway.ts';
+import { waypointAccount, waypointService } from '../model/waypoint-objects.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { StatusFolder } from './status-folder.ts';
 import type { TokenIssuer } from './token-issuer.ts';
-import { waypointManifests } from './waypoint-pods.ts';
 
 export interface WaypointObjectsDeps {
   readonly run: RunFolder;
@@ -43,7 +43,7 @@ export class WaypointObjects {
   #write(gateway: GatewayObject): void {
     const { run, status } = this.#deps;
     const { namespace, name } = gateway.meta;
-    const manifests = waypointManifests(gateway).map((manifest, index) => {
+    const manifests = [waypointAccount(gateway), waypointService(gateway)].map((manifest, index) => {
       const file = `gateway_${namespace}_${name}_${index}`;
       status.set(file, manifest);
       return file;

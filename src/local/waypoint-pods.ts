@@ -1,6 +1,12 @@
-/** Waypoints of the manifests: the pods that run them, and the objects a cluster would have for them (facts l7-and-control 5.2). */
+/** Waypoints of the manifests: the pods that run them (facts l7-and-control 5.2). */
 import { type GatewayObject, isWaypoint } from '../model/manifest/gateway.ts';
 import type { Container } from '../model/manifest/pod.ts';
+import {
+  WAYPOINT_CONTAINER,
+  WAYPOINT_READINESS_PORT,
+  WAYPOINT_TUNNEL_PORT,
+  waypointPodLabels,
+} from '../model/waypoint-objects.ts';
 import { contentHash, type PodGroup } from './pod-plan.ts';
 
 /** What a waypoint process is started with. */
@@ -15,9 +21,6 @@ export interface WaypointProgram {
   /** The file with the token of the waypoint's account. */
   tokenFile(namespace: string, name: string): string;
 }
-
-const TUNNEL_PORT = 15008;
-const READINESS_PORT = 15021;
 
 /** The one pod of a waypoint; undefined when the gateway is none. */
 export function groupOfWaypoint(
@@ -43,14 +46,7 @@ export function groupOfWaypoint(
     name,
     replicas: 1,
     hash,
-    labels: new Map([
-      ['gateway.networking.k8s.io/gateway-name', name],
-      ['gateway.networking.k8s.io/gateway-class-name', gateway.className],
-      ['networking.istio.io/tunnel', 'http'],
-      ['istio.io/dataplane-mode', 'none'],
-      ['service.istio.io/canonical-name', name],
-      ['pod-template-hash', hash],
-    ]),
+    labels: new Map([...Object.entries(waypointPodLabels(gateway)), ['pod-template-hash', hash]]),
     annotations: new Map(),
     spec,
     folder,
@@ -61,9 +57,9 @@ function container(gateway: GatewayObject, program: WaypointProgram): Container 
   const { namespace, name } = gateway.meta;
   const port = (named: string, number: number) => ({ name: named, port: number, protocol: 'TCP' as const });
   return {
-    name: 'istio-proxy',
+    name: WAYPOINT_CONTAINER,
     image: 'ambit',
-    ports: [port('mesh', TUNNEL_PORT), port('status-port', READINESS_PORT)],
+    ports: [port('mesh', WAYPOINT_TUNNEL_PORT), port('status-port', WAYPOINT_READINESS_PORT)],
     command: [...program.ambit, 'proxy', 'waypoint'],
     args: [],
     env: new Map([
@@ -83,21 +79,6 @@ function container(gateway: GatewayObject, program: WaypointProgram): Container 
       ['INSTANCE_IP', 'status.podIP'],
     ]),
     workingDir: '',
-    readinessProbe: { kind: 'http', port: READINESS_PORT, path: '/healthz/ready', periodMs: 1000, delayMs: 0 },
+    readinessProbe: { kind: 'http', port: WAYPOINT_READINESS_PORT, path: '/healthz/ready', periodMs: 1000, delayMs: 0 },
   };
-}
-
-/** The Service and the ServiceAccount of a waypoint. */
-export function waypointManifests({ meta: { namespace, name }, listeners }: GatewayObject): readonly object[] {
-  const metadata = { name, namespace, labels: { 'gateway.networking.k8s.io/gateway-name': name } };
-  const mesh = listeners.find(({ protocol }) => protocol === 'HBONE');
-  const ports = [
-    { name: 'status-port', port: READINESS_PORT, appProtocol: 'tcp' },
-    { name: mesh?.name || 'mesh', port: mesh?.port || TUNNEL_PORT, targetPort: TUNNEL_PORT, appProtocol: 'hbone' },
-  ];
-  const selector = { 'gateway.networking.k8s.io/gateway-name': name };
-  return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
-    { apiVersion: 'v1', kind: 'Service', metadata, spec: { type: 'ClusterIP', selector, ports } },
-  ];
 }

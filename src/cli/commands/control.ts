@@ -35,6 +35,8 @@ export function addControlCommand(program: Command, environment: Environment): v
     .option('--cluster-id <name>', 'name of this cluster', environment['CLUSTER_ID'] || 'Kubernetes')
     .option('--network <name>', 'network of all addresses', '')
     .option('--root-namespace <name>', 'namespace whose policies hold for the mesh', 'istio-system')
+    .option('--waypoint-image <image>', 'on Kubernetes: run waypoints that Gateways ask for with this image (none)')
+    .option('--waypoint-pull-policy <policy>', 'imagePullPolicy of waypoints', 'IfNotPresent')
     .option('--missing-waypoint <answer>', 'closed or open', chooseFrom('closed', 'open'), 'closed')
     .option('--log-level <filter>', 'such as info or info,xds=debug', 'info')
     .option('--log-format <format>', 'plain or json', chooseFrom('plain', 'json'), 'plain')

@@ -32,6 +32,8 @@ export interface ControlFlags extends Omit<MeshOptions, 'sendDryRunPolicies'> {
   readonly certTtl?: number;
   readonly maxCertTtl?: number;
   readonly rootOverlap?: number;
+  readonly waypointImage?: string;
+  readonly waypointPullPolicy: string;
   readonly tokenKeys?: string;
   readonly tokenAudience: string;
   readonly tokenIssuer?: string;
@@ -105,6 +107,9 @@ async function kubeConfigOf(flags: ControlFlags, environment: Environment): Prom
 function kubeOptions(flags: ControlFlags, environment: Environment, kube: KubeConfig): KubeControlOptions {
   return {
     ...sharedOptions(flags),
+    ...(flags.waypointImage !== undefined && {
+      waypoint: { image: flags.waypointImage, imagePullPolicy: flags.waypointPullPolicy },
+    }),
     kube,
     namespace: environment['POD_NAMESPACE'] || flags.rootNamespace,
     identity: environment['POD_NAME'] || hostname(),

@@ -44,7 +44,11 @@ const CLUSTER_RULES: readonly TemplateMap[] = [
   rule('discovery.k8s.io', ['endpointslices'], WATCH),
   rule('security.istio.io', ['authorizationpolicies', 'peerauthentications'], WATCH),
   rule('networking.istio.io', ['serviceentries', 'workloadentries'], WATCH),
-  rule('gateway.networking.k8s.io', ['gateways'], WATCH),
+  rule('gateway.networking.k8s.io', ['gateways'], ['get', ...WATCH]),
+  rule('gateway.networking.k8s.io', ['gateways/status'], ['patch']),
+  // Waypoints run where their Gateways are. To apply is to patch, and to create where there is nothing yet.
+  rule('', ['serviceaccounts', 'services'], ['create', 'patch']),
+  rule('apps', ['deployments'], ['create', 'patch']),
   rule('authentication.k8s.io', ['tokenreviews'], ['create']),
   // The root certificate lies in every namespace. A name does not restrict creations, as they have none yet.
   rule('', ['configmaps'], ['create']),
@@ -161,6 +165,8 @@ function container(): TemplateMap {
       text`--network=${value('network')}`,
       text`--root-namespace=${INSTALL_NAMESPACE}`,
       text`--missing-waypoint=${value('missingWaypoint')}`,
+      text`--waypoint-image=${value('image.repository')}:${value('image.tag')}`,
+      text`--waypoint-pull-policy=${value('image.pullPolicy')}`,
       text`--cert-ttl=${value('control.certTtl')}`,
       text`--log-level=${value('logLevel')}`,
       text`--log-format=${value('logFormat')}`,

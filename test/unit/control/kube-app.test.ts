@@ -9,12 +9,14 @@ import type { KubeControlOptions } from '../../../src/control/kube-options.ts';
 import {
   AUTHORIZATION_POLICIES,
   CONFIG_MAPS,
+  DEPLOYMENTS,
   GATEWAYS,
   LEASES,
   NAMESPACES,
   NODES,
   PODS,
   SECRETS,
+  SERVICE_ACCOUNTS,
   SERVICES,
 } from '../../../src/kube/resource-kind.ts';
 import { AUTHORIZATION_TYPE_URL } from '../../../src/model/feed-encode.ts';
@@ -284,6 +286,37 @@ describe('the control plane on Kubernetes', { timeout: 60_000 }, () => {
     await eventually('written back', () => api.get(SECRETS, 'istio-system', 'istio-ca-secret') !== undefined);
     assert.equal((await start()).rootsPem, roots);
     assert.equal(control.rootsPem, roots);
+  });
+
+  it('runs the waypoint that a Gateway asks for, and says when it is ready', async () => {
+    await start({ waypoint: { image: 'ambit:1', imagePullPolicy: 'Never' } });
+    const metadata = { namespace: 'demo', name: 'gate', uid: 'gate-uid', generation: 3 };
+    const listeners = [{ name: 'mesh', port: 15008, protocol: 'HBONE' }];
+    api.put(GATEWAYS, { metadata, spec: { gatewayClassName: 'istio-waypoint', listeners } });
+    api.put(GATEWAYS, {
+      metadata: { ...metadata, name: 'edge' },
+      spec: { gatewayClassName: 'istio', listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }] },
+    });
+    await eventually('all parts', () =>
+      [SERVICE_ACCOUNTS, SERVICES, DEPLOYMENTS].every((kind) => api.get(kind, 'demo', 'gate') !== undefined),
+    );
+    const deployment = api.get(DEPLOYMENTS, 'demo', 'gate');
+    assert.deepEqual(deployment?.metadata['ownerReferences'], [
+      { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', name: 'gate', uid: 'gate-uid', controller: true },
+    ]);
+    assert.match(JSON.stringify(deployment), /"image":"ambit:1","imagePullPolicy":"Never"/);
+    const programmed = () => {
+      const status = api.get(GATEWAYS, 'demo', 'gate')?.['status'] as {
+        conditions?: { type: string; status: string }[];
+      };
+      return status?.conditions?.find(({ type }) => type === 'Programmed')?.status;
+    };
+    await eventually('the status', () => programmed() === 'False');
+    const labels = { 'gateway.networking.k8s.io/gateway-name': 'gate' };
+    const ready = { phase: 'Running', podIP: '10.244.0.9', conditions: [{ type: 'Ready', status: 'True' }] };
+    api.put(PODS, { metadata: { namespace: 'demo', name: 'gate-1', labels }, spec: {}, status: ready });
+    await eventually('it is ready', () => programmed() === 'True');
+    assert.equal(api.get(DEPLOYMENTS, 'demo', 'edge'), undefined, 'other gateways are not ours');
   });
 
   it('signs with a plugged-in CA, follows its renewal, and refuses a broken one', async () => {
