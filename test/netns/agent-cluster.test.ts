@@ -200,7 +200,12 @@ describe('the agent of a cluster node', () => {
 
   it('takes the pods of before up again before ztunnel gets its snapshot, and clears those that left', async () => {
     putProcess(pod.path, uid);
-    putPod(pod, { annotations: { [REDIRECTION]: 'enabled' } });
+    putPod(pod);
+    await start();
+    await ready();
+    await FakeZtunnel.ready(agent.zdsPath);
+    await eventually('the pod is in', () => annotation() === 'enabled' && redirected());
+    await agent.stop();
     const gone = `${uid.slice(0, -12)}999999999999`;
     api.put(PODS, {
       metadata: { name: 'lost', namespace: 'shop', uid: gone, annotations: { [REDIRECTION]: 'enabled' } },
@@ -246,9 +251,51 @@ describe('the agent of a cluster node', () => {
     ztunnel.answer = () => NACK;
     putPod(pod);
     await eventually('pending', () => annotation() === 'pending');
-    await eventually('captured all the same, so nothing leaves as plaintext', redirected);
+    assert.ok(!redirected(), 'a running pod waits for ztunnel as it is');
     ztunnel.answer = () => ACK;
-    await eventually('enabled', () => annotation() === 'enabled');
+    await eventually('enabled', () => annotation() === 'enabled' && redirected());
+  });
+
+  it('redirects no running pod before a ztunnel has taken it, whatever its annotation says', async () => {
+    putProcess(pod.path, uid);
+    putPod(pod, { annotations: { [REDIRECTION]: 'enabled' } });
+    await start();
+    await ready();
+    await eventually('control planes send no tunnels', () => annotation() !== 'enabled');
+    assert.ok(!redirected());
+    await FakeZtunnel.ready(agent.zdsPath);
+    await eventually('the pod is in', () => annotation() === 'enabled' && redirected());
+  });
+
+  it('keeps a pod redirected that was, while there is no ztunnel', async () => {
+    putProcess(pod.path, uid);
+    putPod(pod);
+    await start();
+    await ready();
+    await FakeZtunnel.ready(agent.zdsPath);
+    await eventually('the pod is in', () => annotation() === 'enabled' && redirected());
+    await agent.stop();
+    await start();
+    await ready();
+    assert.ok(redirected());
+    assert.equal(annotation(), 'enabled');
+  });
+
+  it('clears a pod outside the mesh of what a former agent left in it', async () => {
+    putProcess(pod.path, uid);
+    putPod(pod);
+    await start();
+    await ready();
+    await FakeZtunnel.ready(agent.zdsPath);
+    await eventually('the pod is in', () => annotation() === 'enabled' && redirected());
+    await agent.stop();
+    // The emptied chains of a pod that was about to leave, and no annotation any more.
+    for (const chain of ['ISTIO_OUTPUT', 'ISTIO_PRERT']) pod.exec('iptables', '-t', 'nat', '-F', chain);
+    putPod(pod, { namespace: 'plain' });
+    api.remove(PODS, 'shop', pod.name);
+    await start();
+    await ready();
+    await eventually('nothing is left', () => !/ISTIO/.test(pod.exec('iptables-save')));
   });
 
   it('never gives a pod the identity of another one of the same name', async () => {

@@ -2,7 +2,7 @@
  * The part of the agent that a cluster node needs: watches, the CNI plugin, the node's probe rules.
  *
  * Order of the start, which nobody waits for: pods and namespaces are listed; the pods of before are taken up again; only
- * then may ztunnel ask for its snapshot, and the CNI plugin is installed.
+ * then may ztunnel ask for its snapshot, the CNI plugin is installed, and running pods join as ztunnel takes them.
  */
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
@@ -186,11 +186,12 @@ export class ClusterMode {
       onNamespaces: () => this.#namespaceFile.changed(),
     });
     await this.#namespaceFile.flush();
-    await this.#reconciler.start(ADOPTION_BUDGET_MS);
+    await this.#reconciler.adopt(ADOPTION_BUDGET_MS);
     if (this.#stopped) return;
     openZds();
     this.#isSynced = true;
     await probes.start();
+    this.#reconciler.enrol();
     await this.#installer.start();
     this.#startProblem = undefined;
     const { podName: name, podNamespace: namespace } = this.#config;
