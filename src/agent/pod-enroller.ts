@@ -9,6 +9,9 @@
  *   that was in the mesh fails closed;
  * - a pod that leaves and lives on: first no new connection is redirected, and when ztunnel's have ended, or the drain
  *   is over, the rest goes;
+ * - connection tracking forgets what was redirected when the rules are gone, and before rules come to a pod that has none:
+ *   without rules there is no address translation, and with the next ones a connection on the same port would be sent to
+ *   the end of one that ztunnel has long closed;
  * - operations on one pod run one after the other, those on different pods at the same time;
  * - a pod whose rules failed is not kept; a pod that ztunnel did not take is kept as partial and offered again after
  *   5 ms, doubling to 5 s.
@@ -48,6 +51,8 @@ export interface PodEnrollerDeps {
   readonly applier: Pick<RuleApplier, 'apply' | 'inspect' | 'remove'>;
   readonly zds: Pick<ZdsServer, 'add' | 'del'>;
   readonly run: RunCommand;
+  /** Makes connection tracking of a namespace forget what was redirected to ztunnel; throws where it cannot. */
+  readonly dropRedirected: (netnsFd: number) => number;
   readonly clock: Clock;
   readonly log: Logger;
   /** Lets kubelet's probes pass the mesh by. Default: nothing, as nobody probes from outside. */
@@ -195,7 +200,10 @@ export class PodEnroller {
     if (entry === undefined) return;
     try {
       await probes?.add(pod);
-      const isCaptured = (await applier.inspect(netnsPath(entry.netns.fd))) === 'capturing';
+      const found = await applier.inspect(netnsPath(entry.netns.fd));
+      // Chains, though emptied, keep translating: what is open must not be forgotten then.
+      if (found === 'none') this.#forgetRedirected(entry.netns.fd, pod);
+      const isCaptured = found === 'capturing';
       if (isCaptured) await this.#redirect(pod);
       await this.#offer(pod, isCaptured ? 'written' : 'due');
     } catch (error) {
@@ -210,6 +218,18 @@ export class PodEnroller {
     const open = await this.#openConnections(pod.uid);
     await this.#applyRules(pod.uid, 'new-connections');
     this.#deps.clock.after(this.#options.joinDrainMs, () => this.#endSparing(pod, open));
+  }
+
+  #forgetRedirected(netnsFd: number, pod: AgentPod): void {
+    const { dropRedirected, log } = this.#deps;
+    try {
+      const connections = dropRedirected(netnsFd);
+      if (connections > 0)
+        log.debug('connection tracking forgot what was redirected', { pod: podText(pod), connections });
+    } catch (error) {
+      // A kernel that does not let it: such entries end by themselves, within two minutes for a closed connection.
+      log.debug('connection tracking cannot be changed', { pod: podText(pod), error: errorText(error) });
+    }
   }
 
   /** Takes a pod back from ztunnel whose rules could not be written. */
@@ -279,6 +299,7 @@ export class PodEnroller {
     const netns = await openPodNetns(pod, run);
     try {
       await applier.remove(netnsPath(netns.fd));
+      this.#forgetRedirected(netns.fd, pod);
     } finally {
       closeSync(netns.fd);
       this.#deps.registry.release(pod.uid);
@@ -366,7 +387,10 @@ export class PodEnroller {
     // programs. Until the rules are gone new connections are refused, never plaintext.
     await zds.del(uid);
     try {
-      if (entry !== undefined && !gone) await applier.remove(netnsPath(entry.netns.fd));
+      if (entry !== undefined && !gone) {
+        await applier.remove(netnsPath(entry.netns.fd));
+        this.#forgetRedirected(entry.netns.fd, entry.pod);
+      }
       if (entry !== undefined) this.#deps.onOutcome?.(uid, 'removed');
     } catch (error) {
       this.#deps.onOutcome?.(uid, 'remove-failed');

@@ -85,6 +85,7 @@ export interface NativeAddon {
   localEndpoint(fd: number): Endpoint | number;
   setSocketOptions(fd: number, options: StreamSocketOptions & { readonly mark?: number }): number;
   raiseFileLimit(): number;
+  dropRedirected(netnsFd: number, ports: readonly number[]): number;
   seqpacketListen(path: string, backlog: number): number;
   seqpacketConnect(path: string): number;
   seqpacketAccept(listenFd: number): number;

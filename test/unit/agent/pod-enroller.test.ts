@@ -39,6 +39,7 @@ const LISTENER = '   0: 00000000:3AA0 00000000:0000 0A 00000000:00000000';
 function setUp({ drainMs = 0 } = {}) {
   const sockets = { table: TUNNEL };
   const rules: { found: RulesFound } = { found: 'none' };
+  const tracking = { drops: 0, isMissing: false };
   const clock = new ManualClock();
   const registry = new PodRegistry();
   const calls: string[] = [];
@@ -55,6 +56,11 @@ function setUp({ drainMs = 0 } = {}) {
       clock,
       log: silentLogger,
       run: async (_program, args) => ({ status: 0, stdout: args.includes('grep') ? sockets.table : LINKS, stderr: '' }),
+      dropRedirected: (netnsFd) => {
+        if (tracking.isMissing) throw new AmbitError('NATIVE_FAILED', 'no such subsystem');
+        tracking.drops += netnsFd >= 0 ? 1 : 0;
+        return 1;
+      },
       applier: {
         apply: (path, options) => {
           const capture = options.capture === 'all' ? '' : ` ${options.capture}`;
@@ -70,7 +76,7 @@ function setUp({ drainMs = 0 } = {}) {
     },
   );
   const state = (uid: string) => registry.get(uid)?.state.kind;
-  return { clock, registry, calls, failures, enroller, sockets, rules, state };
+  return { clock, registry, calls, failures, enroller, sockets, rules, tracking, state };
 }
 
 const refused = new AmbitError('ZDS_REFUSED', 'ztunnel refused: port in use');
@@ -239,6 +245,41 @@ describe('a pod whose programs run', () => {
     await assert.rejects(enroller.add(pod('u1'), 'running'), { code: 'RULES_TOOL_FAILED' });
     assert.deepEqual(calls, ['add u1 true', 'rules true false new-connections', 'del u1']);
     assert.deepEqual(registry.list(), []);
+  });
+});
+
+describe('connection tracking of a pod', () => {
+  it('forgets what was redirected before a running pod joins, and when its rules are gone', async () => {
+    const { enroller, tracking } = setUp();
+    await enroller.add(pod('u1'), 'running');
+    assert.equal(tracking.drops, 1);
+    await enroller.remove('u1', false);
+    assert.equal(tracking.drops, 2);
+    await enroller.clear(pod('u1'));
+    assert.equal(tracking.drops, 3);
+    await enroller.add(pod('u1'));
+    await enroller.remove('u1', true);
+    assert.equal(tracking.drops, 3, 'not of a pod whose programs have not started, or that has ended');
+  });
+
+  it('keeps what ztunnel still carries of a pod that comes back, or was taken up', async () => {
+    const { enroller, rules, tracking } = setUp({ drainMs: 30_000 });
+    await enroller.add(pod('u1'));
+    rules.found = 'capturing';
+    await enroller.add(pod('u1'), 'running');
+    await enroller.remove('u1', false);
+    rules.found = 'emptied';
+    await enroller.add(pod('u1'), 'running');
+    assert.equal(tracking.drops, 0);
+  });
+
+  it('is done without where the kernel does not let it', async () => {
+    const { enroller, tracking, state } = setUp();
+    tracking.isMissing = true;
+    await enroller.add(pod('u1'), 'running');
+    assert.equal(state('u1'), 'enrolled');
+    await enroller.remove('u1', false);
+    assert.equal(state('u1'), undefined);
   });
 });
 
