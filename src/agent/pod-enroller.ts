@@ -22,9 +22,10 @@ import { type Clock, sleep } from '../base/clock.ts';
 import { AmbitError, errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { type AgentPod, podText } from '../model/agent-pod.ts';
+import { netnsId } from '../native/sockets.ts';
 import type { CaptureScope, InPodRuleOptions } from './in-pod-rules.ts';
 import type { RulesFound } from './iptables-save.ts';
-import { netnsPath, openPodNetns } from './pod-netns.ts';
+import { isHostNetns, netnsPath, openPodNetns } from './pod-netns.ts';
 import type { PodRegistry, RulesOfPartial } from './pod-registry.ts';
 import { podRuleOptions } from './pod-rule-options.ts';
 import { connectionsOfPod, cutConnections, hasProxiedConnections, type PodSocket } from './pod-sockets.ts';
@@ -145,6 +146,19 @@ export class PodEnroller {
     await each((uid) => this.#inTurn(uid, () => this.#finishRemoval(uid, false)));
   }
 
+  /**
+   * Removes the rules of a namespace whose pod nobody knows any more.
+   * @returns whether there were any
+   * @throws AmbitError RULES_*
+   */
+  async clearNamespace(fd: number): Promise<boolean> {
+    const { applier } = this.#deps;
+    if (isHostNetns(netnsId(fd)) || (await applier.inspect(netnsPath(fd))) === 'none') return false;
+    await applier.remove(netnsPath(fd));
+    this.#forgetRedirected(fd, 'unknown');
+    return true;
+  }
+
   /** Ends retries. Rules and ztunnel's proxies stay as they are. */
   stop(): void {
     this.#stopped = true;
@@ -202,7 +216,7 @@ export class PodEnroller {
       await probes?.add(pod);
       const found = await applier.inspect(netnsPath(entry.netns.fd));
       // Chains, though emptied, keep translating: what is open must not be forgotten then.
-      if (found === 'none') this.#forgetRedirected(entry.netns.fd, pod);
+      if (found === 'none') this.#forgetRedirected(entry.netns.fd, podText(pod));
       const isCaptured = found === 'capturing';
       if (isCaptured) await this.#redirect(pod);
       await this.#offer(pod, isCaptured ? 'written' : 'due');
@@ -220,15 +234,14 @@ export class PodEnroller {
     this.#deps.clock.after(this.#options.joinDrainMs, () => this.#endSparing(pod, open));
   }
 
-  #forgetRedirected(netnsFd: number, pod: AgentPod): void {
+  #forgetRedirected(netnsFd: number, pod: string): void {
     const { dropRedirected, log } = this.#deps;
     try {
       const connections = dropRedirected(netnsFd);
-      if (connections > 0)
-        log.debug('connection tracking forgot what was redirected', { pod: podText(pod), connections });
+      if (connections > 0) log.debug('connection tracking forgot what was redirected', { pod, connections });
     } catch (error) {
       // A kernel that does not let it: such entries end by themselves, within two minutes for a closed connection.
-      log.debug('connection tracking cannot be changed', { pod: podText(pod), error: errorText(error) });
+      log.debug('connection tracking cannot be changed', { pod, error: errorText(error) });
     }
   }
 
@@ -299,7 +312,7 @@ export class PodEnroller {
     const netns = await openPodNetns(pod, run);
     try {
       await applier.remove(netnsPath(netns.fd));
-      this.#forgetRedirected(netns.fd, pod);
+      this.#forgetRedirected(netns.fd, podText(pod));
     } finally {
       closeSync(netns.fd);
       this.#deps.registry.release(pod.uid);
@@ -389,7 +402,7 @@ export class PodEnroller {
     try {
       if (entry !== undefined && !gone) {
         await applier.remove(netnsPath(entry.netns.fd));
-        this.#forgetRedirected(entry.netns.fd, entry.pod);
+        this.#forgetRedirected(entry.netns.fd, podText(entry.pod));
       }
       if (entry !== undefined) this.#deps.onOutcome?.(uid, 'removed');
     } catch (error) {

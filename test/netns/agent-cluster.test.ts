@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
@@ -377,6 +377,47 @@ describe('the agent of a cluster node', () => {
     assert.deepEqual(JSON.parse(readFileSync(join(folder, 'net.d', '10-net.conflist'), 'utf8')), BRIDGE);
     assert.doesNotMatch(run('iptables-save', '-t', 'nat'), /ISTIO_POSTRT/);
     assert.equal(run('ipset', 'list', '-n'), '');
+  });
+
+  it('gives its pods back when its rights went before it, if it saw its DaemonSet deleted', async () => {
+    putProcess(pod.path, uid);
+    putPod(pod);
+    const isIn = () => annotation() === 'enabled' && redirected();
+    await start();
+    await ready();
+    await FakeZtunnel.ready(agent.zdsPath);
+    await eventually('the pod is in', isIn);
+    api.refuse = () => 403;
+    await agent.stop();
+    assert.ok(redirected(), 'nothing was seen: it may be a rollout');
+    api.refuse = () => undefined;
+    await start();
+    await ready();
+    await FakeZtunnel.ready(agent.zdsPath);
+    // The watch is open when it has told of something.
+    api.put(DAEMON_SETS, { metadata: { name: 'agent', namespace: 'istio-system', labels: { a: 'b' } } });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    api.remove(DAEMON_SETS, 'istio-system', 'agent');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    api.refuse = () => 403;
+    await agent.stop();
+    assert.doesNotMatch(pod.exec('iptables-save'), /ISTIO/);
+    assert.ok(!existsSync(join(folder, 'state', 'namespaces')));
+  });
+
+  it('cleans the node when it is told to leave before it has taken up its pods', async () => {
+    putProcess(pod.path, uid);
+    putPod(pod);
+    await start();
+    await ready();
+    await FakeZtunnel.ready(agent.zdsPath);
+    await eventually('the pod is in', () => annotation() === 'enabled' && redirected());
+    await agent.stop();
+    assert.ok(redirected());
+    api.remove(DAEMON_SETS, 'istio-system', 'agent');
+    await start();
+    await agent.stop();
+    assert.doesNotMatch(pod.exec('iptables-save'), /ISTIO/);
   });
 
   it('is not ready, and says why, while the plugin cannot be written', async () => {
