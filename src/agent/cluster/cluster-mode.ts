@@ -166,7 +166,7 @@ export class ClusterMode {
   /** New pods start without the mesh from here on, those that run go on in plaintext. */
   async #givePodsBack(canWrite: boolean): Promise<void> {
     const { enroller, registry, log } = this.#deps;
-    log.info('the DaemonSet of this agent is deleted: pods leave the mesh', { pods: registry.list().length });
+    log.info('this agent is deleted for good: pods leave the mesh', { pods: registry.list().length });
     // What is stopped does not put the plugin back.
     await this.#installer.stop();
     await this.#uninstall(this.#installer);
