@@ -26,9 +26,10 @@ export interface OwnPod {
   readonly name: string;
 }
 
-/** `canWrite`: the API server still lets the agent take annotations off. */
+/** What an agent that is told to stop does. */
 export interface Departure {
   readonly leaves: boolean;
+  /** Whether the API server still lets the agent take annotations off. */
   readonly canWrite: boolean;
 }
 
