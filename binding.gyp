@@ -5,6 +5,7 @@
       'sources': [
         'src/native/addon.cc',
         'src/native/accept-batch.cc',
+        'src/native/conntrack.cc',
         'src/native/fd-watch.cc',
         'src/native/ip-address.cc',
         'src/native/js-options.cc',

@@ -13,6 +13,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { dirname } from 'node:path';
 import { AmbitError, errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { podText } from '../model/agent-pod.ts';
 import type { PodEnroller } from './pod-enroller.ts';
 import type { PodRegistry } from './pod-registry.ts';
 import { type CmdAdd, parseCmdAdd, parsePod } from './request-schema.ts';
@@ -34,6 +35,11 @@ interface Answer {
   readonly body: string;
 }
 
+/** What a request is about, for the log; the pod's name is empty until it was read. */
+interface Subject {
+  pod: string;
+}
+
 const DONE: Answer = { status: 200, body: '' };
 
 /** Listens on `path`, replacing a stale socket file. Resolves when requests are answered. */
@@ -41,8 +47,9 @@ export function listenAgentHttp(path: string, deps: AgentServerDeps): Promise<Se
   mkdirSync(dirname(path), { recursive: true });
   rmSync(path, { force: true });
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
-    answer(request, deps)
-      .catch((error: unknown) => failure(error, deps.log))
+    const subject: Subject = { pod: '' };
+    answer(request, deps, subject)
+      .catch((error: unknown) => failure(error, subject, deps.log))
       .then((result) => write(response, result))
       .catch((error: unknown) => deps.log.warn('an answer could not be written', { error: errorText(error) }));
   });
@@ -64,28 +71,32 @@ function write(response: ServerResponse, { status, body }: Answer): void {
   response.end(body);
 }
 
-function failure(error: unknown, log: Logger): Answer {
+function failure(error: unknown, { pod }: Subject, log: Logger): Answer {
   const text = errorText(error);
   // A pod that ztunnel has not taken yet is offered again; that it is away for a moment is no news.
   const isAwaited = error instanceof AmbitError && error.code === 'ZDS_NO_CONNECTION';
-  log[isAwaited ? 'debug' : 'warn']('request failed', { error: text });
+  log[isAwaited ? 'debug' : 'warn']('request failed', { ...(pod !== '' && { pod }), error: text });
   if (!(error instanceof AmbitError)) return { status: 500, body: text };
   if (error.code === 'REQUEST_TOO_LARGE') return { status: 413, body: text };
   if (error.code === 'AGENT_NOT_READY' || error.code === 'AGENT_STOPPING') return { status: 503, body: text };
   return { status: error.code === 'REQUEST_INVALID' ? 400 : 500, body: text };
 }
 
-async function answer(request: IncomingMessage, deps: AgentServerDeps): Promise<Answer> {
+async function answer(request: IncomingMessage, deps: AgentServerDeps, subject: Subject): Promise<Answer> {
   const url = new URL(request.url ?? '/', 'http://agent');
   const route = `${request.method} ${url.pathname}`;
   if (route === 'GET /pods') return { status: 200, body: JSON.stringify(describePods(deps)) };
   if (route === 'POST /pods') {
     const running = url.searchParams.get('running') === 'true';
-    await deps.enroller.add(parsePod(await readBody(request)), running ? 'running' : 'write');
+    const pod = parsePod(await readBody(request));
+    subject.pod = podText(pod);
+    await deps.enroller.add(pod, running ? 'running' : 'write');
     return DONE;
   }
   if (route === 'POST /cmdadd' && deps.cmdAdd !== undefined) {
-    await deps.cmdAdd(parseCmdAdd(await readBody(request)));
+    const cmdAdd = parseCmdAdd(await readBody(request));
+    subject.pod = podText(cmdAdd);
+    await deps.cmdAdd(cmdAdd);
     return DONE;
   }
   if (request.method === 'DELETE' && url.pathname.startsWith('/pods/')) {

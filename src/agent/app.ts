@@ -7,7 +7,7 @@ import { AmbitError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import type { Endpoint } from '../native/endpoint.ts';
-import { raiseFileLimit } from '../native/sockets.ts';
+import { dropRedirected, raiseFileLimit } from '../native/sockets.ts';
 import { type HttpRoutes, serveHttp } from '../net/http-endpoint.ts';
 import { AgentMetrics, agentMetricsRoutes, probeRoutes } from './agent-metrics.ts';
 import { listenAgentHttp } from './agent-server.ts';
@@ -15,6 +15,7 @@ import { ClusterMode } from './cluster/cluster-mode.ts';
 import type { AgentConfig } from './config.ts';
 import { chooseHostBackend } from './host/choose-backend.ts';
 import { HostProbeExemptions } from './host/probe-exemptions.ts';
+import { REDIRECT_PORTS } from './in-pod-rules.ts';
 import { PodEnroller } from './pod-enroller.ts';
 import { PodRegistry } from './pod-registry.ts';
 import { RuleApplier } from './rule-applier.ts';
@@ -111,7 +112,15 @@ function createParts(config: AgentConfig, deps: AgentDeps): Parts {
   const metrics = new AgentMetrics();
   const zds = new ZdsDoor(config.zdsPath, { clock, log: log.scope('zds'), snapshot: () => registry.snapshot() });
   const applier = new RuleApplier(config.ruleBackend, { run, log: log.scope('rules') });
-  const enrollerDeps = { registry, applier, zds, run, clock, log: log.scope('pods') };
+  const enrollerDeps = {
+    registry,
+    applier,
+    zds,
+    run,
+    dropRedirected: (netnsFd: number) => dropRedirected(netnsFd, REDIRECT_PORTS),
+    clock,
+    log: log.scope('pods'),
+  };
   const onOutcome: NonNullable<ConstructorParameters<typeof PodEnroller>[1]['onOutcome']> = (uid, outcome) => {
     metrics.outcome(outcome);
     cluster?.onOutcome(uid, outcome);

@@ -15,6 +15,8 @@ export const OUTBOUND_PORT = 15001;
 export const INBOUND_PLAINTEXT_PORT = 15006;
 export const INBOUND_HBONE_PORT = 15008;
 export const DNS_PROXY_PORT = 15053;
+/** Where the rules redirect to; 15008 is called directly. */
+export const REDIRECT_PORTS: readonly number[] = [OUTBOUND_PORT, INBOUND_PLAINTEXT_PORT, DNS_PROXY_PORT];
 
 /**
  * Which connections are redirected. `all`, or while a running pod comes and goes: `new-connections` spares those that were

@@ -36,6 +36,20 @@ export function parseSavedRules(text: string): SavedRules {
   return new Map([...tables].filter(([, found]) => found.size > 0));
 }
 
+/**
+ * What the mesh has in a namespace: chains that redirect, chains that no longer do (a pod that was about to leave), or
+ * nothing. ISTIO_OUTPUT alone is of a sidecar, and not the mesh's.
+ */
+export type RulesFound = 'capturing' | 'emptied' | 'none';
+
+/** Judges what `parseSavedRules` found. */
+export function rulesFound(saved: SavedRules): RulesFound {
+  const isOurs = [...saved.values()].some((chains) => chains.has('ISTIO_PRERT'));
+  if (!isOurs) return 'none';
+  const nat = [...(saved.get('nat')?.values() ?? [])].flat();
+  return nat.some((rule) => jumpTarget(rule) === 'REDIRECT') ? 'capturing' : 'emptied';
+}
+
 /** A rule as a set of words: versions of iptables differ in the order, and in whether they name the protocol match. */
 function normalised(rule: string): string {
   const words = rule.replaceAll(/ ?-m (?:tcp|udp)(?= |$)/g, '').split(' ');

@@ -5,9 +5,13 @@
  * - a pod whose programs have not started: rules first, then ztunnel, so that a connection in the gap is refused, never
  *   plaintext;
  * - a pod whose programs run: ztunnel first, then rules, so that no new connection is refused; those that are open have
- *   `joinDrainMs` to end. When ztunnel does not take it the rules are written all the same: it fails closed;
+ *   `joinDrainMs` to end. While ztunnel does not take it nothing is redirected; what was redirected before stays so: a pod
+ *   that was in the mesh fails closed;
  * - a pod that leaves and lives on: first no new connection is redirected, and when ztunnel's have ended, or the drain
  *   is over, the rest goes;
+ * - connection tracking forgets what was redirected when the rules are gone, and before rules come to a pod that has none:
+ *   without rules there is no address translation, and with the next ones a connection on the same port would be sent to
+ *   the end of one that ztunnel has long closed;
  * - operations on one pod run one after the other, those on different pods at the same time;
  * - a pod whose rules failed is not kept; a pod that ztunnel did not take is kept as partial and offered again after
  *   5 ms, doubling to 5 s.
@@ -18,9 +22,11 @@ import { type Clock, sleep } from '../base/clock.ts';
 import { AmbitError, errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { type AgentPod, podText } from '../model/agent-pod.ts';
+import { netnsId } from '../native/sockets.ts';
 import type { CaptureScope, InPodRuleOptions } from './in-pod-rules.ts';
-import { netnsPath, openPodNetns } from './pod-netns.ts';
-import type { PodRegistry } from './pod-registry.ts';
+import type { RulesFound } from './iptables-save.ts';
+import { isHostNetns, netnsPath, openPodNetns } from './pod-netns.ts';
+import type { PodRegistry, RulesOfPartial } from './pod-registry.ts';
 import { podRuleOptions } from './pod-rule-options.ts';
 import { connectionsOfPod, cutConnections, hasProxiedConnections, type PodSocket } from './pod-sockets.ts';
 import type { RuleApplier } from './rule-applier.ts';
@@ -43,9 +49,11 @@ export interface PodEnrollerOptions {
 
 export interface PodEnrollerDeps {
   readonly registry: PodRegistry;
-  readonly applier: Pick<RuleApplier, 'apply' | 'remove'>;
+  readonly applier: Pick<RuleApplier, 'apply' | 'inspect' | 'remove'>;
   readonly zds: Pick<ZdsServer, 'add' | 'del'>;
   readonly run: RunCommand;
+  /** Makes connection tracking of a namespace forget what was redirected to ztunnel; throws where it cannot. */
+  readonly dropRedirected: (netnsFd: number) => number;
   readonly clock: Clock;
   readonly log: Logger;
   /** Lets kubelet's probes pass the mesh by. Default: nothing, as nobody probes from outside. */
@@ -65,11 +73,16 @@ export type PodOutcome = 'enrolled' | 'partial' | 'failed' | 'removed' | 'remove
 /** `running`: the pod has open connections. `keep`: the rules were written before the agent started. */
 export type RuleHandling = 'write' | 'keep' | 'running';
 
+/** Whether the trouble is ztunnel's, which is asked again. */
+function isZdsError(error: unknown): boolean {
+  return error instanceof AmbitError && error.code.startsWith('ZDS_');
+}
+
 export class PodEnroller {
   readonly #options: PodEnrollerOptions;
   readonly #deps: PodEnrollerDeps;
   /** The last operation on each pod. */
-  readonly #turns = new Map<string, Promise<void>>();
+  readonly #turns = new Map<string, Promise<unknown>>();
   #stopped = false;
 
   constructor(options: PodEnrollerOptions, deps: PodEnrollerDeps) {
@@ -83,6 +96,28 @@ export class PodEnroller {
    */
   add(pod: AgentPod, rules: RuleHandling = 'write'): Promise<void> {
     return this.#inTurn(pod.uid, () => this.#add(pod, rules));
+  }
+
+  /**
+   * Takes up a pod that was in the mesh before the agent started: it stays redirected, whether ztunnel is there or not.
+   * @returns false for a pod that nothing is redirected in
+   * @throws AmbitError as `add`
+   */
+  adopt(pod: AgentPod, rules: 'write' | 'keep'): Promise<boolean> {
+    return this.#inTurn(pod.uid, async () => {
+      if ((await this.#found(pod)) !== 'capturing') return false;
+      await this.#add(pod, rules);
+      return true;
+    });
+  }
+
+  /** Clears a pod that is not in the mesh, if there is anything to clear. @throws AmbitError NETNS_*, RULES_* */
+  clearLeftovers(pod: AgentPod): Promise<void> {
+    return this.#inTurn(pod.uid, async () => {
+      if ((await this.#found(pod)) === 'none') return;
+      await this.#clear(pod);
+      this.#deps.log.info('rules of before were removed from a pod outside the mesh', { pod: podText(pod) });
+    });
   }
 
   /** Removes what an earlier agent left in a pod that is not in the mesh. @throws AmbitError NETNS_*, RULES_* */
@@ -111,13 +146,26 @@ export class PodEnroller {
     await each((uid) => this.#inTurn(uid, () => this.#finishRemoval(uid, false)));
   }
 
+  /**
+   * Removes the rules of a namespace whose pod nobody knows any more.
+   * @returns whether there were any
+   * @throws AmbitError RULES_*
+   */
+  async clearNamespace(fd: number): Promise<boolean> {
+    const { applier } = this.#deps;
+    if (isHostNetns(netnsId(fd)) || (await applier.inspect(netnsPath(fd))) === 'none') return false;
+    await applier.remove(netnsPath(fd));
+    this.#forgetRedirected(fd, 'unknown');
+    return true;
+  }
+
   /** Ends retries. Rules and ztunnel's proxies stay as they are. */
   stop(): void {
     this.#stopped = true;
     for (const { pod } of this.#deps.registry.list()) this.#deps.registry.release(pod.uid);
   }
 
-  #inTurn(uid: string, run: () => Promise<void>): Promise<void> {
+  #inTurn<T>(uid: string, run: () => Promise<T>): Promise<T> {
     const previous = this.#turns.get(uid) ?? Promise.resolve();
     // The failure of an earlier operation was reported to whoever asked for it.
     const turn = previous.catch(() => undefined).then(run);
@@ -138,10 +186,11 @@ export class PodEnroller {
       if (rules === 'running' || returns) return await this.#addRunning(pod);
       await this.#capture(pod, rules);
     } catch (error) {
-      this.#deps.onOutcome?.(pod.uid, 'failed');
+      // What ztunnel does not take is counted as partial.
+      if (!isZdsError(error)) this.#deps.onOutcome?.(pod.uid, 'failed');
       throw error;
     }
-    await this.#offer(pod);
+    await this.#offer(pod, 'written');
     log.info('pod is in the mesh', { pod: podText(pod), uid: pod.uid });
   }
 
@@ -157,28 +206,49 @@ export class PodEnroller {
     }
   }
 
-  /** ztunnel serves the pod before the first connection is redirected to it. */
+  /** ztunnel serves the pod before the first connection is redirected to it. What is redirected already stays so. */
   async #addRunning(pod: AgentPod): Promise<void> {
-    const { clock, log, probes, zds } = this.#deps;
+    const { applier, log, probes, registry } = this.#deps;
     await this.#claim(pod);
+    const entry = registry.get(pod.uid);
+    if (entry === undefined) return;
     try {
       await probes?.add(pod);
-      const refusal = await this.#offer(pod).then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-      const open = await this.#openConnections(pod.uid);
-      await this.#applyRules(pod.uid, 'new-connections').catch(async (error: unknown) => {
-        await zds.del(pod.uid);
-        throw error;
-      });
-      clock.after(this.#options.joinDrainMs, () => this.#endSparing(pod, open));
-      if (refusal !== undefined) throw refusal;
+      const found = await applier.inspect(netnsPath(entry.netns.fd));
+      // Chains, though emptied, keep translating: what is open must not be forgotten then.
+      if (found === 'none') this.#forgetRedirected(entry.netns.fd, podText(pod));
+      const isCaptured = found === 'capturing';
+      if (isCaptured) await this.#redirect(pod);
+      await this.#offer(pod, isCaptured ? 'written' : 'due');
     } catch (error) {
-      if (!(error instanceof AmbitError && error.code.startsWith('ZDS_'))) await this.#release(pod.uid);
+      if (!isZdsError(error)) await this.#withdraw(pod.uid);
       throw error;
     }
     log.info('running pod is in the mesh', { pod: podText(pod), uid: pod.uid });
+  }
+
+  /** New connections go to ztunnel from here on, those that are open go on as they are for a time. */
+  async #redirect(pod: AgentPod): Promise<void> {
+    const open = await this.#openConnections(pod.uid);
+    await this.#applyRules(pod.uid, 'new-connections');
+    this.#deps.clock.after(this.#options.joinDrainMs, () => this.#endSparing(pod, open));
+  }
+
+  #forgetRedirected(netnsFd: number, pod: string): void {
+    const { dropRedirected, log } = this.#deps;
+    try {
+      const connections = dropRedirected(netnsFd);
+      if (connections > 0) log.debug('connection tracking forgot what was redirected', { pod, connections });
+    } catch (error) {
+      // A kernel that does not let it: such entries end by themselves, within two minutes for a closed connection.
+      log.debug('connection tracking cannot be changed', { pod, error: errorText(error) });
+    }
+  }
+
+  /** Takes a pod back from ztunnel whose rules could not be written. */
+  async #withdraw(uid: string): Promise<void> {
+    await this.#deps.zds.del(uid);
+    await this.#release(uid);
   }
 
   async #openConnections(uid: string): Promise<readonly PodSocket[]> {
@@ -227,46 +297,73 @@ export class PodEnroller {
     this.#deps.registry.release(uid);
   }
 
+  async #found(pod: AgentPod): Promise<RulesFound> {
+    const netns = await openPodNetns(pod, this.#deps.run);
+    try {
+      return await this.#deps.applier.inspect(netnsPath(netns.fd));
+    } finally {
+      closeSync(netns.fd);
+    }
+  }
+
   async #clear(pod: AgentPod): Promise<void> {
     const { applier, zds, run } = this.#deps;
     await zds.del(pod.uid);
     const netns = await openPodNetns(pod, run);
     try {
       await applier.remove(netnsPath(netns.fd));
+      this.#forgetRedirected(netns.fd, podText(pod));
     } finally {
       closeSync(netns.fd);
       this.#deps.registry.release(pod.uid);
     }
   }
 
-  /** Offers the pod to ztunnel; on failure it becomes partial, a retry is due, and the error is thrown. */
+  /**
+   * Offers the pod to ztunnel, and redirects it when that is still due. What ztunnel does not take becomes partial, with a
+   * retry, and the error is thrown.
+   */
   async #offer(
     pod: AgentPod,
+    rules: RulesOfPartial,
     backoff = new Backoff({ initialMs: RETRY_INITIAL_MS, maxMs: RETRY_MAX_MS }),
   ): Promise<void> {
-    const { registry, zds, clock } = this.#deps;
+    const { registry, zds } = this.#deps;
     const entry = registry.get(pod.uid);
     if (entry === undefined) return;
     try {
       await zds.add(pod, entry.netns.fd);
+      if (rules === 'due') await this.#redirect(pod);
       registry.setState(pod.uid, { kind: 'enrolled' });
       this.#deps.onOutcome?.(pod.uid, 'enrolled');
     } catch (error) {
-      const retry = clock.after(backoff.next(), () => this.#retry(pod, backoff));
-      registry.setState(pod.uid, { kind: 'partial', reason: errorText(error), retry });
-      this.#deps.onOutcome?.(pod.uid, 'partial');
+      if (isZdsError(error)) this.#offerLater(pod, rules, backoff, error);
       throw error;
     }
   }
 
+  #offerLater(pod: AgentPod, rules: RulesOfPartial, backoff: Backoff, error: unknown): void {
+    const { registry, clock } = this.#deps;
+    const retry = clock.after(backoff.next(), () => this.#retry(pod, backoff));
+    registry.setState(pod.uid, { kind: 'partial', rules, reason: errorText(error), retry });
+    this.#deps.onOutcome?.(pod.uid, 'partial');
+  }
+
   #retry(pod: AgentPod, backoff: Backoff): void {
+    const { registry, log } = this.#deps;
     this.#inTurn(pod.uid, async () => {
-      const entry = this.#deps.registry.get(pod.uid);
+      const entry = registry.get(pod.uid);
       if (this.#stopped || entry?.state.kind !== 'partial' || entry.pod !== pod) return;
-      await this.#offer(pod, backoff);
-      this.#deps.log.info('pod is in the mesh after a retry', { pod: podText(pod), uid: pod.uid });
+      const { rules } = entry.state;
+      await this.#offer(pod, rules, backoff).catch((error: unknown) => {
+        if (!isZdsError(error)) this.#offerLater(pod, rules, backoff, error);
+        throw error;
+      });
+      log.info('pod is in the mesh after a retry', { pod: podText(pod), uid: pod.uid });
     }).catch((error: unknown) => {
-      this.#deps.log.debug('ztunnel has still not taken a pod', { pod: podText(pod), error: errorText(error) });
+      const fields = { pod: podText(pod), error: errorText(error) };
+      if (isZdsError(error)) log.debug('ztunnel has still not taken a pod', fields);
+      else log.warn('a pod that ztunnel serves cannot be redirected, it is tried again', fields);
     });
   }
 
@@ -303,7 +400,10 @@ export class PodEnroller {
     // programs. Until the rules are gone new connections are refused, never plaintext.
     await zds.del(uid);
     try {
-      if (entry !== undefined && !gone) await applier.remove(netnsPath(entry.netns.fd));
+      if (entry !== undefined && !gone) {
+        await applier.remove(netnsPath(entry.netns.fd));
+        this.#forgetRedirected(entry.netns.fd, podText(entry.pod));
+      }
       if (entry !== undefined) this.#deps.onOutcome?.(uid, 'removed');
     } catch (error) {
       this.#deps.onOutcome?.(uid, 'remove-failed');

@@ -55,7 +55,8 @@ function openNetns(pod: AgentPod): number {
   }
 }
 
-function refuseHost(pod: AgentPod, id: NetnsId): void {
+/** Whether a namespace is the agent's own, or the machine's. */
+export function isHostNetns(id: NetnsId): boolean {
   for (const path of HOST_NETNS_PATHS) {
     let host: NetnsId;
     try {
@@ -64,7 +65,13 @@ function refuseHost(pod: AgentPod, id: NetnsId): void {
       // Another process's namespace may be hidden from the agent; then the pod cannot have it either.
       continue;
     }
-    if (!sameNetns(host, id)) continue;
+    if (sameNetns(host, id)) return true;
+  }
+  return false;
+}
+
+function refuseHost(pod: AgentPod, id: NetnsId): void {
+  if (isHostNetns(id)) {
     throw new AmbitError<NetnsErrorCode>(
       'NETNS_IS_HOST',
       `pod ${podText(pod)}: ${pod.netns} is the network namespace of the host; pods with hostNetwork cannot join the mesh`,

@@ -4,8 +4,8 @@
  * Invariants:
  * - the registry owns the descriptor of a pod's namespace from `claim` to `release`;
  * - no two pods hold the same namespace;
- * - a pod is in the snapshot for ztunnel only after its rules were written (`partial` and `enrolled`), or when nothing but
- *   its uid is known (`kept`).
+ * - a pod is in the snapshot for ztunnel only after its rules were written, or when ztunnel has to serve it first
+ *   (`partial` and `enrolled`), or when nothing but its uid is known (`kept`).
  */
 
 import { closeSync } from 'node:fs';
@@ -20,11 +20,13 @@ import type { SnapshotEntry } from './zds-server.ts';
 export type PodState =
   /** Its rules are being written. */
   | { readonly kind: 'pending' }
-  /** Rules are written, ztunnel has not taken it yet; a retry is due. */
-  | { readonly kind: 'partial'; readonly reason: string; readonly retry: Timer }
+  /** ztunnel has not taken it yet; a retry is due. Its rules are written, or wait for ztunnel because its programs run. */
+  | { readonly kind: 'partial'; readonly rules: RulesOfPartial; readonly reason: string; readonly retry: Timer }
   | { readonly kind: 'enrolled' }
   /** New connections pass ztunnel by; those it has may end until the timer looks for the last time. */
   | { readonly kind: 'leaving'; readonly timer: Timer };
+
+export type RulesOfPartial = 'written' | 'due';
 
 /** A pod with its open namespace. Only the registry changes it. */
 export interface PodEntry {

@@ -12,7 +12,14 @@ import type { Logger } from '../base/logger.ts';
 import { inPodNftRules, NFT_TABLES, nftRemovalText, nftScript } from './in-pod-nft.ts';
 import { addRouteCommands, isAlreadyDone, removeRouteCommands } from './in-pod-routes.ts';
 import { type InPodRuleOptions, type IpFamily, inPodRules } from './in-pod-rules.ts';
-import { compareRules, parseSavedRules, removalText, replacementText } from './iptables-save.ts';
+import {
+  compareRules,
+  parseSavedRules,
+  type RulesFound,
+  removalText,
+  replacementText,
+  rulesFound,
+} from './iptables-save.ts';
 import type { CommandResult, RunCommand } from './run-command.ts';
 
 export type RuleErrorCode = 'RULES_TOOL_FAILED' | 'RULES_NOT_APPLIED';
@@ -65,6 +72,24 @@ export class RuleApplier {
       this.#deps.log.debug('the other variant of the rules cannot be looked at', { error: errorText(error) });
     });
     for (const family of [4, 6] as const) await this.#ip(netnsPath, removeRouteCommands(family));
+  }
+
+  /** What is in a namespace, whichever tool wrote it. @throws AmbitError RULES_TOOL_FAILED */
+  async inspect(netnsPath: string): Promise<RulesFound> {
+    const iptables = async () => rulesFound(await this.#saved(netnsPath, 4));
+    const nft = () => this.#inspectNft(netnsPath);
+    const [chosen, other] = (await this.#choose()) === 'nft' ? [nft, iptables] : [iptables, nft];
+    const found = await chosen();
+    // The other tool need not be installed; then it never wrote anything either.
+    return found === 'none' ? other().catch(() => 'none' as const) : found;
+  }
+
+  async #inspectNft(netnsPath: string): Promise<RulesFound> {
+    const [nat] = NFT_TABLES;
+    const tables = await this.#require(netnsPath, 'nft', ['list', 'tables', 'inet']);
+    if (!tables.split('\n').includes(`table inet ${nat}`)) return 'none';
+    const listed = await this.#require(netnsPath, 'nft', ['list', 'table', 'inet', nat]);
+    return listed.includes('redirect to') ? 'capturing' : 'emptied';
   }
 
   #choose(): Promise<'iptables' | 'nft'> {

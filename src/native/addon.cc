@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "accept-batch.h"
+#include "conntrack.h"
 #include "fd-watch.h"
 #include "open-socket.h"
 #include "socket-endpoints.h"
@@ -25,6 +26,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("seqpacketAccept", Napi::Function::New<ambit::SeqpacketAccept>(env, "seqpacketAccept"));
   exports.Set("seqpacketSend", Napi::Function::New<ambit::SeqpacketSend>(env, "seqpacketSend"));
   exports.Set("seqpacketReceive", Napi::Function::New<ambit::SeqpacketReceive>(env, "seqpacketReceive"));
+  exports.Set("dropRedirected", Napi::Function::New<ambit::DropRedirected>(env, "dropRedirected"));
   ambit::FdWatch::Register(env, exports);
   return exports;
 }

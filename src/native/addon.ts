@@ -37,6 +37,8 @@ export interface OpenSocketOptions extends StreamSocketOptions {
   /** IP_FREEBIND: bind to an address the host does not have. */
   readonly freebind?: boolean;
   readonly bind?: Endpoint;
+  /** Ports that are tried in their order before that of `bind`. */
+  readonly bindPorts?: readonly number[];
   /** Default false: an IPv6 socket serves IPv4 as well, whatever the sysctl says. */
   readonly v6Only?: boolean;
   readonly reusePort?: boolean;
@@ -85,6 +87,7 @@ export interface NativeAddon {
   localEndpoint(fd: number): Endpoint | number;
   setSocketOptions(fd: number, options: StreamSocketOptions & { readonly mark?: number }): number;
   raiseFileLimit(): number;
+  dropRedirected(netnsFd: number, ports: readonly number[]): number;
   seqpacketListen(path: string, backlog: number): number;
   seqpacketConnect(path: string): number;
   seqpacketAccept(listenFd: number): number;

@@ -17,6 +17,16 @@ TextAddress FromV4(const in_addr& address, in_port_t port) {
 
 }  // namespace
 
+SocketAddress SocketAddress::WithPort(int port) const {
+  SocketAddress copy = *this;
+  if (storage.ss_family == AF_INET) {
+    reinterpret_cast<sockaddr_in*>(&copy.storage)->sin_port = htons(static_cast<in_port_t>(port));
+  } else {
+    reinterpret_cast<sockaddr_in6*>(&copy.storage)->sin6_port = htons(static_cast<in_port_t>(port));
+  }
+  return copy;
+}
+
 TextAddress ToText(const SocketAddress& address) {
   if (address.storage.ss_family == AF_INET) {
     const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address.storage);

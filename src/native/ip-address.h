@@ -13,6 +13,8 @@ struct SocketAddress {
   socklen_t length = sizeof(sockaddr_storage);
 
   sockaddr* raw() { return reinterpret_cast<sockaddr*>(&storage); }
+  // The same address with another port.
+  SocketAddress WithPort(int port) const;
   const sockaddr* raw() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 

@@ -15,8 +15,25 @@ namespace {
 
 bool HasPortZero(const SocketAddress& address) { return ToText(address).port == 0; }
 
+// Binds to the first of the ports that is free. Returns 0 when it did, or the errno of the last try.
+int BindToAny(int fd, const SocketSettings& settings) {
+  int failure = EADDRINUSE;
+  for (const int port : settings.bind_ports) {
+    const SocketAddress address = settings.bind->WithPort(port);
+    if (bind(fd, address.raw(), address.length) == 0) {
+      // Not before the bind, which shall fail for a port in use. Now a program may still listen on the port.
+      const int on = 1;
+      setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+      return 0;
+    }
+    failure = errno;
+    if (failure != EADDRINUSE) break;
+  }
+  return failure;
+}
+
 int BindAndListen(int fd, int type, const SocketSettings& settings) {
-  if (settings.bind) {
+  if (settings.bind && (settings.bind_ports.empty() || BindToAny(fd, settings) != 0)) {
     // A source address without a port: the port is chosen by connect(), so that one source address is not limited to
     // one range of ports over all destinations. Kernels before 4.2 do not know the option; bind() then picks the port.
     // UDP has no later moment that picks one for a socket that only receives.

@@ -29,6 +29,20 @@ std::optional<SocketAddress> ReadBind(Napi::Env env, OptionReader* reader, int f
   return parsed;
 }
 
+std::vector<int> ReadBindPorts(Napi::Env env, OptionReader* reader) {
+  const auto list = reader->Object("bindPorts");
+  if (!list) return {};
+  std::vector<int> ports;
+  if (!list->IsArray()) reader->Reject("bindPorts");
+  const Napi::Array array(env, *list);
+  for (uint32_t index = 0; list->IsArray() && index < array.Length(); index++) {
+    const Napi::Value port = array.Get(index);
+    if (port.IsNumber()) ports.push_back(port.As<Napi::Number>().Int32Value());
+    else reader->Reject("bindPorts");
+  }
+  return ports;
+}
+
 Transparent ReadTransparent(OptionReader* reader) {
   const auto text = reader->Text("transparent");
   if (!text) return Transparent::kNo;
@@ -77,6 +91,7 @@ SocketSettings ReadSocketSettings(Napi::Env env, OptionReader* reader) {
   settings.v6_only = reader->Bool("v6Only").value_or(false);
   settings.reuse_port = reader->Bool("reusePort").value_or(false);
   settings.bind = ReadBind(env, reader, settings.family);
+  settings.bind_ports = ReadBindPorts(env, reader);
   settings.listen_backlog = reader->Int("listenBacklog");
   settings.stream = ReadStreamSettings(env, reader);
   return settings;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "ip-address.h"
 #include "js-options.h"
@@ -33,6 +34,8 @@ struct SocketSettings {
   bool v6_only = false;
   bool reuse_port = false;
   std::optional<SocketAddress> bind;
+  // Tried in their order before the port of `bind`.
+  std::vector<int> bind_ports;
   std::optional<int> listen_backlog;
   StreamSettings stream;
 };

@@ -67,6 +67,18 @@ export function raiseFileLimit(): number {
   return result;
 }
 
+/**
+ * Makes connection tracking of a namespace forget every connection that REDIRECT sent to one of the ports. Needs
+ * CAP_NET_ADMIN, and nf_conntrack_netlink in the kernel.
+ * @returns how many there were
+ * @throws AmbitError NATIVE_*
+ */
+export function dropRedirected(netnsFd: number, ports: readonly number[]): number {
+  const result = nativeAddon().dropRedirected(netnsFd, ports);
+  if (result < 0) throw fromErrno(result, 'connection tracking');
+  return result;
+}
+
 /** What tells network namespaces apart. */
 export interface NetnsId {
   readonly dev: bigint;

@@ -33,6 +33,8 @@ export interface DialOptions extends StreamSocketOptions {
 }
 
 export interface DialDeps {
+  /** Ports to try, in their order, for a connection with a foreign source address; else the kernel chooses. */
+  readonly sourcePorts?: () => readonly number[];
   readonly clock?: Clock;
   readonly log?: Logger;
 }
@@ -43,14 +45,14 @@ export interface DialDeps {
  */
 export async function dialTcp(options: DialOptions, deps: DialDeps = {}): Promise<Socket> {
   if (options.signal?.aborted) throw aborted(options.destination);
-  const socket = openSocket(options, deps.log ?? silentLogger);
+  const socket = openSocket(options, deps);
   return connect(socket, options, deps.clock ?? systemClock);
 }
 
-function openSocket(options: DialOptions, log: Logger): Socket {
+function openSocket(options: DialOptions, deps: DialDeps): Socket {
   const { readInto, noDelay = true, keepAlive } = options;
   const shared = { allowHalfOpen: true, ...(readInto === undefined ? {} : { onread: readInto }) };
-  if (wantsAddon(options)) return new Socket({ ...shared, ...manualStart(openFd(options, log)) });
+  if (wantsAddon(options)) return new Socket({ ...shared, ...manualStart(openFd(options, deps)) });
   const socket = new Socket({
     ...shared,
     ...(keepAlive === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: keepAlive.idleSec * 1000 }),
@@ -69,7 +71,7 @@ function wantsAddon({ netnsFd, mark, spoofedSource, keepAlive, userTimeoutMs }: 
   return (keepAlive !== undefined || userTimeoutMs !== undefined) && hasNativeAddon();
 }
 
-function openFd(options: DialOptions, log: Logger): number {
+function openFd(options: DialOptions, { log = silentLogger, sourcePorts }: DialDeps): number {
   const { destination, netnsFd, mark, spoofedSource, noDelay = true, keepAlive, userTimeoutMs } = options;
   const family = isIPv6(destination.address) ? 6 : 4;
   const plain: OpenSocketOptions = {
@@ -84,7 +86,8 @@ function openFd(options: DialOptions, log: Logger): number {
   if (isIPv6(spoofedSource) !== (family === 6)) return openTcpSocket(plain);
   try {
     const bind = { address: spoofedSource, port: 0 };
-    return openTcpSocket({ ...plain, transparent: 'required', freebind: true, bind });
+    const ports = sourcePorts === undefined ? {} : { bindPorts: sourcePorts() };
+    return openTcpSocket({ ...plain, transparent: 'required', freebind: true, bind, ...ports });
   } catch (error) {
     log.warn('cannot keep the source address, connecting without it', {
       source: spoofedSource,

@@ -1,10 +1,22 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
-import { ambit, kubectl, kubectlJson, nodeExec, nodeNames, until } from '../helpers/cluster.ts';
+import { after, describe, it } from 'node:test';
+import { ambit, apply, kubectl, kubectlJson, nodeExec, nodeNames, podsReady, until } from '../helpers/cluster.ts';
+import {
+  deleteNamespace,
+  loadCounts,
+  loadGoesOn,
+  loadObject,
+  namespaceObject,
+  programsObject,
+  serverObjects,
+} from '../helpers/cluster-objects.ts';
 
+const LABELLED = 'labelled-before';
 const IMAGE = ['--set', 'image.pullPolicy=Never'];
 
 describe('ambit install', () => {
+  after(() => deleteNamespace(LABELLED));
+
   it('is preceded by a check that finds nothing in the way', async () => {
     const { code, stdout } = await ambit(['check', '--pre']);
     assert.equal(code, 0, stdout);
@@ -12,6 +24,16 @@ describe('ambit install', () => {
   });
 
   it('brings every part up and waits for it', async () => {
+    const [first = '', second = ''] = await nodeNames();
+    await apply(
+      namespaceObject(LABELLED, { 'istio.io/dataplane-mode': 'ambient' }),
+      programsObject(LABELLED),
+      ...serverObjects(LABELLED, 'server', { node: second }),
+    );
+    await podsReady(LABELLED);
+    await apply(loadObject(LABELLED, 'client', 'server', { node: first }));
+    await podsReady(LABELLED);
+
     const { code, stdout, stderr } = await ambit(['install', '--wait', '--timeout', '3m', ...IMAGE]);
     assert.equal(code, 0, `${stdout}${stderr}`);
     assert.match(stdout, /daemonset\.apps\/ztunnel (created|configured|unchanged)/);
@@ -24,6 +46,19 @@ describe('ambit install', () => {
     ]);
     const nodes = await nodeNames();
     assert.equal(pods.items.length, 2 + 2 * nodes.length, 'two control planes, one agent and one ztunnel per node');
+  });
+
+  it('fails no connection of pods that were labelled before it', async () => {
+    const pods = () =>
+      kubectlJson<{ items: { metadata: { annotations?: Record<string, string> } }[] }>(['get', 'pods', '-n', LABELLED]);
+    await until('redirection', async () =>
+      (await pods()).items.every(
+        ({ metadata }) => metadata.annotations?.['ambient.istio.io/redirection'] === 'enabled',
+      ),
+    );
+    const counts = await loadGoesOn(LABELLED, 'client', await loadCounts(LABELLED, 'client'), 400);
+    assert.equal(counts.failed, 0, counts.errors.join('\n'));
+    assert.equal(counts.cut, 0, counts.errors.join('\n'));
   });
 
   it('changes nothing when it runs again', async () => {

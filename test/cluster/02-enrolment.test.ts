@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   apply,
   captureOnNode,
@@ -23,6 +24,7 @@ import {
 } from '../helpers/cluster-objects.ts';
 
 const NS = 'enrolment';
+const AGAIN = 'enrolment-again';
 const MARKER = 'plaintext-of-a-new-connection';
 const EXAMPLE = new URL('../../examples/shop/', import.meta.url).pathname;
 
@@ -93,6 +95,56 @@ describe('the label on a namespace with running pods', () => {
     assert.equal(after.failed - before.failed, 0, after.errors.join('\n'));
     await using capture = await captureOnNode(nodes[0] ?? '', [MARKER]);
     await until('plaintext', async () => capture.saw(MARKER));
+  });
+});
+
+describe('the label taken off and put back under load', () => {
+  const setLabel = (text: string) =>
+    kubectl(['label', 'namespace', AGAIN, '--overwrite', `istio.io/dataplane-mode${text}`]);
+  const states = async () => redirection(await podsOf(AGAIN));
+  const joined = () => until('redirection', async () => (await states()).every((state) => state === 'enabled'));
+  const left = () => until('no redirection', async () => (await states()).every((state) => state === undefined));
+
+  before(async () => {
+    const [first = '', second = ''] = await nodeNames();
+    await apply(
+      namespaceObject(AGAIN, { 'istio.io/dataplane-mode': 'ambient' }),
+      accountObject(AGAIN, 'client'),
+      accountObject(AGAIN, 'server'),
+      programsObject(AGAIN),
+      ...serverObjects(AGAIN, 'server', { node: second, account: 'server' }),
+    );
+    await podsReady(AGAIN);
+    await apply(loadObject(AGAIN, 'client', 'server', { node: first, account: 'client', workers: 16 }));
+    await podsReady(AGAIN);
+    await joined();
+    await until('load', async () => (await loadCounts(AGAIN, 'client')).ok > 400);
+  });
+  after(() => deleteNamespace(AGAIN));
+
+  it('fails no connection inside the time in which open ones may end', async () => {
+    const before = await loadCounts(AGAIN, 'client');
+    for (let round = 0; round < 3; round++) {
+      await setLabel('-');
+      await left();
+      await setLabel('=ambient');
+      await joined();
+    }
+    const after = await loadGoesOn(AGAIN, 'client', await loadCounts(AGAIN, 'client'), 2000);
+    assert.equal(after.failed - before.failed, 0, after.errors.join('\n'));
+    assert.equal(after.cut - before.cut, 0, after.errors.join('\n'));
+  });
+
+  it('fails no new connection after the pods have left for good', async () => {
+    const before = await loadCounts(AGAIN, 'client');
+    await setLabel('-');
+    await left();
+    // The drain of 30 s, after which the rules go.
+    await delay(35_000);
+    await setLabel('=ambient');
+    await joined();
+    const after = await loadGoesOn(AGAIN, 'client', await loadCounts(AGAIN, 'client'), 3000);
+    assert.equal(after.failed - before.failed, 0, after.errors.join('\n'));
   });
 });
 

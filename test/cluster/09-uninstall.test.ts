@@ -42,6 +42,7 @@ describe('ambit uninstall', () => {
     for (const node of await nodeNames()) {
       assert.doesNotMatch(await nodeExec(node, ['sh', '-c', 'cat /etc/cni/net.d/*']), /ambit-cni/);
       assert.doesNotMatch(await nodeExec(node, ['ls', '/opt/cni/bin']), /ambit-cni/);
+      assert.doesNotMatch(await nodeExec(node, ['sh', '-c', 'ls /var/lib/ambit || true']), /namespaces/);
       assert.doesNotMatch(await nodeExec(node, ['iptables-save']), /ISTIO|istio-inpod/);
       assert.doesNotMatch(await nodeExec(node, ['sh', '-c', 'ipset list -n || true']), /istio-inpod/);
     }

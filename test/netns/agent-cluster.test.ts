@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
@@ -200,7 +200,12 @@ describe('the agent of a cluster node', () => {
 
   it('takes the pods of before up again before ztunnel gets its snapshot, and clears those that left', async () => {
     putProcess(pod.path, uid);
-    putPod(pod, { annotations: { [REDIRECTION]: 'enabled' } });
+    putPod(pod);
+    await start();
+    await ready();
+    await FakeZtunnel.ready(agent.zdsPath);
+    await eventually('the pod is in', () => annotation() === 'enabled' && redirected());
+    await agent.stop();
     const gone = `${uid.slice(0, -12)}999999999999`;
     api.put(PODS, {
       metadata: { name: 'lost', namespace: 'shop', uid: gone, annotations: { [REDIRECTION]: 'enabled' } },
@@ -246,9 +251,51 @@ describe('the agent of a cluster node', () => {
     ztunnel.answer = () => NACK;
     putPod(pod);
     await eventually('pending', () => annotation() === 'pending');
-    await eventually('captured all the same, so nothing leaves as plaintext', redirected);
+    assert.ok(!redirected(), 'a running pod waits for ztunnel as it is');
     ztunnel.answer = () => ACK;
-    await eventually('enabled', () => annotation() === 'enabled');
+    await eventually('enabled', () => annotation() === 'enabled' && redirected());
+  });
+
+  it('redirects no running pod before a ztunnel has taken it, whatever its annotation says', async () => {
+    putProcess(pod.path, uid);
+    putPod(pod, { annotations: { [REDIRECTION]: 'enabled' } });
+    await start();
+    await ready();
+    await eventually('control planes send no tunnels', () => annotation() !== 'enabled');
+    assert.ok(!redirected());
+    await FakeZtunnel.ready(agent.zdsPath);
+    await eventually('the pod is in', () => annotation() === 'enabled' && redirected());
+  });
+
+  it('keeps a pod redirected that was, while there is no ztunnel', async () => {
+    putProcess(pod.path, uid);
+    putPod(pod);
+    await start();
+    await ready();
+    await FakeZtunnel.ready(agent.zdsPath);
+    await eventually('the pod is in', () => annotation() === 'enabled' && redirected());
+    await agent.stop();
+    await start();
+    await ready();
+    assert.ok(redirected());
+    assert.equal(annotation(), 'enabled');
+  });
+
+  it('clears a pod outside the mesh of what a former agent left in it', async () => {
+    putProcess(pod.path, uid);
+    putPod(pod);
+    await start();
+    await ready();
+    await FakeZtunnel.ready(agent.zdsPath);
+    await eventually('the pod is in', () => annotation() === 'enabled' && redirected());
+    await agent.stop();
+    // The emptied chains of a pod that was about to leave, and no annotation any more.
+    for (const chain of ['ISTIO_OUTPUT', 'ISTIO_PRERT']) pod.exec('iptables', '-t', 'nat', '-F', chain);
+    putPod(pod, { namespace: 'plain' });
+    api.remove(PODS, 'shop', pod.name);
+    await start();
+    await ready();
+    await eventually('nothing is left', () => !/ISTIO/.test(pod.exec('iptables-save')));
   });
 
   it('never gives a pod the identity of another one of the same name', async () => {
@@ -330,6 +377,47 @@ describe('the agent of a cluster node', () => {
     assert.deepEqual(JSON.parse(readFileSync(join(folder, 'net.d', '10-net.conflist'), 'utf8')), BRIDGE);
     assert.doesNotMatch(run('iptables-save', '-t', 'nat'), /ISTIO_POSTRT/);
     assert.equal(run('ipset', 'list', '-n'), '');
+  });
+
+  it('gives its pods back when its rights went before it, if it saw its DaemonSet deleted', async () => {
+    putProcess(pod.path, uid);
+    putPod(pod);
+    const isIn = () => annotation() === 'enabled' && redirected();
+    await start();
+    await ready();
+    await FakeZtunnel.ready(agent.zdsPath);
+    await eventually('the pod is in', isIn);
+    api.refuse = () => 403;
+    await agent.stop();
+    assert.ok(redirected(), 'nothing was seen: it may be a rollout');
+    api.refuse = () => undefined;
+    await start();
+    await ready();
+    await FakeZtunnel.ready(agent.zdsPath);
+    // The watch is open when it has told of something.
+    api.put(DAEMON_SETS, { metadata: { name: 'agent', namespace: 'istio-system', labels: { a: 'b' } } });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    api.remove(DAEMON_SETS, 'istio-system', 'agent');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    api.refuse = () => 403;
+    await agent.stop();
+    assert.doesNotMatch(pod.exec('iptables-save'), /ISTIO/);
+    assert.ok(!existsSync(join(folder, 'state', 'namespaces')));
+  });
+
+  it('cleans the node when it is told to leave before it has taken up its pods', async () => {
+    putProcess(pod.path, uid);
+    putPod(pod);
+    await start();
+    await ready();
+    await FakeZtunnel.ready(agent.zdsPath);
+    await eventually('the pod is in', () => annotation() === 'enabled' && redirected());
+    await agent.stop();
+    assert.ok(redirected());
+    api.remove(DAEMON_SETS, 'istio-system', 'agent');
+    await start();
+    await agent.stop();
+    assert.doesNotMatch(pod.exec('iptables-save'), /ISTIO/);
   });
 
   it('is not ready, and says why, while the plugin cannot be written', async () => {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import type { Socket } from 'node:net';
+import { once } from 'node:events';
+import { Socket } from 'node:net';
 import { describe, it } from 'node:test';
+import { openTcpSocket } from '../../src/native/sockets.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { MeshLab } from '../helpers/mesh-lab.ts';
-import { enterPrivateNetns } from '../helpers/netns.ts';
+import { enterPrivateNetns, type LabPod } from '../helpers/netns.ts';
 import { connectFrom, echoOnce, serveEcho, untilEnded } from '../helpers/pod-traffic.ts';
 
 enterPrivateNetns(import.meta.url);
@@ -16,6 +18,16 @@ function ask(socket: Socket, text: string): Promise<string> {
     socket.once('data', (chunk: Buffer) => resolve(chunk.toString()));
     socket.write(text);
   });
+}
+
+/** Connects from a port of the pod. */
+async function connectFromPort(pod: LabPod, port: number, address: string, to: number): Promise<Socket> {
+  const fd = openTcpSocket({ family: 4, netnsFd: pod.fd, bind: { address: pod.ipv4, port } });
+  const socket = new Socket({ fd, readable: true, writable: true, manualStart: true } as object);
+  const connected = once(socket, 'connect');
+  socket.connect({ host: address, port: to });
+  await connected;
+  return socket;
 }
 
 describe('a running pod', () => {
@@ -62,6 +74,25 @@ describe('a running pod', () => {
     assert.equal(mesh.log.length, lines, 'ztunnel did not see the new connection');
     open.end();
     await eventually('nothing of the mesh to be left', () => !/ISTIO/.test(client.exec('iptables-save')));
+  });
+
+  it('that joins again keeps a plaintext connection from a port that ztunnel had served', async () => {
+    await using mesh = await MeshLab.start();
+    const client = await mesh.addPod('client');
+    const server = await mesh.addPod('server');
+    await using _echo = await serveEcho(server, 8080);
+    const from = 40_000;
+    await mesh.enrol(client, client.workload, true);
+    const carried = await connectFromPort(client, from, server.ipv4, 8080);
+    assert.equal(await ask(carried, '1'), `${client.ipv4}: 1`);
+    // A reset leaves the port free at once, and the entry of connection tracking for ten seconds.
+    carried.resetAndDestroy();
+    await mesh.withdraw(client);
+    const plain = await connectFromPort(client, from, server.ipv4, 8080);
+    assert.equal(await ask(plain, '2'), `${client.ipv4}: 2`);
+    await mesh.enrol(client, client.workload, true);
+    assert.equal(await ask(plain, '3'), `${client.ipv4}: 3`);
+    plain.destroy();
   });
 
   it('is cut when it leaves and its connections do not end', async () => {

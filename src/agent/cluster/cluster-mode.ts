@@ -2,18 +2,19 @@
  * The part of the agent that a cluster node needs: watches, the CNI plugin, the node's probe rules.
  *
  * Order of the start, which nobody waits for: pods and namespaces are listed; the pods of before are taken up again; only
- * then may ztunnel ask for its snapshot, and the CNI plugin is installed.
+ * then may ztunnel ask for its snapshot, the CNI plugin is installed, and running pods join as ztunnel takes them.
  */
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
-import { Reflector } from '../../kube/reflector.ts';
-import { NAMESPACES, PODS } from '../../kube/resource-kind.ts';
+import { Reflector, type ReflectorHandler } from '../../kube/reflector.ts';
+import { DAEMON_SETS, NAMESPACES, PODS } from '../../kube/resource-kind.ts';
 import { CniInstaller } from '../cni/cni-installer.ts';
 import { PLUGIN_TYPE } from '../cni/conf-file.ts';
-import { findDaemonSet, leavesNode } from '../cni/uninstall-decision.ts';
+import { decideDeparture, findDaemonSet, UninstallSigns } from '../cni/uninstall-decision.ts';
 import { type AgentConfig, type ClusterConfig, runDirOf } from '../config.ts';
 import type { HostProbeExemptions } from '../host/probe-exemptions.ts';
 import type { PodEnroller, PodOutcome } from '../pod-enroller.ts';
@@ -24,7 +25,7 @@ import { handleCmdAdd } from './cmd-add.ts';
 import { slimNamespace, slimPod } from './kept-fields.ts';
 import { NamespaceFile } from './namespace-file.ts';
 import { createPodLookup, type PodLookup } from './pod-lookup.ts';
-import { NetnsFinder } from './pod-processes.ts';
+import { allPodNamespaces, NetnsFinder } from './pod-processes.ts';
 import { PodReconciler } from './pod-reconciler.ts';
 import { RedirectionAnnotations } from './redirection-annotation.ts';
 
@@ -57,6 +58,8 @@ export class ClusterMode {
   readonly #namespaceFile: NamespaceFile;
   readonly #installer: CniInstaller;
   readonly #reflectors: readonly Reflector[];
+  readonly #signs: UninstallSigns;
+  #ownWatch: Reflector | undefined;
   #daemonSet: string | undefined;
   #isSynced = false;
   #startProblem: string | undefined = 'pods and namespaces are not listed yet: can the agent reach the API server?';
@@ -93,9 +96,11 @@ export class ClusterMode {
       onInstall: deps.onInstall,
     });
     const reflectorDeps = { client, clock, random, logger: log.scope('watch') };
+    this.#signs = new UninstallSigns(cluster.podNamespace);
+    const namespaces = withSigns(this.#view.namespaceHandler, this.#signs);
     const fieldSelector = `spec.nodeName=${cluster.nodeName}`;
     this.#reflectors = [
-      new Reflector({ kind: NAMESPACES, transform: slimNamespace }, reflectorDeps, this.#view.namespaceHandler),
+      new Reflector({ kind: NAMESPACES, transform: slimNamespace }, reflectorDeps, namespaces),
       new Reflector({ kind: PODS, fieldSelector, transform: slimPod }, reflectorDeps, this.#view.podHandler),
     ];
   }
@@ -114,6 +119,7 @@ export class ClusterMode {
   /** Begins to watch; everything else follows by itself. */
   start(): void {
     for (const reflector of this.#reflectors) reflector.start();
+    void this.#watchDaemonSet();
     this.#bringUp().catch((error: unknown) => {
       this.#startProblem = errorText(error);
       this.#deps.log.error('the agent cannot start', { error: errorText(error) });
@@ -140,34 +146,76 @@ export class ClusterMode {
     this.#stopped = true;
     const { probes, client } = this.#deps;
     this.#reconciler.stop();
-    const { podName: name, podNamespace: namespace } = this.#config;
-    this.#daemonSet ??= await findDaemonSet(client, { namespace, name });
-    const leaves = await leavesNode(client, namespace, this.#daemonSet);
-    if (leaves) await this.#givePodsBack();
+    const { podNamespace: namespace } = this.#config;
+    await this.#findDaemonSet();
+    const { leaves, canWrite } = await decideDeparture(client, namespace, this.#daemonSet, this.#signs);
+    if (leaves) await this.#givePodsBack(canWrite);
     this.#annotations.stop();
     this.#namespaceFile.stop();
     await Promise.all([
       this.#installer.stop(),
       probes.stop(),
+      this.#ownWatch?.stop(),
       ...this.#reflectors.map((reflector) => reflector.stop()),
     ]);
     if (leaves) await this.#uninstall(probes);
+    if (leaves) await this.#uninstall(this.#namespaceFile);
     client.close();
   }
 
   /** New pods start without the mesh from here on, those that run go on in plaintext. */
-  async #givePodsBack(): Promise<void> {
+  async #givePodsBack(canWrite: boolean): Promise<void> {
     const { enroller, registry, log } = this.#deps;
-    log.info('the DaemonSet of this agent is deleted: pods leave the mesh', { pods: registry.list().length });
+    log.info('this agent is deleted for good: pods leave the mesh', { pods: registry.list().length });
     // What is stopped does not put the plugin back.
     await this.#installer.stop();
     await this.#uninstall(this.#installer);
-    for (const { pod } of registry.list()) {
+    const left = canWrite ? await this.#removeAnnotations() : registry.list().length;
+    if (left > 0)
+      log.warn('annotations of pods stay, as the API server does not take them off any more', { pods: left });
+    await enroller.removeAll(UNINSTALL_DRAIN_MS);
+    await this.#sweep();
+  }
+
+  /** @returns how many could not be removed */
+  #removeAnnotations(): Promise<number> {
+    for (const { pod } of this.#deps.registry.list()) {
       const known = this.#view.pod(pod.uid);
       if (known !== undefined) this.#annotations.set(known, undefined);
     }
-    await this.#annotations.settled(ANNOTATIONS_BUDGET_MS);
-    await enroller.removeAll(UNINSTALL_DRAIN_MS);
+    return this.#annotations.settled(ANNOTATIONS_BUDGET_MS);
+  }
+
+  /** What this agent has not taken up, because it was told to leave while it started, has rules all the same. */
+  async #sweep(): Promise<void> {
+    const { enroller, log } = this.#deps;
+    let cleared = 0;
+    for (const { fd } of await allPodNamespaces(this.#config.procRoot)) {
+      try {
+        if (await enroller.clearNamespace(fd)) cleared++;
+      } catch (error) {
+        log.error('a pod of this node is left with its rules', { error: errorText(error) });
+      } finally {
+        closeSync(fd);
+      }
+    }
+    if (cleared > 0) log.info('pods that were not taken up were given back, too', { pods: cleared });
+  }
+
+  async #findDaemonSet(): Promise<void> {
+    const { podName: name, podNamespace: namespace } = this.#config;
+    this.#daemonSet ??= await findDaemonSet(this.#deps.client, { namespace, name });
+  }
+
+  /** Remembers when it is deleted: afterwards nobody may be left to say so. */
+  async #watchDaemonSet(): Promise<void> {
+    const { client, clock, random, log } = this.#deps;
+    await this.#findDaemonSet();
+    if (this.#stopped || this.#daemonSet === undefined) return;
+    const own = { namespace: this.#config.podNamespace, fieldSelector: `metadata.name=${this.#daemonSet}` };
+    const deps = { client, clock, random, logger: log.scope('watch') };
+    this.#ownWatch = new Reflector({ kind: DAEMON_SETS, ...own }, deps, this.#signs.daemonSetHandler);
+    this.#ownWatch.start();
   }
 
   async #uninstall(part: { uninstall(): Promise<void> }): Promise<void> {
@@ -177,7 +225,7 @@ export class ClusterMode {
   }
 
   async #bringUp(): Promise<void> {
-    const { probes, openZds, client, log } = this.#deps;
+    const { probes, openZds, log } = this.#deps;
     await Promise.all(this.#reflectors.map(({ synced }) => synced));
     if (this.#stopped) return;
     this.#view.listen({
@@ -186,17 +234,31 @@ export class ClusterMode {
       onNamespaces: () => this.#namespaceFile.changed(),
     });
     await this.#namespaceFile.flush();
-    await this.#reconciler.start(ADOPTION_BUDGET_MS);
+    await this.#reconciler.adopt(ADOPTION_BUDGET_MS);
     if (this.#stopped) return;
     openZds();
     this.#isSynced = true;
     await probes.start();
+    this.#reconciler.enrol();
     await this.#installer.start();
     this.#startProblem = undefined;
-    const { podName: name, podNamespace: namespace } = this.#config;
-    this.#daemonSet = await findDaemonSet(client, { namespace, name });
+    if (this.#daemonSet === undefined) await this.#watchDaemonSet();
     log.info('the agent serves this node', { node: this.#config.nodeName, daemonSet: this.#daemonSet ?? 'unknown' });
   }
+}
+
+function withSigns(handler: ReflectorHandler, signs: UninstallSigns): ReflectorHandler {
+  return {
+    replace: (objects) => {
+      for (const object of objects) signs.onNamespace(object);
+      handler.replace(objects);
+    },
+    upsert: (object) => {
+      signs.onNamespace(object);
+      handler.upsert(object);
+    },
+    remove: (object) => handler.remove(object),
+  };
 }
 
 function cniFilesOf(config: AgentConfig, cluster: ClusterConfig) {

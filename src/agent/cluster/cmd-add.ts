@@ -28,7 +28,10 @@ export interface CmdAddDeps {
 /** Takes the pod in, or leaves it alone. @throws AmbitError AGENT_NOT_READY, POD_UNKNOWN, and those of PodEnroller.add */
 export async function handleCmdAdd(cmdAdd: CmdAdd, deps: CmdAddDeps): Promise<void> {
   const { view, enroller, isSynced, log } = deps;
-  if (!isSynced()) throw notReady('the agent has not listed the pods of this node yet: can it reach the API server?');
+  if (!isSynced()) {
+    const why = 'the agent has not listed the pods of this node yet: can it reach the API server?';
+    throw notReady(`pod ${podText(cmdAdd)} has to wait: ${why}`);
+  }
   const pod = await findPod(cmdAdd, deps);
   if (pod === undefined) return;
   const reason = await ineligibility(pod, deps);

@@ -2,10 +2,9 @@
 import { FieldReader } from '../../model/manifest/field-reader.ts';
 import { formatFieldPath } from '../../model/manifest/manifest-problem.ts';
 import { type LabelSelector, type Labels, matchesLabels, readLabelSelector } from './label-selector.ts';
-import type { NodePod } from './node-pod.ts';
+import { hasSidecar, type NodePod } from './node-pod.ts';
 
 const MODE_LABEL = 'istio.io/dataplane-mode';
-const SIDECAR_ANNOTATION = 'sidecar.istio.io/status';
 
 /** Enrols pods that match both. */
 export interface EnablementSelector {
@@ -38,7 +37,7 @@ export function ineligibility(pod: NodePod, namespaceLabels: Labels, rules: Elig
   if (pod.hostNetwork) return 'it uses the network of the host';
   if (pod.isTerminal) return 'it has ended';
   if (rules.excludedNamespaces.includes(pod.namespace)) return `namespace ${pod.namespace} is excluded`;
-  if (pod.annotations[SIDECAR_ANNOTATION] !== undefined) return 'it has a sidecar';
+  if (hasSidecar(pod)) return 'it has a sidecar';
   if (pod.namespace === rules.systemNamespace && pod.labels['app'] === 'ztunnel') return 'it is the node proxy';
   const selected = rules.selectors.some(
     (selector) => matchesLabels(selector.namespace, namespaceLabels) && matchesLabels(selector.pod, pod.labels),

@@ -14,10 +14,10 @@ export function slimPod({ metadata, spec, status }: KubeObject): KubeObject {
   };
 }
 
-/** Name and labels of a namespace. */
+/** Name and labels of a namespace, and whether it is being deleted. */
 export function slimNamespace({ metadata }: KubeObject): KubeObject {
-  const { name, uid, resourceVersion, labels } = metadata;
-  return { metadata: withoutAbsent({ name, uid, resourceVersion, labels }) };
+  const { name, uid, resourceVersion, labels, deletionTimestamp } = metadata;
+  return { metadata: withoutAbsent({ name, uid, resourceVersion, labels, deletionTimestamp }) };
 }
 
 function withoutAbsent(metadata: { readonly [key in keyof KubeObject['metadata']]?: unknown }): KubeObject['metadata'] {

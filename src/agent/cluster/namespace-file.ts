@@ -63,6 +63,12 @@ export class NamespaceFile {
     this.#timer = undefined;
   }
 
+  /** Takes the file away. Call `stop` before. Rejects with the error of the file system. */
+  async uninstall(): Promise<void> {
+    await this.#writing;
+    await rm(this.#path, { force: true });
+  }
+
   #schedule(delayMs: number): void {
     this.#timer ??= this.#deps.clock.after(delayMs, () => void this.flush());
   }

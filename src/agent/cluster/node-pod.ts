@@ -9,11 +9,12 @@ import { type Labels, labelsOf } from './label-selector.ts';
 export const REDIRECTION_ANNOTATION = 'ambient.istio.io/redirection';
 /** The uid of a static pod on its node; the API server knows it by another. */
 const STATIC_UID_ANNOTATION = 'kubernetes.io/config.hash';
+const SIDECAR_ANNOTATION = 'sidecar.istio.io/status';
 /** Annotations that the agent acts on (facts ztunnel-wire 2.5, 4.1); the others are not kept. */
 const KEPT_ANNOTATIONS = [
   REDIRECTION_ANNOTATION,
   STATIC_UID_ANNOTATION,
-  'sidecar.istio.io/status',
+  SIDECAR_ANNOTATION,
   'ambient.istio.io/bypass-inbound-capture',
   'ambient.istio.io/dns-capture',
   'istio.io/reroute-virtual-interfaces',
@@ -59,6 +60,11 @@ export function readNodePod(object: KubeObject): NodePod | undefined {
     isTerminal: TERMINAL_PHASES.has(status['phase']),
     ips: podIps(status),
   };
+}
+
+/** Whether a sidecar does the work of the mesh in the pod. */
+export function hasSidecar({ annotations }: NodePod): boolean {
+  return annotations[SIDECAR_ANNOTATION] !== undefined;
 }
 
 /** Every uid by which the node may know the pod: container runtimes name a static pod by its configuration. */

@@ -55,13 +55,16 @@ function read(path: string): string {
   }
 }
 
-/** The processes of the pods with these uids, oldest first. @param procRoot the host's /proc */
-async function processesOf(uids: ReadonlySet<string>, procRoot: string): Promise<ReadonlyMap<string, PodProcess[]>> {
+/** The processes of the pods with these uids, or of all pods, oldest first. @param procRoot the host's /proc */
+async function processesOf(
+  uids: ReadonlySet<string> | undefined,
+  procRoot: string,
+): Promise<ReadonlyMap<string, PodProcess[]>> {
   const found = new Map<string, PodProcess[]>();
   for (const [index, pid] of processIds(procRoot).entries()) {
     if (index % BATCH === BATCH - 1) await new Promise((resolve) => setImmediate(resolve));
     const uid = podUidOfCgroup(read(`${procRoot}/${pid}/cgroup`));
-    if (uid === undefined || !uids.has(uid)) continue;
+    if (uid === undefined || uids?.has(uid) === false) continue;
     const startTicks = startTicksOf(read(`${procRoot}/${pid}/stat`));
     if (Number.isNaN(startTicks)) continue;
     const processes = found.get(uid) ?? [];
@@ -111,6 +114,12 @@ export async function findPodNamespaces(
 ): Promise<ReadonlyMap<string, readonly FoundNetns[]>> {
   const processes = await processesOf(uids, procRoot);
   return new Map([...processes].map(([uid, list]) => [uid, openNamespaces(uid, list, procRoot)]));
+}
+
+/** The open namespaces of all pods of the node. The caller closes them. @param procRoot the host's /proc */
+export async function allPodNamespaces(procRoot: string): Promise<readonly FoundNetns[]> {
+  const processes = await processesOf(undefined, procRoot);
+  return [...processes].flatMap(([uid, list]) => openNamespaces(uid, list, procRoot));
 }
 
 interface Waiting {

@@ -2,6 +2,10 @@
  * Brings what is in the mesh in line with what the cluster asks for: pods that were labelled while they run, pods the
  * CNI plugin did not see, pods that ended, and after a start of the agent all of them (facts ztunnel-wire 3.6).
  *
+ * After a start of the agent there are two rounds. `adopt` takes up the pods that are redirected already, so that they are in
+ * ztunnel's first snapshot. `enrol`, once ztunnel may connect, does everything else: running pods join, and what a former
+ * agent left in pods outside the mesh is removed.
+ *
  * Invariants:
  * - per pod one step is under way; a change meanwhile leads to another one;
  * - a pod whose namespace is not known is left as it is;
@@ -17,7 +21,7 @@ import type { PodEnroller } from '../pod-enroller.ts';
 import { netnsPath } from '../pod-netns.ts';
 import type { PodRegistry } from '../pod-registry.ts';
 import type { ClusterView, ClusterViewListener } from './cluster-view.ts';
-import { type NodePod, nodeUids, REDIRECTION_ANNOTATION } from './node-pod.ts';
+import { hasSidecar, type NodePod, nodeUids, REDIRECTION_ANNOTATION } from './node-pod.ts';
 import type { PodLookup } from './pod-lookup.ts';
 import type { FoundNetns, NetnsFinder } from './pod-processes.ts';
 import type { RedirectionAnnotations } from './redirection-annotation.ts';
@@ -36,7 +40,7 @@ export interface PodReconcilerDeps {
   readonly view: ClusterView;
   readonly lookup: PodLookup;
   readonly registry: PodRegistry;
-  readonly enroller: Pick<PodEnroller, 'add' | 'remove' | 'clear'>;
+  readonly enroller: Pick<PodEnroller, 'add' | 'adopt' | 'remove' | 'clear' | 'clearLeftovers'>;
   readonly finder: Pick<NetnsFinder, 'find'>;
   readonly annotations: Pick<RedirectionAnnotations, 'set' | 'forget'>;
   readonly clock: Clock;
@@ -54,8 +58,10 @@ export class PodReconciler implements ClusterViewListener {
   readonly #deps: PodReconcilerDeps;
   readonly #tasks = new Map<string, Task>();
   readonly #waitingSteps: (() => void)[] = [];
+  /** Pods of the start outside the mesh that were not looked into yet. */
+  readonly #unseen = new Set<string>();
   #freeSteps = MAX_STEPS;
-  #started = false;
+  #round: 'none' | 'adopt' | 'all' = 'none';
   #stopped = false;
 
   constructor(options: PodReconcilerOptions, deps: PodReconcilerDeps) {
@@ -64,21 +70,30 @@ export class PodReconciler implements ClusterViewListener {
   }
 
   /**
-   * Takes up the pods of the node; resolves when each was tried once, at the latest after `timeoutMs`. Pods that were in
-   * the mesh before are kept there from the start.
+   * Takes up the pods that were in the mesh before; resolves when each was tried once, at the latest after `timeoutMs`.
+   * Those that are not found are kept as they are.
    */
-  async start(timeoutMs: number): Promise<void> {
+  async adopt(timeoutMs: number): Promise<void> {
     const { view, registry, clock, log } = this.#deps;
     for (const pod of view.pods()) {
       const wasIn = pod.annotations[REDIRECTION_ANNOTATION] === 'enabled';
       if (wasIn && view.ineligibility(pod) === undefined) registry.keep(pod.uid);
     }
-    this.#started = true;
+    this.#round = 'adopt';
     const first = Promise.all(view.pods().map(({ uid }) => this.#schedule(uid)));
     const waiting = new AbortController();
     await Promise.race([first, sleep(clock, timeoutMs, waiting.signal)]);
     waiting.abort();
     log.info('the pods of this node were looked at', { pods: view.pods().length, inMesh: registry.list().length });
+  }
+
+  /** Brings all pods in line from now on. Call `adopt` before. */
+  enrol(): void {
+    const { view, registry } = this.#deps;
+    this.#round = 'all';
+    for (const { uid } of view.pods()) this.#unseen.add(uid);
+    const uids = new Set([...this.#unseen, ...registry.list().map(({ pod }) => pod.uid)]);
+    for (const uid of uids) void this.#schedule(uid);
   }
 
   stop(): void {
@@ -87,11 +102,11 @@ export class PodReconciler implements ClusterViewListener {
   }
 
   onPod(uid: string): void {
-    if (this.#started) void this.#schedule(uid);
+    if (this.#round === 'all') void this.#schedule(uid);
   }
 
   onPodList(): void {
-    if (this.#started) void this.#findLostPods();
+    if (this.#round === 'all') void this.#findLostPods();
   }
 
   onNamespaces(): void {
@@ -149,12 +164,13 @@ export class PodReconciler implements ClusterViewListener {
     const pod = view.pod(uid);
     if (pod === undefined || pod.isTerminal) {
       if (pod === undefined) annotations.forget(uid);
+      this.#unseen.delete(uid);
       if (registry.has(uid)) await enroller.remove(uid, true);
       return;
     }
     if (view.namespaceLabels(pod.namespace) === undefined) return;
     const state = registry.get(uid)?.state.kind;
-    if (view.ineligibility(pod) !== undefined) return this.#leave(pod);
+    if (view.ineligibility(pod) !== undefined) return this.#round === 'all' ? this.#leave(pod) : undefined;
     if (state === 'enrolled') annotations.set(pod, 'enabled');
     else if (state === 'partial') annotations.set(pod, 'pending');
     else if ((state === undefined || state === 'leaving') && pod.ips.length > 0) await this.#join(pod);
@@ -164,20 +180,32 @@ export class PodReconciler implements ClusterViewListener {
   async #leave(pod: NodePod): Promise<void> {
     const { registry, enroller, annotations } = this.#deps;
     if (registry.get(pod.uid) !== undefined) await enroller.remove(pod.uid, false);
-    else if (pod.annotations[REDIRECTION_ANNOTATION] === undefined) return;
+    else if (pod.annotations[REDIRECTION_ANNOTATION] === undefined) return this.#clearLeftovers(pod);
     // The agent was away when the label went: the rules of the time before are still there.
     else await this.#withNetns(pod, (found) => enroller.clear(found));
+    this.#unseen.delete(pod.uid);
     annotations.set(pod, undefined);
+  }
+
+  /** A former agent may have ended before it had removed everything. Rules of a sidecar are not the mesh's to touch. */
+  async #clearLeftovers(pod: NodePod): Promise<void> {
+    if (!this.#unseen.has(pod.uid) || pod.ips.length === 0) return;
+    if (!pod.hostNetwork && !hasSidecar(pod)) {
+      // A pod without a process has nothing left to clear.
+      await this.#withNetns(pod, (found) => this.#deps.enroller.clearLeftovers(found)).catch(unlessGone);
+    }
+    this.#unseen.delete(pod.uid);
   }
 
   /** A running pod that is not in the mesh yet, or not known to be. */
   #join(pod: NodePod): Promise<void> {
-    const wasIn = pod.annotations[REDIRECTION_ANNOTATION] !== undefined;
-    const before = this.#options.reconcileRules ? 'write' : 'keep';
-    const rules = wasIn ? before : 'running';
+    const { enroller, annotations } = this.#deps;
     return this.#withNetns(pod, async (found) => {
       try {
-        await this.#deps.enroller.add(found, rules);
+        if (await enroller.adopt(found, this.#options.reconcileRules ? 'write' : 'keep')) return;
+        // Control planes must not send tunnels to a pod whose ztunnel may not be there yet.
+        if (this.#round === 'adopt') annotations.set(pod, undefined);
+        else await enroller.add(found, 'running');
       } catch (error) {
         // It is offered to ztunnel again without our doing.
         if (!(error instanceof AmbitError) || !error.code.startsWith('ZDS_')) throw error;
@@ -207,6 +235,10 @@ export class PodReconciler implements ClusterViewListener {
       });
     }
   }
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof AmbitError) || !error.code.startsWith('NETNS_')) throw error;
 }
 
 async function tryEach(

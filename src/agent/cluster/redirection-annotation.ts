@@ -58,11 +58,12 @@ export class RedirectionAnnotations {
     this.#wishes.delete(uid);
   }
 
-  /** Resolves when all wishes are written, at the latest after `timeoutMs`. */
-  async settled(timeoutMs: number): Promise<void> {
+  /** Resolves when all wishes are written, at the latest after `timeoutMs`, with the number of those that are not. */
+  async settled(timeoutMs: number): Promise<number> {
     const { clock } = this.#deps;
     const deadlineMs = clock.monotonicMs() + timeoutMs;
     while (this.#running.size > 0 && clock.monotonicMs() < deadlineMs) await sleep(clock, SETTLE_POLL_MS);
+    return this.#running.size;
   }
 
   stop(): void {

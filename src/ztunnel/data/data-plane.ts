@@ -224,7 +224,7 @@ export class DataPlane {
     const proxy = new PodProxy({
       ...this.#context,
       podUid: pod.uid,
-      network: createPodNetwork(config, pod.netnsFd, { clock, logger }),
+      network: createPodNetwork(config, pod.netnsFd, { clock, logger, random: this.#deps.random }),
       dnsNetwork: createDnsNetwork(config, pod.netnsFd, { clock, logger }),
       servedPorts: pod.servedPorts,
       local: new LocalWorkload(pod.info, state, clock, ask),

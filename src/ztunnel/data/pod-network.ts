@@ -8,6 +8,7 @@ import { type Address, connectError, type Dialer } from '../../hbone/dialer.ts';
 import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
 import type { StreamSocketOptions } from '../../native/addon.ts';
 import type { InboundConnection, ReadInto } from '../../net/inbound-connection.ts';
+import { readPortRange, SourcePorts } from '../../net/source-ports.ts';
 import { dialTcp } from '../../net/tcp-dialer.ts';
 import { listenTcp, type TcpListener } from '../../net/tcp-listener.ts';
 import type { ZtunnelConfig } from '../config.ts';
@@ -33,6 +34,8 @@ export interface PodNetwork extends Dialer {
 export interface PodNetworkDeps {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Uniform numbers in [0, 1). */
+  readonly random: () => number;
 }
 
 /** The network of a pod, or of this process itself when there is no namespace (dedicated mode). */
@@ -43,6 +46,8 @@ export function createPodNetwork(config: ZtunnelConfig, netnsFd: number | undefi
     ...(config.packetMark !== undefined && { mark: config.packetMark }),
   };
   const stream = streamOptions(config);
+  const ports = new SourcePorts(readPortRange(), deps.random);
+  const dialDeps = { clock: deps.clock, log: deps.logger, sourcePorts: () => ports.candidates() };
   return {
     listen(kind, port, onConnection) {
       const options = {
@@ -67,7 +72,7 @@ export function createPodNetwork(config: ZtunnelConfig, netnsFd: number | undefi
       try {
         const socket = await dialTcp(
           { ...place, ...stream, ...spoofed, ...(readInto !== undefined && { readInto }), destination },
-          { clock: deps.clock, log: deps.logger },
+          dialDeps,
         );
         return ok(socket);
       } catch (error) {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type AgentServerDeps, listenAgentHttp } from '../../../src/agent/agent-server.ts';
 import { AmbitError } from '../../../src/base/errors.ts';
-import { silentLogger } from '../../../src/base/logger.ts';
+import { type Logger, silentLogger } from '../../../src/base/logger.ts';
 import type { AgentPod } from '../../../src/model/agent-pod.ts';
 import { httpOverUnix } from '../../helpers/http-over-unix.ts';
 
@@ -57,6 +57,15 @@ afterEach(async () => {
 });
 
 describe('the agent socket', () => {
+  it('names the pod that it refuses in the log', async () => {
+    const lines: unknown[] = [];
+    const log: Logger = { ...silentLogger, warn: (message, fields) => lines.push([message, fields]) };
+    failure = new AmbitError('AGENT_NOT_READY', 'not yet');
+    await start({ log, cmdAdd: () => Promise.reject(failure) });
+    assert.equal((await httpOverUnix(path, 'POST', '/cmdadd', JSON.stringify(CMD_ADD))).status, 503);
+    assert.deepEqual(lines, [['request failed', { pod: 'b/a', error: 'not yet' }]]);
+  });
+
   it('adds a pod, lists pods, and removes one', async () => {
     await start();
     assert.equal((await httpOverUnix(path, 'POST', '/pods', JSON.stringify(POD))).status, 200);

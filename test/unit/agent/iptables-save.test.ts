@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type InPodRuleOptions, inPodRules } from '../../../src/agent/in-pod-rules.ts';
-import { compareRules, parseSavedRules, removalText, replacementText } from '../../../src/agent/iptables-save.ts';
+import {
+  compareRules,
+  parseSavedRules,
+  removalText,
+  replacementText,
+  rulesFound,
+} from '../../../src/agent/iptables-save.ts';
 
 const options = fc.tuple(fc.boolean(), fc.boolean(), fc.uniqueArray(fc.constantFrom('br0', 'tap1', 'docker0'))).map(
   ([dnsCapture, ingressMode, rerouteVirtualInterfaces]): InPodRuleOptions => ({
@@ -72,6 +78,23 @@ describe('iptables-save output', () => {
       text,
       /\*raw\n-D PREROUTING -j ISTIO_PRERT\n-D OUTPUT -j ISTIO_OUTPUT\n-F .*\n-F .*\n-X .*\n-X .*\nCOMMIT\n$/,
     );
+  });
+});
+
+describe('what is found in a namespace', () => {
+  const found = (rules: InPodRuleOptions) =>
+    rulesFound(parseSavedRules(replacementText(new Map(), inPodRules(rules, 4))));
+
+  it('captures, or is what is left while a pod leaves', () => {
+    assert.equal(found(SIMPLE), 'capturing');
+    assert.equal(found({ ...SIMPLE, ingressMode: true, capture: 'new-connections' }), 'capturing');
+    assert.equal(found({ ...SIMPLE, dnsCapture: true, capture: 'none' }), 'emptied');
+  });
+
+  it('is nothing of the mesh when others wrote it, a sidecar included', () => {
+    const sidecar =
+      '*nat\n:ISTIO_OUTPUT - [0:0]\n-A OUTPUT -p tcp -j ISTIO_OUTPUT\n-A ISTIO_OUTPUT -j REDIRECT\nCOMMIT\n';
+    for (const text of ['', FOREIGN, sidecar]) assert.equal(rulesFound(parseSavedRules(text)), 'none');
   });
 });
 

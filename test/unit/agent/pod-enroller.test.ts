@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, statSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { InPodRuleOptions } from '../../../src/agent/in-pod-rules.ts';
+import type { RulesFound } from '../../../src/agent/iptables-save.ts';
 import { PodEnroller } from '../../../src/agent/pod-enroller.ts';
 import { PodRegistry } from '../../../src/agent/pod-registry.ts';
 import { AmbitError } from '../../../src/base/errors.ts';
@@ -37,6 +38,8 @@ const LISTENER = '   0: 00000000:3AA0 00000000:0000 0A 00000000:00000000';
 
 function setUp({ drainMs = 0 } = {}) {
   const sockets = { table: TUNNEL };
+  const rules: { found: RulesFound } = { found: 'none' };
+  const tracking = { drops: 0, isMissing: false };
   const clock = new ManualClock();
   const registry = new PodRegistry();
   const calls: string[] = [];
@@ -53,11 +56,17 @@ function setUp({ drainMs = 0 } = {}) {
       clock,
       log: silentLogger,
       run: async (_program, args) => ({ status: 0, stdout: args.includes('grep') ? sockets.table : LINKS, stderr: '' }),
+      dropRedirected: (netnsFd) => {
+        if (tracking.isMissing) throw new AmbitError('NATIVE_FAILED', 'no such subsystem');
+        tracking.drops += netnsFd >= 0 ? 1 : 0;
+        return 1;
+      },
       applier: {
         apply: (path, options) => {
           const capture = options.capture === 'all' ? '' : ` ${options.capture}`;
           return step('rules', `${statSync(path).isCharacterDevice()} ${options.ingressMode}${capture}`);
         },
+        inspect: async () => rules.found,
         remove: () => step('unrule', ''),
       },
       zds: {
@@ -66,7 +75,8 @@ function setUp({ drainMs = 0 } = {}) {
       },
     },
   );
-  return { clock, registry, calls, failures, enroller, sockets, state: (uid: string) => registry.get(uid)?.state.kind };
+  const state = (uid: string) => registry.get(uid)?.state.kind;
+  return { clock, registry, calls, failures, enroller, sockets, rules, tracking, state };
 }
 
 const refused = new AmbitError('ZDS_REFUSED', 'ztunnel refused: port in use');
@@ -186,11 +196,46 @@ describe('a pod whose programs run', () => {
     assert.deepEqual(calls.slice(2), ['rules true false']);
   });
 
-  it('is redirected all the same when ztunnel does not take it: it fails closed', async () => {
-    const { enroller, calls, failures, state } = setUp();
+  it('is not redirected before ztunnel takes it, and is as soon as it does', async () => {
+    const { enroller, calls, clock, failures, state } = setUp();
     failures.set('add', refused);
     await assert.rejects(enroller.add(pod('u1'), 'running'), { code: 'ZDS_REFUSED' });
-    assert.deepEqual(calls, ['add u1 true', 'rules true false new-connections']);
+    clock.advance(5);
+    await settle();
+    assert.deepEqual(calls, ['add u1 true', 'add u1 true']);
+    assert.equal(state('u1'), 'partial');
+    failures.clear();
+    clock.advance(10);
+    await settle();
+    assert.deepEqual(calls.slice(2), ['add u1 true', 'rules true false new-connections']);
+    assert.equal(state('u1'), 'enrolled');
+    clock.advance(300_000);
+    await settle();
+    assert.deepEqual(calls.slice(4), ['rules true false']);
+  });
+
+  it('is tried again when its rules cannot be written at a retry', async () => {
+    const { enroller, calls, clock, failures, state } = setUp();
+    failures.set('add', refused);
+    await assert.rejects(enroller.add(pod('u1'), 'running'), { code: 'ZDS_REFUSED' });
+    failures.clear();
+    failures.set('rules', new AmbitError('RULES_TOOL_FAILED', 'busy'));
+    clock.advance(5);
+    await settle();
+    assert.equal(state('u1'), 'partial');
+    failures.clear();
+    clock.advance(10);
+    await settle();
+    assert.equal(state('u1'), 'enrolled');
+    assert.deepEqual(calls.slice(-2), ['add u1 true', 'rules true false new-connections']);
+  });
+
+  it('stays redirected when it was before, whether ztunnel takes it or not', async () => {
+    const { enroller, calls, failures, rules, state } = setUp();
+    rules.found = 'capturing';
+    failures.set('add', refused);
+    await assert.rejects(enroller.add(pod('u1'), 'running'), { code: 'ZDS_REFUSED' });
+    assert.deepEqual(calls, ['rules true false new-connections', 'add u1 true']);
     assert.equal(state('u1'), 'partial');
   });
 
@@ -200,6 +245,67 @@ describe('a pod whose programs run', () => {
     await assert.rejects(enroller.add(pod('u1'), 'running'), { code: 'RULES_TOOL_FAILED' });
     assert.deepEqual(calls, ['add u1 true', 'rules true false new-connections', 'del u1']);
     assert.deepEqual(registry.list(), []);
+  });
+});
+
+describe('connection tracking of a pod', () => {
+  it('forgets what was redirected before a running pod joins, and when its rules are gone', async () => {
+    const { enroller, tracking } = setUp();
+    await enroller.add(pod('u1'), 'running');
+    assert.equal(tracking.drops, 1);
+    await enroller.remove('u1', false);
+    assert.equal(tracking.drops, 2);
+    await enroller.clear(pod('u1'));
+    assert.equal(tracking.drops, 3);
+    await enroller.add(pod('u1'));
+    await enroller.remove('u1', true);
+    assert.equal(tracking.drops, 3, 'not of a pod whose programs have not started, or that has ended');
+  });
+
+  it('keeps what ztunnel still carries of a pod that comes back, or was taken up', async () => {
+    const { enroller, rules, tracking } = setUp({ drainMs: 30_000 });
+    await enroller.add(pod('u1'));
+    rules.found = 'capturing';
+    await enroller.add(pod('u1'), 'running');
+    await enroller.remove('u1', false);
+    rules.found = 'emptied';
+    await enroller.add(pod('u1'), 'running');
+    assert.equal(tracking.drops, 0);
+  });
+
+  it('is done without where the kernel does not let it', async () => {
+    const { enroller, tracking, state } = setUp();
+    tracking.isMissing = true;
+    await enroller.add(pod('u1'), 'running');
+    assert.equal(state('u1'), 'enrolled');
+    await enroller.remove('u1', false);
+    assert.equal(state('u1'), undefined);
+  });
+});
+
+describe('a pod of the time before the agent started', () => {
+  it('is taken up with its rules, and left alone when nothing is redirected in it', async () => {
+    const { enroller, calls, rules, state } = setUp();
+    for (const found of ['none', 'emptied'] as const) {
+      rules.found = found;
+      assert.equal(await enroller.adopt(pod('u1'), 'write'), false);
+    }
+    assert.deepEqual(calls, []);
+    rules.found = 'capturing';
+    assert.equal(await enroller.adopt(pod('u1'), 'write'), true);
+    assert.deepEqual(calls, ['rules true false', 'add u1 true']);
+    assert.equal(state('u1'), 'enrolled');
+  });
+
+  it('is cleared of what is left in it when it is not in the mesh', async () => {
+    const { enroller, calls, rules } = setUp();
+    await enroller.clearLeftovers(pod('u1'));
+    assert.deepEqual(calls, []);
+    rules.found = 'emptied';
+    const before = openDescriptors().length;
+    await enroller.clearLeftovers(pod('u1'));
+    assert.deepEqual(calls, ['del u1', 'unrule ']);
+    assert.equal(openDescriptors().length, before);
   });
 });
 
