@@ -2,11 +2,10 @@
 
 import type { KubeObject } from '../../kube/kube-object.ts';
 import { parseIpAddress } from '../../model/address.ts';
+import { REDIRECTION_ANNOTATION } from '../../model/installed-names.ts';
 import { fieldsOf, isRecord } from '../../model/manifest/field-reader.ts';
 import { type Labels, labelsOf } from './label-selector.ts';
 
-/** Written by the agent, read by control planes (facts ztunnel-wire 4.2). */
-export const REDIRECTION_ANNOTATION = 'ambient.istio.io/redirection';
 /** The uid of a static pod on its node; the API server knows it by another. */
 const STATIC_UID_ANNOTATION = 'kubernetes.io/config.hash';
 const SIDECAR_ANNOTATION = 'sidecar.istio.io/status';

@@ -12,7 +12,8 @@ import type { Logger } from '../../base/logger.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
 import { PODS } from '../../kube/resource-kind.ts';
 import { podText } from '../../model/agent-pod.ts';
-import { type NodePod, REDIRECTION_ANNOTATION } from './node-pod.ts';
+import { REDIRECTION_ANNOTATION } from '../../model/installed-names.ts';
+import type { NodePod } from './node-pod.ts';
 
 export type Redirection = 'enabled' | 'pending';
 

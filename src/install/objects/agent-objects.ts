@@ -28,7 +28,7 @@ export const AGENT_OBJECTS: readonly TemplateNode[] = [
       rule('', ['pods/status'], ['patch']),
     ],
     // Tells an upgrade from an uninstallation.
-    [named(rule('apps', ['daemonsets'], ['get']), [AGENT_NAME])],
+    [named(rule('apps', ['daemonsets'], ['get', 'list', 'watch']), [AGENT_NAME])],
   ),
   daemonSet(),
 ];

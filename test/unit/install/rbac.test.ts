@@ -71,7 +71,7 @@ describe('the rights of an installation', () => {
       'core/namespaces: get list watch',
       'core/pods/status: patch',
     ]);
-    assert.deepEqual(rulesOf('Role', 'ambit-agent'), ['apps/daemonsets: get only ambit-agent']);
+    assert.deepEqual(rulesOf('Role', 'ambit-agent'), ['apps/daemonsets: get list watch only ambit-agent']);
   });
 
   it('of ztunnel are none', () => {
