@@ -164,12 +164,6 @@ export const LIMIT_GROUPS = [
         'ms',
         'A client that began may take so long until its first line tells what it speaks.',
       ],
-      [
-        'waypoint/http-upstreams.ts',
-        'MAX_IDLE_CONNECTIONS',
-        '',
-        'Idle HTTP/1.1 connections kept for one endpoint; more are closed.',
-      ],
       ['waypoint/http-upstreams.ts', 'MAX_IDLE_MS', 'ms', 'A connection that nobody used for so long is closed.'],
       [
         'waypoint/http-exchange.ts',

@@ -4,7 +4,7 @@
  * Invariants:
  * - Policies of all scopes are pooled: any DENY that matches refuses; without an ALLOW policy everything else is allowed;
  *   otherwise one of them has to match.
- * - What asks for HTTP on a connection without it: in ALLOW the rule never matches, in DENY the question is left out.
+ * - What asks for HTTP on a connection without it: in ALLOW the rule never matches, otherwise the question is left out.
  * - A rule that asks for something this proxy cannot check never allows, and denies as if it were not asked for.
  * - What a CUSTOM policy matches is refused as long as its provider cannot be asked.
  */
@@ -96,7 +96,7 @@ function ruleMatches(
   action: RequestPolicy['action'],
   subject: RequestSubject,
 ): boolean {
-  const permissive = action === 'DENY';
+  const permissive = action === 'DENY' || action === 'CUSTOM';
   if (unknown && !permissive) return false;
   const isHttp = subject.http !== undefined;
   const holds = (predicate: Predicate) => (predicate.httpOnly && !isHttp ? permissive : predicate.holds(subject));

@@ -38,6 +38,8 @@ export interface Http1ServerOptions extends LinkOptions {
   readonly limits?: Http1Limits;
   /** Whether CONNECT requests reach the handler; otherwise they are answered with 501. */
   readonly allowConnect?: boolean;
+  /** Whether a client may end its side behind a request and wait for the response; otherwise it is gone. Default true. */
+  readonly halfClose?: boolean;
   /** Between exchanges. Default 1 h. 0 is no bound, as for the others. */
   readonly idleTimeoutMs?: number;
   /** From the first byte of a head to its end. Default 60 s. */
@@ -145,7 +147,7 @@ export class Http1ServerConnection implements ExchangeHost, MessageSink, LinkOwn
     if (this.#tunnel) stream?.remoteEnded();
     else if (stream === undefined) this.#finish();
     // A client may end its side behind its request and wait for the response.
-    else if (!this.#parser.complete) this.#lose();
+    else if (!this.#parser.complete || this.#options.halfClose === false) this.#lose();
   }
 
   onDrained(): void {

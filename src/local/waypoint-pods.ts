@@ -71,6 +71,8 @@ function container(gateway: GatewayObject, program: WaypointProgram): Container 
       ['ALT_XDS_HOSTNAME', program.controlHostname],
       ['AUTH_TOKEN', program.tokenFile(namespace, name)],
       ['IPV6_ENABLED', String(program.ipv6)],
+      // Pods of `ambit up` have two seconds to end: it tells its clients and is gone before that.
+      ['CONNECTION_TERMINATION_DEADLINE', '1500ms'],
     ]),
     envFields: new Map([
       ['POD_NAME', 'metadata.name'],

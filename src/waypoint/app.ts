@@ -21,7 +21,7 @@ import type { ControlPlaneEndpoint } from '../xds/client/grpc-channel.ts';
 import type { WaypointConfig } from './config.ts';
 import { HttpUpstreams } from './http-upstreams.ts';
 import { WaypointPolicies } from './policies.ts';
-import { serveConnection } from './serve-connection.ts';
+import { type Drainable, serveConnection } from './serve-connection.ts';
 import { Tunnels } from './tunnels.ts';
 import { Upstreams } from './upstreams.ts';
 
@@ -67,6 +67,7 @@ class Waypoint {
   readonly #policies = new WaypointPolicies();
   readonly #upstreams: Upstreams;
   readonly #http: HttpUpstreams;
+  readonly #served = new Set<Drainable>();
   readonly #tunnels: Tunnels;
   readonly #closers: (() => Promise<void> | void)[] = [];
   #draining: Promise<void> | undefined;
@@ -104,6 +105,7 @@ class Waypoint {
       policies: this.#policies,
       upstreams: this.#upstreams,
       http: this.#http,
+      served: this.#served,
       accessLog: logger.scope('access'),
       self: () => this.#state.workload(`${config.clusterId}//Pod/${config.podNamespace}/${config.podName}`),
     };
@@ -162,6 +164,7 @@ class Waypoint {
     const { clock } = this.#deps;
     this.#readiness.task('drain');
     this.#tunnels.drain();
+    for (const connection of [...this.#served]) connection.drain();
     const deadlineMs = clock.monotonicMs() + this.#config.drainDeadlineMs;
     while (this.#tunnels.size > 0 && clock.monotonicMs() < deadlineMs) {
       await new Promise<void>((resolve) => void clock.after(DRAIN_POLL_MS, resolve));

@@ -15,8 +15,9 @@ import type { HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-str
 import { normalizePath } from '../http/normalize-path.ts';
 import type { Workload } from '../model/workload.ts';
 import type { ConnectTarget } from './connect-target.ts';
-import type { HttpUpstream, HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
+import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
 import { accessDenied, type HttpResponseFlag, LOCAL_REPLIES, type LocalReply, sendLocalReply } from './local-reply.ts';
+import type { HttpUpstream } from './pooled-connection.ts';
 import { type ExchangeBytes, RequestBody, relayExchange } from './relay-exchange.ts';
 import type { Endpoint, Upstreams } from './upstreams.ts';
 
@@ -43,9 +44,6 @@ export interface HttpExchangeDeps {
 
 /** Attempts on another connection when one that was kept open turns out to be gone. */
 const MAX_STALE_RETRIES = 2;
-
-/** What may be sent again when it is not known whether somebody read it (RFC 9110 9.2.2). */
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /** Takes a request. @returns the handler of its stream */
 export function handleRequest(
@@ -92,7 +90,10 @@ class HttpExchange {
 
   start(): void {
     if (this.body.closed !== undefined) return;
-    if (!this.#request.valid) return this.#reply(LOCAL_REPLIES.badPath);
+    if (!this.#request.valid) return this.#reply(LOCAL_REPLIES.badRequest);
+    const upgrade = this.#request.header('upgrade');
+    if (upgrade !== undefined && upgrade.toLowerCase() !== 'websocket')
+      return this.#reply(LOCAL_REPLIES.upgradeRefused);
     const { subject, policies } = this.#context;
     const http = {
       authority: this.#request.authority,
@@ -112,18 +113,21 @@ class HttpExchange {
     if (!endpoint.ok) return this.#reply(LOCAL_REPLIES.noHealthyUpstream);
     this.#endpoint = endpoint.value;
     const upstream = await this.#deps.http.acquire(endpoint.value, version, self, forwarded);
-    if (this.body.closed !== undefined) return;
+    if (this.body.closed !== undefined) {
+      if (upstream.ok) upstream.value.release();
+      return;
+    }
     if (!upstream.ok) return this.#reply(LOCAL_REPLIES.connectFailed);
     this.#relay(upstream.value, retries);
   }
 
   #relay(upstream: HttpUpstream, retries: number): void {
-    const mayRetry = upstream.reused && retries < MAX_STALE_RETRIES;
+    const mayRetry = retries < MAX_STALE_RETRIES;
     const again = () => {
       this.#stream.setHandler(this.body);
       void this.#send(retries + 1);
     };
-    const sent = relayExchange(
+    const refused = relayExchange(
       this.#stream,
       this.body,
       upstream,
@@ -132,15 +136,18 @@ class HttpExchange {
       {
         onResponse: (headers) => this.#onResponse(headers),
         onFailed: (reply, unseen) => {
-          if (mayRetry && unseen && IDEMPOTENT.has(this.#request.method)) again();
+          const repeatable = unseen === 'never' || (unseen === 'maybe' && upstream.reused && this.#request.idempotent);
+          if (mayRetry && repeatable) again();
           else this.#reply(reply);
         },
         onDone: (aborted) => this.#onDone(aborted),
       },
     );
-    if (sent) return;
+    if (refused === undefined) return;
+    upstream.release();
+    if (refused.code.endsWith('_HEADERS_INVALID')) this.#reply(LOCAL_REPLIES.badRequest);
     // The connection was lost, or filled up, while this request waited for it.
-    if (mayRetry) again();
+    else if (mayRetry) again();
     else this.#reply(LOCAL_REPLIES.connectFailed);
   }
 
@@ -169,7 +176,9 @@ class HttpExchange {
     this.#status = reply.status;
     this.#flag = reply.flag;
     this.#details = reply.details;
-    sendLocalReply(this.#stream, reply, this.#request.isGrpc);
+    const { isGrpc, method } = this.#request;
+    sendLocalReply(this.#stream, reply, { isGrpc, isHead: method === 'HEAD' });
+    this.body.discard(this.#stream);
     this.#log();
   }
 
@@ -209,8 +218,16 @@ class HttpExchange {
   }
 }
 
+/** What may be sent again when it is not known whether somebody read it (RFC 9110 9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
 /** Headers of a client that speak of other hops, and so are not taken from it (facts l7-and-control 10.2). */
-const NOT_FORWARDED: ReadonlySet<string> = new Set(['x-forwarded-client-cert', 'proxy-connection', 'keep-alive']);
+const NOT_FORWARDED: ReadonlySet<string> = new Set([
+  'host',
+  'x-forwarded-client-cert',
+  'proxy-connection',
+  'keep-alive',
+]);
 
 /** A request's header list, with its pseudo-headers at hand. */
 class RequestFields {
@@ -218,21 +235,25 @@ class RequestFields {
   readonly method: string;
   /** Normalised, which is also how it goes on; as it came when it cannot be. */
   readonly path: string;
-  /** Whether the path can be normalised. */
+  /** Whether the path can be normalised, and it is clear whom the request is for. */
   readonly valid: boolean;
   readonly authority: string;
   readonly requestId: string;
   readonly isGrpc: boolean;
+  readonly idempotent: boolean;
 
   constructor(headers: readonly HttpHeader[]) {
     this.#headers = headers;
     this.method = this.header(':method') ?? '';
     const target = this.header(':path') ?? '';
     const path = normalizePath(target);
-    this.valid = path !== undefined;
     this.path = path ?? target;
-    this.authority = this.header(':authority') ?? '';
+    // Where a client says it by `host` alone, that is what the endpoint will see (RFC 9113 8.3.1).
+    const hosts = headers.filter(([name]) => name === 'host');
+    this.authority = this.header(':authority') ?? (hosts.length === 1 ? (hosts[0]?.[1] ?? '') : '');
+    this.valid = path !== undefined && this.authority !== '';
     this.requestId = this.header('x-request-id') ?? randomUUID();
+    this.idempotent = IDEMPOTENT.has(this.method);
     this.isGrpc = this.header('content-type')?.startsWith('application/grpc') === true;
   }
 
@@ -246,11 +267,18 @@ class RequestFields {
 
   /** What goes on to the endpoint. */
   forUpstream(version: UpstreamVersion): readonly HttpHeader[] {
-    const headers: HttpHeader[] = this.#headers
-      .map((header): HttpHeader => (header[0] === ':path' ? [':path', this.path] : header))
-      .filter(([name]) => !NOT_FORWARDED.has(name) && !(version === 'http2' && name === 'upgrade'));
-    if (this.header('x-forwarded-proto') === undefined)
-      headers.push(['x-forwarded-proto', this.header(':scheme') ?? 'http']);
+    const own = this.#headers.filter(
+      ([name]) => !name.startsWith(':') && !NOT_FORWARDED.has(name) && !(version === 'http2' && name === 'upgrade'),
+    );
+    const scheme = this.header(':scheme') ?? 'http';
+    const headers: HttpHeader[] = [
+      [':method', this.method],
+      [':scheme', scheme],
+      [':authority', this.authority],
+      [':path', this.path],
+      ...own,
+    ];
+    if (this.header('x-forwarded-proto') === undefined) headers.push(['x-forwarded-proto', scheme]);
     if (this.header('x-request-id') === undefined) headers.push(['x-request-id', this.requestId]);
     return headers;
   }

@@ -16,7 +16,8 @@ const UPSTREAM_FAILED = 'upstream connect error or disconnect/reset before heade
 
 /** By what went wrong. */
 export const LOCAL_REPLIES = {
-  badPath: { status: 400, body: '', flag: '-', details: 'path_normalization_failed' },
+  badRequest: { status: 400, body: '', flag: 'DPE', details: 'http.bad_request' },
+  upgradeRefused: { status: 403, body: '', flag: '-', details: 'upgrade_failed' },
   noHealthyUpstream: { status: 503, body: 'no healthy upstream', flag: 'UH', details: 'no_healthy_upstream' },
   connectFailed: {
     status: 503,
@@ -55,7 +56,11 @@ const GRPC_PERMISSION_DENIED = 7;
 const GRPC_UNAUTHENTICATED = 16;
 
 /** Sends the answer and ends this side; a gRPC client gets it as a status in a response without a body. */
-export function sendLocalReply(stream: HttpStream, reply: LocalReply, isGrpc: boolean): void {
+export function sendLocalReply(
+  stream: HttpStream,
+  reply: LocalReply,
+  { isGrpc, isHead }: { readonly isGrpc: boolean; readonly isHead: boolean },
+): void {
   const server: HttpHeader = ['server', 'istio-envoy'];
   if (isGrpc) {
     stream.respond(
@@ -77,7 +82,8 @@ export function sendLocalReply(stream: HttpStream, reply: LocalReply, isGrpc: bo
     ['content-type', 'text/plain'],
     server,
   ];
-  if (stream.respond(headers, body.length === 0) && body.length > 0) stream.end(body);
+  const withoutBody = isHead || body.length === 0;
+  if (stream.respond(headers, withoutBody) && !withoutBody) stream.end(body);
 }
 
 function grpcStatus(status: number): number {

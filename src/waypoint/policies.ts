@@ -15,6 +15,7 @@ const NOWHERE = { file: '', line: 0, column: 0 };
 
 export class WaypointPolicies {
   readonly #held = new Map<string, Held>();
+  #known = false;
   readonly #byTarget = new Map<string, RequestPolicy[]>();
   /** Lists by the targets that were asked for together; dropped at each change. */
   readonly #pools = new Map<string, readonly RequestPolicy[]>();
@@ -26,6 +27,11 @@ export class WaypointPolicies {
       onDemand: false,
       apply: (resources, removed) => this.#apply(resources, removed),
     };
+  }
+
+  /** Whether the control plane has said which there are: before, nobody may be let through. */
+  get known(): boolean {
+    return this.#known;
   }
 
   /** All that apply to what is attached to any of the targets, and to every waypoint. */
@@ -47,6 +53,7 @@ export class WaypointPolicies {
       else this.#held.set(name, read);
     }
     this.#index();
+    this.#known = true;
     return refused;
   }
 

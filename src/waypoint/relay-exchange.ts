@@ -9,8 +9,9 @@
 import type { AmbitError } from '../base/errors.ts';
 import type { HttpCloseReason, HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
 import { Http2Code } from '../http2/http2-error.ts';
-import type { HttpUpstream } from './http-upstreams.ts';
+
 import { LOCAL_REPLIES, type LocalReply } from './local-reply.ts';
+import type { HttpUpstream } from './pooled-connection.ts';
 
 export interface ExchangeBytes {
   received: number;
@@ -22,12 +23,21 @@ export interface ExchangeEvents {
   onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[];
   /**
    * The upstream failed before a response.
-   * @param unseen whether the request can be sent again because the endpoint never looked at it
+   * @param unseen whether the endpoint read the request, which is still whole then
    */
-  onFailed(reply: LocalReply, unseen: boolean): void;
+  onFailed(reply: LocalReply, unseen: Unseen): void;
   /** Everything is over. `aborted`: after the response began, or by the client. */
   onDone(aborted: 'upstream' | 'downstream' | undefined): void;
 }
+
+/** Drops what arrives, so that a client that goes on sending keeps no credit from its other requests. */
+const DROP: HttpStreamHandler = {
+  onHeaders: () => undefined,
+  onData: (stream, chunk) => stream.consume(chunk.length),
+  onEnd: () => undefined,
+  onWritable: () => undefined,
+  onClosed: (stream) => stream.releaseCredit(),
+};
 
 /** Keeps what the client sends while no upstream takes it. */
 export class RequestBody implements HttpStreamHandler {
@@ -73,6 +83,13 @@ export class RequestBody implements HttpStreamHandler {
     this.#onClosed();
   }
 
+  /** The answer is given: what came of the request, and what still comes, is dropped. */
+  discard(stream: HttpStream): void {
+    this.#chunks = [];
+    stream.setHandler(DROP);
+    stream.releaseCredit();
+  }
+
   /** Hands everything to the handler that comes next. */
   release(stream: HttpStream, next: HttpStreamHandler): void {
     for (const chunk of this.#chunks.splice(0)) next.onData(stream, chunk);
@@ -81,7 +98,7 @@ export class RequestBody implements HttpStreamHandler {
   }
 }
 
-/** Sends the request and relays until both sides are over. Returns false when the connection does not take it. */
+/** Sends the request and relays until both sides are over. Returns why the connection does not take it, if so. */
 export function relayExchange(
   downstream: HttpStream,
   body: RequestBody,
@@ -89,14 +106,14 @@ export function relayExchange(
   headers: readonly HttpHeader[],
   bytes: ExchangeBytes,
   events: ExchangeEvents,
-): boolean {
+): AmbitError | undefined {
   const exchange = new Exchange(downstream, bytes, events);
   // What asks for a tunnel has no body: bytes follow only once it was granted.
   const asksForTunnel = headers.some(([name]) => name === 'upgrade');
   const opened = upstream.request(headers, exchange.fromUpstream, body.empty || asksForTunnel);
-  if (!opened.ok) return false;
+  if (!opened.ok) return opened.error;
   exchange.start(opened.value, body);
-  return true;
+  return undefined;
 }
 
 class Exchange {
@@ -142,6 +159,7 @@ class Exchange {
     onClosed: (stream, reason) => {
       this.#downstreamClosed = true;
       stream.releaseCredit();
+      this.#down.abandon();
       if (reason.kind !== 'normal' && !this.#upstreamClosed) {
         this.#aborted ??= 'downstream';
         this.#upstream?.reset(Http2Code.CANCEL);
@@ -161,6 +179,7 @@ class Exchange {
     onClosed: (stream, reason) => {
       this.#upstreamClosed = true;
       stream.releaseCredit();
+      this.#up.abandon();
       this.#judge(reason);
       this.#finish();
     },
@@ -189,7 +208,7 @@ class Exchange {
       return;
     }
     this.#responded = true;
-    this.#events.onFailed(failureReply(reason), this.#withoutBody && isUnseen(reason));
+    this.#events.onFailed(failureReply(reason), this.#withoutBody ? unseen(reason) : undefined);
   }
 
   #finish(): void {
@@ -197,10 +216,13 @@ class Exchange {
   }
 }
 
-/** Whether the endpoint closed before it read the request, as one does that grew tired of an idle connection. */
-function isUnseen(reason: HttpCloseReason): boolean {
-  if (reason.kind === 'unprocessed') return true;
-  return reason.kind === 'lost' && reason.error?.code === 'HTTP1_NO_RESPONSE';
+/** Whether the endpoint read the request: never, or not known as when it grew tired of an idle connection just then. */
+export type Unseen = 'never' | 'maybe' | undefined;
+
+function unseen(reason: HttpCloseReason): Unseen {
+  if (reason.kind === 'unprocessed') return 'never';
+  if (reason.kind === 'reset' && reason.by === 'peer' && reason.code === Http2Code.REFUSED_STREAM) return 'never';
+  return reason.kind === 'lost' && reason.error?.code === 'HTTP1_NO_RESPONSE' ? 'maybe' : undefined;
 }
 
 function failureReply(reason: HttpCloseReason): LocalReply {
@@ -233,6 +255,14 @@ class Pipe {
 
   trailers(headers: readonly HttpHeader[]): void {
     this.#trailers = headers;
+  }
+
+  /** `to` is over: what waits for it is dropped, and its credit given back. */
+  abandon(): void {
+    this.#waiting = [];
+    this.#owedBytes = 0;
+    this.#blocked = false;
+    if (this.#to?.canSend !== true) this.#from?.releaseCredit();
   }
 
   end(): void {

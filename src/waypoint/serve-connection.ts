@@ -39,8 +39,15 @@ export interface ServeDeps {
   readonly upstreams: Upstreams;
   readonly http: HttpUpstreams;
   readonly accessLog: Logger;
+  /** Connections that are served as HTTP, to tell them when the waypoint goes. */
+  readonly served: Set<Drainable>;
   /** The waypoint's own workload, once the feed named it. */
   self(): Workload | undefined;
+}
+
+/** A connection that can be asked to end when its present requests have. */
+export interface Drainable {
+  drain(): void;
 }
 
 /** Without a byte for so long the server speaks first: then it is no HTTP. */
@@ -58,8 +65,8 @@ const HTTP2_SETTINGS = {
 /** Takes a connection and brings it to its end. */
 export function serveConnection(connection: DownstreamConnection, deps: ServeDeps): void {
   const self = deps.self();
-  if (self === undefined) {
-    const error = proxyError('UNKNOWN_LOCAL_WORKLOAD', 'the feed does not know this waypoint yet');
+  if (self === undefined || !deps.policies.known) {
+    const error = proxyError('UNKNOWN_LOCAL_WORKLOAD', 'the control plane has not told this waypoint everything yet');
     return refuseConnection(connection, error, deps);
   }
   const target = findConnectTarget(deps.state, self, connection.authority);
@@ -111,6 +118,7 @@ class ServedConnection implements StreamHandler {
 
   onData(_stream: Http2Stream, chunk: Buffer): void {
     this.#early.push(chunk);
+    if (this.#decided) return;
     const protocol = sniffProtocol(this.#early.length === 1 ? chunk : Buffer.concat(this.#early));
     if (protocol !== undefined) this.#decide(protocol);
   }
@@ -160,20 +168,21 @@ class ServedConnection implements StreamHandler {
   #serveHttp1(upstream: UpstreamVersion): void {
     const { clock, blocks } = this.#deps;
     const context = this.#context(upstream);
-    new Http1ServerConnection(
+    const served: Http1ServerConnection = new Http1ServerConnection(
       streamTransport(this.#connection.stream, this.#early, this.#ended),
-      { clock, pool: blocks, scheme: 'http' },
+      { clock, pool: blocks, scheme: 'http', halfClose: false },
       {
         onRequest: (stream, headers, endStream) => handleRequest(stream, headers, endStream, context, this.#deps),
-        onClosed: () => undefined,
+        onClosed: () => void this.#deps.served.delete(served),
       },
     );
+    this.#deps.served.add(served);
   }
 
   #serveHttp2(upstream: UpstreamVersion): void {
     const { clock, blocks } = this.#deps;
     const context = this.#context(upstream);
-    new Http2Connection(
+    const served: Http2Connection = new Http2Connection(
       streamTransport(this.#connection.stream, this.#early, this.#ended),
       'server',
       { clock, pool: blocks, settings: HTTP2_SETTINGS },
@@ -186,9 +195,10 @@ class ServedConnection implements StreamHandler {
             context,
             this.#deps,
           ) as StreamHandler,
-        onClosed: () => undefined,
+        onClosed: () => void this.#deps.served.delete(served),
       },
     );
+    this.#deps.served.add(served);
   }
 
   #context(version: UpstreamVersion): HttpConnectionContext {

@@ -15,6 +15,7 @@ const hash = (stream) => new Promise((resolve) => {
 require('http').createServer({ keepAliveTimeout: 50 }, async (req, res) => {
   if (req.url === '/die') { res.writeHead(200, { 'content-length': 1000 }); res.write('half'); return setTimeout(() => res.destroy(), 50); }
   if (req.url === '/reset') return req.socket.resetAndDestroy();
+  if (req.url === '/never') return;
   if (req.url === '/big') { res.writeHead(200); return res.end(Buffer.alloc(6000000, 'x')); }
   if (req.url === '/early') { res.writeHead(413); return res.end('too much'); }
   const sum = await hash(req);
@@ -51,6 +52,25 @@ const once = (path) => new Promise((resolve) => {
   stream.end(Buffer.alloc(100000, 'z'));
 });
 Promise.all(['/a', '/b', '/c'].map(once)).then((all) => { console.log(all.join('|')); client.close(); });`;
+
+/**
+ * Sends HTTP/2 requests at once, given as JSON: headers, and `bytes` of a body. Prints each status, with the size of the
+ * body, in the order of the requests; `none` for those without an answer.
+ */
+const MANY2 = `
+const [url, ...texts] = process.argv.slice(1);
+const client = require('http2').connect(url);
+client.on('error', (e) => console.log('failed', e.code));
+const once = (text) => new Promise((resolve) => {
+  const { bytes = 0, ...headers } = JSON.parse(text);
+  const stream = client.request(headers, { endStream: bytes === 0 });
+  let status = 'none', size = 0;
+  stream.on('response', (h) => status = h[':status']).on('data', (d) => size += d.length).on('error', () => 0);
+  stream.on('end', () => resolve(status + ' ' + size));
+  setTimeout(() => resolve(status + ' ' + size), 5000).unref();
+  if (bytes > 0) stream.write(Buffer.alloc(bytes, 'q'));
+});
+Promise.all(texts.map(once)).then((all) => { console.log(all.join('|')); client.destroy(); });`;
 
 /** Sends bytes as they are and prints what comes back until the server is silent for a while. */
 const RAW = `
@@ -111,6 +131,22 @@ describe('HTTP through a waypoint', { timeout: 110_000 }, () => {
     return `${stdout}${stderr}`.trim();
   };
   const ask = (method: string, path: string, bytes = '') => inClient(ASK, method, `http://site${path}`, bytes);
+
+  /** How many connections the server has. */
+  const openConnections = async () => {
+    const { stdout } = await mesh.exec(
+      'site',
+      '-n',
+      'web',
+      '--',
+      'ss',
+      '-Htn',
+      'state',
+      'established',
+      'sport = :8080',
+    );
+    return stdout.split('\n').filter((line) => line !== '').length;
+  };
 
   before(async () => {
     mesh.write('mesh.yaml', namespace, gateway, service);
@@ -190,6 +226,37 @@ describe('HTTP through a waypoint', { timeout: 110_000 }, () => {
     assert.match(await asked('/%00'), /^HTTP\/1.1 400 /);
     mesh.remove('policy.yaml');
     await eventually('free again', async () => (await asked('/private')).startsWith('HTTP/1.1 200'));
+  });
+
+  it('gives an endpoint no more HTTP/2 requests at a time than it takes, and fails none', async () => {
+    const requests = Array.from({ length: 90 }, (_, index) => JSON.stringify({ ':path': `/n${index}` }));
+    const clients = Array.from({ length: 4 }, () => inClient(MANY2, 'http://site:81', ...requests));
+    const answers = (await Promise.all(clients)).flatMap((text) => text.split('|'));
+    assert.deepEqual([answers.length, answers.filter((one) => !one.startsWith('200 '))], [360, []]);
+  });
+
+  it('is for whom the endpoint would see it, however the client says so', async () => {
+    const rules = [{ to: [{ operation: { hosts: ['secret*'] } }] }, { to: [{ operation: { paths: ['/no*'] } }] }];
+    mesh.write('policy.yaml', policy('no', { action: 'DENY', rules }));
+    const asked = (...requests: readonly object[]) =>
+      inClient(MANY2, 'http://site:80', ...requests.map((one) => JSON.stringify(one)));
+    await eventually('the policy', async () => (await asked({ ':path': '/no' })).startsWith('403'));
+    assert.match(await asked({ ':path': '/', ':authority': '', host: 'secret' }), /^(403|400) /);
+    assert.match(await asked({ ':path': '/', host: 'secret' }), /^403 /);
+    assert.match(await asked({ ':path': '/', ':authority': 'site', host: 'secret' }), /^200 /);
+    assert.equal(await asked({ ':path': '/no', ':method': 'HEAD' }), '403 0', 'no body where none is expected');
+    const uploads = Array.from({ length: 6 }, () => ({ ':path': '/no', ':method': 'POST', bytes: 900_000 }));
+    const answers = await asked(...uploads, { ':path': '/yes' });
+    assert.match(answers, /\|200 \d+$/, 'what is refused keeps nothing of the connection');
+    mesh.remove('policy.yaml');
+    await eventually('free again', async () => (await asked({ ':path': '/no' })).startsWith('200'));
+  });
+
+  it('ends with its client: nothing waits for an endpoint that does not answer', async () => {
+    const before = await openConnections();
+    const head = JSON.stringify('GET /never HTTP/1.1\r\nHost: site\r\n\r\n');
+    await Promise.all(Array.from({ length: 10 }, () => inClient(RAW, '80', head)));
+    await eventually('all gone', async () => (await openConnections()) <= before);
   });
 
   it('is judged request by request, and anew when a policy changes', async () => {

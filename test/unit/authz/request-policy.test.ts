@@ -261,4 +261,9 @@ describe('a connection that is not HTTP', () => {
     assert.equal(deny(to({ methods: ['GET'], ports: ['81'] })), true);
     assert.equal(deny(to({ notMethods: ['GET'] })), false);
   });
+
+  it('does not get past a CUSTOM policy by not being HTTP', () => {
+    const custom = policy({ action: 'CUSTOM', provider: { name: 'ext' }, rules: [to({ paths: ['/admin*'] })] });
+    assert.equal(authorizeRequest([custom], tcp()).allowed, false);
+  });
 });
