@@ -12,7 +12,7 @@ const ALLOWED_WITHIN_RANK = {
   model: ['proto'],
   tls: ['net', 'pki'],
   http1: ['http', 'http2', 'net'],
-  http2: ['net'],
+  http2: ['net', 'http'],
   xds: ['tls', 'pki'],
   // What every proxy of the mesh is made of: tunnels with identities, and what the feed said.
   hbone: ['net', 'tls', 'pki', 'http2', 'xds', 'telemetry'],

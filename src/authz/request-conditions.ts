@@ -1,7 +1,7 @@
 /** The conditions of `when` (facts l7-and-control 3.1): an attribute of the subject against values. */
-import { type Cidr, cidrContains, type IpAddress, ipToBytes, parseCidr } from '../model/address.ts';
+import { type Cidr, cidrContains, type IpAddress, ipToBytes, parseCidrs } from '../model/address.ts';
 import type { ConditionObject } from '../model/manifest/authorization-policy.ts';
-import { parseStringMatch } from '../model/policy.ts';
+import { parseServiceAccountMatch, parseStringMatch } from '../model/policy.ts';
 import { principalOf, spiffeId } from '../model/spiffe.ts';
 import type { RequestSubject, TokenClaims } from './request-subject.ts';
 import { globMatches, textMatches } from './string-match.ts';
@@ -89,7 +89,7 @@ export function conditionPredicates(condition: ConditionObject, policyNamespace:
   const texts = (attribute: Attribute, httpOnly: boolean) =>
     restriction(values, notValues, httpOnly, textHit(attribute));
   const addresses = (address: (subject: RequestSubject) => IpAddress | undefined, httpOnly: boolean) =>
-    restriction(cidrs(values), cidrs(notValues), httpOnly, addressHit(address));
+    restriction(parseCidrs(values), parseCidrs(notValues), httpOnly, addressHit(address));
   switch (key) {
     case 'source.ip':
       return addresses(({ sourceIp }) => sourceIp, false);
@@ -150,13 +150,8 @@ function claim(path: readonly string[]): Attribute {
 /** `namespace/name`, or a name in the policy's own namespace. */
 export function serviceAccountHit(policyNamespace: string): (account: string) => (subject: RequestSubject) => boolean {
   return (account) => {
-    const slash = account.indexOf('/');
-    const namespace = slash < 0 ? policyNamespace : account.slice(0, slash);
-    const name = account.slice(slash + 1);
-    return ({ identity }) => identity?.namespace === namespace && identity.serviceAccount === name;
+    const wanted = parseServiceAccountMatch(account, policyNamespace);
+    return ({ identity }) =>
+      identity?.namespace === wanted.namespace && identity.serviceAccount === wanted.serviceAccount;
   };
-}
-
-function cidrs(texts: readonly string[]): Cidr[] {
-  return texts.map(parseCidr).filter((cidr) => cidr !== undefined);
 }

@@ -95,7 +95,7 @@ export class ConditionWriter {
     const observed = all.get(key);
     if (object === undefined || observed === undefined || object.meta.deleting) return undefined;
     const wanted = wantedConditions(store, mesh(), object);
-    const conditions = mergeConditions(observed, wanted, new Date(clock.nowMs()).toISOString().replace(/\.\d+Z$/, 'Z'));
+    const conditions = mergeConditions(observed, wanted, conditionTime(clock.nowMs()));
     return conditions === undefined ? undefined : { observed, conditions };
   }
 
@@ -116,6 +116,11 @@ export class ConditionWriter {
     logger.warn('status not written', { object: key, reason: written.error.message });
     return false;
   }
+}
+
+/** The time of a transition, in whole seconds as API servers keep it. */
+export function conditionTime(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 /** What is there with what is wanted in its place; undefined when nothing differs. */

@@ -1,6 +1,6 @@
-/** What the objects that get status say about themselves: their conditions, and what policies are attached to. */
+/** What the objects that get status say about themselves: their conditions. */
 import type { KubeObject } from '../kube/kube-object.ts';
-import { isRecord } from '../model/manifest/field-reader.ts';
+import { fieldsOf, isRecord } from '../model/manifest/field-reader.ts';
 import { type ManifestKind, objectKey } from '../model/manifest/manifest-object.ts';
 
 /** A condition as it stands in an object; fields that are not known here are kept. */
@@ -33,7 +33,7 @@ export class ObservedConditions {
       this.#byKey.delete(key);
       return;
     }
-    const conditions = conditionsOf(object);
+    const conditions = conditionsOf(object['status']);
     this.#byKey.set(key, { resourceVersion, generation, conditions });
     for (const listener of this.#listeners) listener(key);
   }
@@ -50,20 +50,16 @@ export class ObservedConditions {
   }
 }
 
-function conditionsOf(object: KubeObject): ObservedCondition[] {
-  const { status } = object;
-  const list = isRecord(status) ? status['conditions'] : undefined;
-  return recordsOf(list).map((fields) => ({
+/** The conditions of a status, or of a part of one. */
+export function conditionsOf(status: unknown): ObservedCondition[] {
+  const list = fieldsOf(status)['conditions'];
+  return (Array.isArray(list) ? list.filter(isRecord) : []).map((fields) => ({
     ...fields,
     type: textOf(fields['type']),
     status: textOf(fields['status']),
     reason: textOf(fields['reason']),
     message: textOf(fields['message']),
   }));
-}
-
-function recordsOf(value: unknown): Readonly<Record<string, unknown>>[] {
-  return Array.isArray(value) ? value.filter(isRecord) : [];
 }
 
 function textOf(value: unknown): string {

@@ -7,7 +7,7 @@
  *   operation without a rest matches nothing. An L7 condition is dropped as long as the rule has another clause.
  */
 
-import { type Cidr, parseCidr } from '../model/address.ts';
+import { parseCidrs } from '../model/address.ts';
 import {
   type AuthorizationPolicyObject,
   type AuthorizationRuleObject,
@@ -23,8 +23,8 @@ import {
   type PolicyClause,
   type PolicyMatch,
   type PolicyRule,
+  parseServiceAccountMatch,
   parseStringMatch,
-  type ServiceAccountMatch,
 } from '../model/policy.ts';
 import { parsePort } from '../model/port.ts';
 import type { MeshOptions } from './mesh-options.ts';
@@ -148,24 +148,17 @@ function sourceMatch(source: SourceObject, namespace: string): PolicyMatch {
     notPrincipals: source.notPrincipals.map(parseStringMatch),
     namespaces: source.namespaces.map(parseStringMatch),
     notNamespaces: source.notNamespaces.map(parseStringMatch),
-    serviceAccounts: source.serviceAccounts.map((text) => serviceAccountMatch(text, namespace)),
-    notServiceAccounts: source.notServiceAccounts.map((text) => serviceAccountMatch(text, namespace)),
+    serviceAccounts: source.serviceAccounts.map((text) => parseServiceAccountMatch(text, namespace)),
+    notServiceAccounts: source.notServiceAccounts.map((text) => parseServiceAccountMatch(text, namespace)),
     sourceIps: source.ipBlocks,
     notSourceIps: source.notIpBlocks,
   });
 }
 
-function serviceAccountMatch(text: string, namespace: string): ServiceAccountMatch {
-  const slash = text.indexOf('/');
-  return slash < 0
-    ? { namespace, serviceAccount: text }
-    : { namespace: text.slice(0, slash), serviceAccount: text.slice(slash + 1) };
-}
-
 function conditionMatch({ key, values, notValues }: ConditionObject): PolicyMatch {
   switch (key) {
     case 'source.ip':
-      return createPolicyMatch({ sourceIps: cidrs(values), notSourceIps: cidrs(notValues) });
+      return createPolicyMatch({ sourceIps: parseCidrs(values), notSourceIps: parseCidrs(notValues) });
     case 'source.namespace':
       return createPolicyMatch({
         namespaces: values.map(parseStringMatch),
@@ -177,7 +170,7 @@ function conditionMatch({ key, values, notValues }: ConditionObject): PolicyMatc
         notPrincipals: notValues.map(parseStringMatch),
       });
     case 'destination.ip':
-      return createPolicyMatch({ destinationIps: cidrs(values), notDestinationIps: cidrs(notValues) });
+      return createPolicyMatch({ destinationIps: parseCidrs(values), notDestinationIps: parseCidrs(notValues) });
     case 'destination.port':
       return createPolicyMatch({ destinationPorts: ports(values), notDestinationPorts: ports(notValues) });
     default:
@@ -193,10 +186,6 @@ function isL4Condition(key: string): boolean {
     key === 'destination.ip' ||
     key === 'destination.port'
   );
-}
-
-function cidrs(texts: readonly string[]): Cidr[] {
-  return texts.map(parseCidr).filter((cidr) => cidr !== undefined);
 }
 
 function ports(texts: readonly string[]): number[] {

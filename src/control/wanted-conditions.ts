@@ -1,7 +1,7 @@
 /** The status conditions that objects should have (facts l7-and-control 5.1, 9.6). */
 import type { ObjectStore } from '../manifests/object-store.ts';
 import type { AuthorizationPolicyObject } from '../model/manifest/authorization-policy.ts';
-import { isWaypoint } from '../model/manifest/gateway.ts';
+import { isWaypoint, WAYPOINT_CLASSES } from '../model/manifest/gateway.ts';
 import type { ManifestObject } from '../model/manifest/manifest-object.ts';
 import type { TargetRef } from '../model/manifest/target-refs.ts';
 import type { MeshOptions } from './mesh-options.ts';
@@ -22,7 +22,6 @@ export const ZTUNNEL_ACCEPTED = 'ZtunnelAccepted';
 export const WAYPOINT_ACCEPTED = 'WaypointAccepted';
 
 const NOTHING: WantedConditions = new Map();
-const WAYPOINT_CLASSES: ReadonlySet<string> = new Set(['istio-waypoint', 'ambit-waypoint']);
 
 /** The conditions of an object, as far as they are ours to write. */
 export function wantedConditions(store: ObjectStore, mesh: MeshOptions, object: ManifestObject): WantedConditions {

@@ -8,7 +8,7 @@
 
 import type { ObjectStore } from '../manifests/object-store.ts';
 import { parseIpAddress } from '../model/address.ts';
-import type { GatewayAddress } from '../model/gateway-address.ts';
+import { type GatewayAddress, HBONE_PORT } from '../model/gateway-address.ts';
 import { type GatewayObject, isWaypoint } from '../model/manifest/gateway.ts';
 import { type Labels, type ObjectMeta, selectorMatches } from '../model/manifest/object-meta.ts';
 import { parsePort } from '../model/port.ts';
@@ -34,7 +34,6 @@ export interface WaypointBinding {
 const USE_WAYPOINT = 'istio.io/use-waypoint';
 const INBOUND_BINDING = 'ambient.istio.io/waypoint-inbound-binding';
 const NONE = 'none';
-const HBONE_PORT = 15008;
 const UNBOUND: WaypointBinding = { waypoint: undefined, reason: undefined };
 
 interface WaypointReference {

@@ -13,9 +13,10 @@ import { DEPLOYMENTS, GATEWAYS, type ResourceKind, SERVICE_ACCOUNTS, SERVICES } 
 import type { ObjectStore } from '../manifests/object-store.ts';
 import { type GatewayObject, isWaypoint } from '../model/manifest/gateway.ts';
 import { GATEWAY_NAME_LABEL, waypointAccount, waypointService } from '../model/waypoint-objects.ts';
+import { conditionTime } from './condition-writer.ts';
 import { type MeshOptions, serviceHostname } from './mesh-options.ts';
 import { type WaypointRuntime, waypointDeployment } from './waypoint-deployment.ts';
-import { sameStatus, waypointStatus, withTimes } from './waypoint-status.ts';
+import { waypointStatus } from './waypoint-status.ts';
 import { WorkQueue } from './work-queue.ts';
 
 export interface WaypointDeployerDeps {
@@ -105,15 +106,15 @@ export class WaypointDeployer {
     const current = await client.get(GATEWAYS, namespace, name);
     if (!current.ok) return current.error.isNotFound;
     const { generation = 0 } = current.value.metadata;
-    const now = new Date(clock.nowMs()).toISOString().replace(/\.\d+Z$/, 'Z');
-    const status = waypointStatus(gateway, {
+    const state = {
       hostname: serviceHostname(this.#deps.mesh(), namespace, name),
       problem,
       isReady: this.#hasReadyPod(gateway),
       generation,
-    });
-    if (sameStatus(current.value['status'], status)) return true;
-    const body = { status: withTimes(status, current.value['status'], now) };
+    };
+    const status = waypointStatus(gateway, state, current.value['status'], conditionTime(clock.nowMs()));
+    if (status === undefined) return true;
+    const body = { status };
     const written = await client.patch(GATEWAYS, namespace, name, { type: 'merge', subresource: 'status', body });
     if (written.ok || written.error.isNotFound) return true;
     logger.warn('status not written', { object: `Gateway/${namespace}/${name}`, reason: written.error.message });

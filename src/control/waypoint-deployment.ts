@@ -1,10 +1,11 @@
 /** The Deployment that runs a waypoint on a cluster (facts l7-and-control 5.2). */
+import { HBONE_PORT } from '../model/gateway-address.ts';
+import { ROOT_CONFIG_MAP } from '../model/installed-names.ts';
 import type { GatewayObject } from '../model/manifest/gateway.ts';
 import {
   GATEWAY_NAME_LABEL,
   WAYPOINT_CONTAINER,
   WAYPOINT_READINESS_PORT,
-  WAYPOINT_TUNNEL_PORT,
   waypointPodLabels,
 } from '../model/waypoint-objects.ts';
 
@@ -54,7 +55,7 @@ export function waypointDeployment(gateway: GatewayObject, trustDomain: string, 
                 ],
               },
             },
-            { name: 'istiod-ca-cert', configMap: { name: 'istio-ca-root-cert' } },
+            { name: 'istiod-ca-cert', configMap: { name: ROOT_CONFIG_MAP } },
           ],
         },
       },
@@ -86,7 +87,7 @@ function container(gatewayName: string, trustDomain: string, runtime: WaypointRu
       { name: 'AUTH_TOKEN', value: `${TOKEN_FOLDER}/istio-token` },
     ],
     ports: [
-      { name: 'mesh', containerPort: WAYPOINT_TUNNEL_PORT },
+      { name: 'mesh', containerPort: HBONE_PORT },
       { name: 'status-port', containerPort: WAYPOINT_READINESS_PORT },
     ],
     startupProbe: { ...probe, periodSeconds: 1, failureThreshold: 30 },

@@ -1,6 +1,11 @@
 /** The status of a waypoint's Gateway (facts l7-and-control 4.3). */
+
+import { HBONE_PORT } from '../model/gateway-address.ts';
+import { fieldsOf } from '../model/manifest/field-reader.ts';
 import type { GatewayObject } from '../model/manifest/gateway.ts';
-import { WAYPOINT_TUNNEL_PORT } from '../model/waypoint-objects.ts';
+import { mergeConditions } from './condition-writer.ts';
+import { conditionsOf } from './observed-conditions.ts';
+import type { WantedCondition, WantedConditions } from './wanted-conditions.ts';
 
 export interface WaypointState {
   /** Of its Service. */
@@ -11,88 +16,65 @@ export interface WaypointState {
   readonly generation: number;
 }
 
-/** The status to write, without times. */
-export function waypointStatus(gateway: GatewayObject, state: WaypointState): GatewayStatus {
-  const { hostname, problem, isReady, generation } = state;
-  const condition = (type: string, ok: boolean, reason: string, message: string): StatusCondition => ({
-    type,
-    status: ok ? 'True' : 'False',
-    reason,
-    message,
-    observedGeneration: generation,
+/** The status to write; undefined when the one that is there says the same. */
+export function waypointStatus(
+  gateway: GatewayObject,
+  state: WaypointState,
+  observed: unknown,
+  now: string,
+): object | undefined {
+  const { hostname, generation } = state;
+  const before = fieldsOf(observed);
+  const own = merged(before, ownConditions(state), generation, now);
+  const listenersBefore = Array.isArray(before['listeners']) ? before['listeners'] : [];
+  const listeners = gateway.listeners.map(({ name }, index) => {
+    const known = fieldsOf(listenersBefore[index]);
+    const { conditions, differs } = merged(known, LISTENER_CONDITIONS, generation, now);
+    return {
+      differs: differs || known['name'] !== name,
+      listener: { name, attachedRoutes: 0, supportedKinds: [], conditions },
+    };
   });
-  const fine = (type: string, reason = type) => condition(type, true, reason, 'No errors found');
-  const programmed = isReady && problem === undefined;
-  const why = problem ?? 'no pod of the waypoint is ready yet';
+  const [address, ...others] = Array.isArray(before['addresses']) ? before['addresses'] : [];
+  const differs =
+    own.differs ||
+    others.length > 0 ||
+    fieldsOf(address)['value'] !== hostname ||
+    listenersBefore.length !== listeners.length ||
+    listeners.some((one) => one.differs);
+  if (!differs) return undefined;
   return {
     addresses: [{ type: 'Hostname', value: hostname }],
-    conditions: [
-      condition('Accepted', true, 'Accepted', 'Resource accepted'),
-      programmed
-        ? condition(
-            'Programmed',
-            true,
-            'Programmed',
-            `Resource programmed, assigned to ${hostname}:${WAYPOINT_TUNNEL_PORT}`,
-          )
-        : condition('Programmed', false, problem === undefined ? 'Pending' : 'Invalid', why),
-    ],
-    listeners: gateway.listeners.map(({ name }) => ({
-      name,
-      attachedRoutes: 0,
-      supportedKinds: [],
-      conditions: [
-        fine('Accepted'),
-        condition('Conflicted', false, 'NoConflicts', 'No errors found'),
-        fine('Programmed'),
-        fine('ResolvedRefs'),
-      ],
-    })),
+    conditions: own.conditions,
+    listeners: listeners.map(({ listener }) => listener),
   };
 }
 
-export interface StatusCondition {
-  readonly type: string;
-  readonly status: string;
-  readonly reason: string;
-  readonly message: string;
-  readonly observedGeneration: number;
+function ownConditions({ hostname, problem, isReady }: WaypointState): WantedConditions {
+  const programmed: WantedCondition =
+    isReady && problem === undefined
+      ? { ...FINE, reason: 'Programmed', message: `Resource programmed, assigned to ${hostname}:${HBONE_PORT}` }
+      : {
+          status: 'False',
+          reason: problem === undefined ? 'Pending' : 'Invalid',
+          message: problem ?? 'no pod of the waypoint is ready yet',
+        };
+  return new Map([
+    ['Accepted', { ...FINE, reason: 'Accepted', message: 'Resource accepted' }],
+    ['Programmed', programmed],
+  ]);
 }
 
-export interface GatewayStatus {
-  readonly addresses: readonly object[];
-  readonly conditions: readonly StatusCondition[];
-  readonly listeners: readonly { readonly name: string; readonly conditions: readonly StatusCondition[] }[];
-}
+const FINE = { status: 'True', message: 'No errors found' } as const;
+const LISTENER_CONDITIONS: WantedConditions = new Map<string, WantedCondition>([
+  ['Accepted', { ...FINE, reason: 'Accepted' }],
+  ['Conflicted', { ...FINE, status: 'False', reason: 'NoConflicts' }],
+  ['Programmed', { ...FINE, reason: 'Programmed' }],
+  ['ResolvedRefs', { ...FINE, reason: 'ResolvedRefs' }],
+]);
 
-/** Whether the status says the same; times do not count. */
-export function sameStatus(observed: unknown, wanted: GatewayStatus): boolean {
-  const plain = (value: unknown): unknown =>
-    JSON.parse(
-      JSON.stringify(value ?? {}, (key, inner: unknown) => (key === 'lastTransitionTime' ? undefined : inner)),
-    );
-  const sorted = (value: unknown): string =>
-    JSON.stringify(value, (_key, inner: unknown) =>
-      typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-        ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-        : inner,
-    );
-  return sorted(plain(observed)) === sorted(wanted);
-}
-
-/** A condition keeps the time of its last transition while its status stays. */
-export function withTimes(wanted: GatewayStatus, observed: unknown, now: string): object {
-  const before = observed as
-    | { conditions?: readonly (StatusCondition & { lastTransitionTime?: string })[] }
-    | undefined;
-  const timed = (condition: StatusCondition) => {
-    const known = before?.conditions?.find(({ type }) => type === condition.type);
-    const lastTransitionTime = known?.status === condition.status ? (known.lastTransitionTime ?? now) : now;
-    return { ...condition, lastTransitionTime };
-  };
-  return {
-    ...wanted,
-    conditions: wanted.conditions.map(timed),
-    listeners: wanted.listeners.map((listener) => ({ ...listener, conditions: listener.conditions.map(timed) })),
-  };
+function merged(before: unknown, wanted: WantedConditions, generation: number, now: string) {
+  const conditions = conditionsOf(before);
+  const next = mergeConditions({ conditions, generation }, wanted, now);
+  return { conditions: next ?? conditions, differs: next !== undefined };
 }

@@ -1,4 +1,5 @@
 /** The CONNECT request of a tunnelled connection, and its answer (facts ztunnel-wire 7.2, 7.3). */
+import { randomBytes } from 'node:crypto';
 import { fail, ok, type Result } from '../base/result.ts';
 import type { Http2Connection } from '../http2/connection.ts';
 import type { Header } from '../http2/header.ts';
@@ -120,4 +121,10 @@ function closeText(reason: StreamCloseReason): string {
     case 'lost':
       return reason.error?.message ?? 'connection closed';
   }
+}
+
+/** A fresh trace for each connection (facts ztunnel-wire 7.2). */
+export function newTraceparent(): string {
+  const id = randomBytes(24).toString('hex');
+  return `00-${id.slice(0, 32)}-${id.slice(32)}-00`;
 }

@@ -1,12 +1,8 @@
 /** Waypoints of the manifests: the pods that run them (facts l7-and-control 5.2). */
+import { HBONE_PORT } from '../model/gateway-address.ts';
 import { type GatewayObject, isWaypoint } from '../model/manifest/gateway.ts';
 import type { Container } from '../model/manifest/pod.ts';
-import {
-  WAYPOINT_CONTAINER,
-  WAYPOINT_READINESS_PORT,
-  WAYPOINT_TUNNEL_PORT,
-  waypointPodLabels,
-} from '../model/waypoint-objects.ts';
+import { WAYPOINT_CONTAINER, WAYPOINT_READINESS_PORT, waypointPodLabels } from '../model/waypoint-objects.ts';
 import { contentHash, type PodGroup } from './pod-plan.ts';
 
 /** What a waypoint process is started with. */
@@ -59,7 +55,7 @@ function container(gateway: GatewayObject, program: WaypointProgram): Container 
   return {
     name: WAYPOINT_CONTAINER,
     image: 'ambit',
-    ports: [port('mesh', WAYPOINT_TUNNEL_PORT), port('status-port', WAYPOINT_READINESS_PORT)],
+    ports: [port('mesh', HBONE_PORT), port('status-port', WAYPOINT_READINESS_PORT)],
     command: [...program.ambit, 'proxy', 'waypoint'],
     args: [],
     env: new Map([

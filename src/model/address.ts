@@ -152,3 +152,8 @@ function longestZeroRun(groups: readonly number[]): { start: number; length: num
   }
   return best;
 }
+
+/** The blocks that the texts name; what is none is left out, as it was refused when it was read. */
+export function parseCidrs(texts: readonly string[]): Cidr[] {
+  return texts.map(parseCidr).filter((cidr) => cidr !== undefined);
+}

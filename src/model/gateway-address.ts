@@ -1,6 +1,9 @@
 /** How the feed names a waypoint or a network gateway, and addresses on a network (facts ztunnel-wire 5.5). */
 import type { IpAddress } from './address.ts';
 
+/** The port of HBONE tunnels. */
+export const HBONE_PORT = 15008;
+
 /** An address on a named network: IPs are unique per network only. */
 export interface NetworkAddress {
   readonly network: string;

@@ -76,3 +76,11 @@ export function parseStringMatch(text: string): StringMatch {
   if (text.endsWith('*')) return { kind: 'prefix', value: text.slice(0, -1) };
   return { kind: 'exact', value: text };
 }
+
+/** Reads `<namespace>/<name>`, or a name in the policy's own namespace (facts l7-and-control 3.1). */
+export function parseServiceAccountMatch(text: string, namespace: string): ServiceAccountMatch {
+  const slash = text.indexOf('/');
+  return slash < 0
+    ? { namespace, serviceAccount: text }
+    : { namespace: text.slice(0, slash), serviceAccount: text.slice(slash + 1) };
+}

@@ -2,11 +2,11 @@
  * What a waypoint consists of besides its Gateway, wherever it runs: names, labels, ports, account and Service
  * (facts l7-and-control 5.2).
  */
+import { HBONE_PORT } from './gateway-address.ts';
 import type { GatewayObject } from './manifest/gateway.ts';
 
 /** The label of everything that belongs to a gateway. */
 export const GATEWAY_NAME_LABEL = 'gateway.networking.k8s.io/gateway-name';
-export const WAYPOINT_TUNNEL_PORT = 15008;
 export const WAYPOINT_READINESS_PORT = 15021;
 /** The pod's only container. */
 export const WAYPOINT_CONTAINER = 'istio-proxy';
@@ -46,8 +46,8 @@ export function waypointService({ meta: { namespace, name }, listeners }: Gatewa
         { name: 'status-port', port: WAYPOINT_READINESS_PORT, protocol: 'TCP', appProtocol: 'tcp' },
         {
           name: mesh?.name || 'mesh',
-          port: mesh?.port || WAYPOINT_TUNNEL_PORT,
-          targetPort: WAYPOINT_TUNNEL_PORT,
+          port: mesh?.port || HBONE_PORT,
+          targetPort: HBONE_PORT,
           protocol: 'TCP',
           appProtocol: 'hbone',
         },

@@ -1,9 +1,9 @@
 /** A waypoint process: feed, own certificate, tunnels in, connections to the endpoints behind it, readiness. */
-import type { Clock } from '../base/clock.ts';
+import { type Clock, sleep } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { Readiness } from '../base/readiness.ts';
-import { ok } from '../base/result.ts';
+import { fail, ok } from '../base/result.ts';
 import { CertificateManager } from '../hbone/certificate-manager.ts';
 import { connectError, type Dialer } from '../hbone/dialer.ts';
 import { TlsStore } from '../hbone/tls-store.ts';
@@ -12,6 +12,7 @@ import { BlockPool } from '../http2/block-pool.ts';
 import { feedHandlers } from '../mesh/feed.ts';
 import { MeshState } from '../mesh/mesh-state.ts';
 import { spiffeId } from '../model/spiffe.ts';
+import { GATEWAY_NAME_LABEL } from '../model/waypoint-objects.ts';
 import { serveHttp } from '../net/http-endpoint.ts';
 import { dialTcp } from '../net/tcp-dialer.ts';
 import { listenTcp } from '../net/tcp-listener.ts';
@@ -167,7 +168,7 @@ class Waypoint {
     for (const connection of [...this.#served]) connection.drain();
     const deadlineMs = clock.monotonicMs() + this.#config.drainDeadlineMs;
     while (this.#tunnels.size > 0 && clock.monotonicMs() < deadlineMs) {
-      await new Promise<void>((resolve) => void clock.after(DRAIN_POLL_MS, resolve));
+      await sleep(clock, DRAIN_POLL_MS);
     }
     await this.stop();
   }
@@ -198,7 +199,7 @@ function plainDialer({ clock, logger }: WaypointDeps): Dialer {
       try {
         return ok(await dialTcp({ destination: { address, port } }, { clock, log: logger }));
       } catch (error) {
-        return { ok: false, error: connectError(error) };
+        return fail(connectError(error));
       }
     },
   };
@@ -230,7 +231,7 @@ function feedNode({ instanceIp, podName, podNamespace, nodeName, gatewayName }: 
       NAMESPACE: podNamespace,
       NODE_NAME: nodeName,
       INSTANCE_IPS: instanceIp,
-      LABELS: { 'gateway.networking.k8s.io/gateway-name': gatewayName },
+      LABELS: { [GATEWAY_NAME_LABEL]: gatewayName },
     },
   };
 }

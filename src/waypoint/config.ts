@@ -1,8 +1,8 @@
 /** The configuration of a waypoint: environment variables, by the names that ztunnel has for them. */
 import { type Environment, EnvironmentReader } from '../base/environment.ts';
-import type { TunnelWindows } from '../hbone/tunnel-settings.ts';
+import { readTunnelConfig, type TunnelConfig } from '../hbone/tunnel-config.ts';
 
-export interface WaypointConfig {
+export interface WaypointConfig extends TunnelConfig {
   readonly podName: string;
   readonly podNamespace: string;
   readonly serviceAccount: string;
@@ -22,16 +22,12 @@ export interface WaypointConfig {
   readonly adminPort: number;
   readonly readinessPort: number;
   readonly ipv6Enabled: boolean;
-  readonly poolMaxStreams: number;
-  readonly poolIdleMs: number;
-  readonly http2: TunnelWindows;
   readonly drainDeadlineMs: number;
   readonly logLevel: string;
   readonly logFormat: 'plain' | 'json';
 }
 
 const DAY_MS = 86_400_000;
-const KI = 1024;
 
 /** Reads and checks the whole configuration. Throws one AmbitError that names every problem. */
 export function readWaypointConfig(environment: Environment): WaypointConfig {
@@ -61,13 +57,7 @@ export function readWaypointConfig(environment: Environment): WaypointConfig {
     adminPort: port('ADMIN_PORT', 15000),
     readinessPort: port('READINESS_PORT', 15021),
     ipv6Enabled: env.flag('IPV6_ENABLED', true),
-    poolMaxStreams: env.integer('POOL_MAX_STREAMS_PER_CONNECTION', 100, 1, 65535),
-    poolIdleMs: env.durationMs('POOL_UNUSED_RELEASE_TIMEOUT', 5 * 60_000),
-    http2: {
-      streamWindowBytes: env.integer('HTTP2_STREAM_WINDOW_SIZE', 4 * KI * KI, 65535, 2 ** 31 - 1),
-      connectionWindowBytes: env.integer('HTTP2_CONNECTION_WINDOW_SIZE', 16 * KI * KI, 65535, 2 ** 31 - 1),
-      maxFrameBytes: env.integer('HTTP2_FRAME_SIZE', KI * KI, 16 * KI, 2 ** 24 - 1),
-    },
+    ...readTunnelConfig(env),
     drainDeadlineMs: env.durationMs('CONNECTION_TERMINATION_DEADLINE', 5000),
     logLevel: env.text('RUST_LOG', 'info'),
     logFormat: env.choice('LOG_FORMAT', 'plain', ['plain', 'json'] as const),

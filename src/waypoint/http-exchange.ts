@@ -13,6 +13,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
 import { normalizePath } from '../http/normalize-path.ts';
+import { spiffeId } from '../model/spiffe.ts';
 import type { Workload } from '../model/workload.ts';
 import type { ConnectTarget } from './connect-target.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
@@ -208,9 +209,7 @@ class HttpExchange {
       duration: Math.round(clock.monotonicMs() - this.#startMs),
       request_id: this.#request.requestId,
       'src.addr': clientAddress,
-      'src.identity':
-        subject.identity &&
-        `spiffe://${subject.identity.trustDomain}/ns/${subject.identity.namespace}/sa/${subject.identity.serviceAccount}`,
+      'src.identity': subject.identity && spiffeId(subject.identity),
       'dst.service': service?.hostname,
       'dst.workload': this.#endpoint?.workload.name,
       'dst.namespace': this.#endpoint?.workload.namespace,

@@ -1,6 +1,7 @@
 /** The policies that the control plane gives to waypoints, by what they are attached to. */
 import { compileRequestPolicy, type RequestPolicy } from '../authz/request-policy.ts';
 import { errorText } from '../base/errors.ts';
+import { WAYPOINT_CLASSES } from '../model/manifest/gateway.ts';
 import { readObject } from '../model/manifest/read-object.ts';
 import { MESH_TARGET, WAYPOINT_POLICY_TYPE, waypointTarget } from '../model/waypoint-target.ts';
 import { WaypointPolicy } from '../proto/gen/ambit.ts';
@@ -88,8 +89,7 @@ export function policyTargets(
   service: { readonly kind: 'Service' | 'ServiceEntry'; readonly namespace: string; readonly name: string } | undefined,
 ): readonly string[] {
   const targets = [
-    waypointTarget('GatewayClass', '', 'istio-waypoint'),
-    waypointTarget('GatewayClass', '', 'ambit-waypoint'),
+    ...[...WAYPOINT_CLASSES].map((name) => waypointTarget('GatewayClass', '', name)),
     waypointTarget('Gateway', gateway.namespace, gateway.name),
   ];
   if (service !== undefined) targets.push(waypointTarget(service.kind, service.namespace, service.name));

@@ -8,6 +8,7 @@
  */
 import type { AmbitError } from '../base/errors.ts';
 import type { HttpCloseReason, HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
+import { StreamPipe } from '../http/stream-pipe.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 
 import { LOCAL_REPLIES, type LocalReply } from './local-reply.ts';
@@ -123,8 +124,8 @@ class Exchange {
   #withoutBody = false;
   #upstream: HttpStream | undefined;
   /** Body and trailers of the request that wait for the upstream. */
-  readonly #up = new Pipe();
-  readonly #down = new Pipe();
+  readonly #up = new StreamPipe();
+  readonly #down = new StreamPipe();
   #responded = false;
   #downstreamClosed = false;
   #upstreamClosed = false;
@@ -230,73 +231,4 @@ function failureReply(reason: HttpCloseReason): LocalReply {
   const error: AmbitError | undefined = reason.kind === 'lost' ? reason.error : undefined;
   const isProtocol = error !== undefined && /PROTOCOL|MALFORMED|INVALID|LIMIT/.test(error.code);
   return isProtocol ? LOCAL_REPLIES.upstreamProtocolError : LOCAL_REPLIES.upstreamTerminated;
-}
-
-/** One direction between two exchanges. */
-class Pipe {
-  #from: HttpStream | undefined;
-  #to: HttpStream | undefined;
-  #waiting: Buffer[] = [];
-  #owedBytes = 0;
-  #blocked = false;
-  #trailers: readonly HttpHeader[] | undefined;
-  ended = false;
-
-  connect(from: HttpStream, to: HttpStream): void {
-    this.#from = from;
-    this.#to = to;
-  }
-
-  data(chunk: Buffer): void {
-    if (this.#to?.canSend === false) this.#from?.consume(chunk.length);
-    else if (this.#blocked) this.#waiting.push(chunk);
-    else this.#send(chunk);
-  }
-
-  trailers(headers: readonly HttpHeader[]): void {
-    this.#trailers = headers;
-  }
-
-  /** `to` is over: what waits for it is dropped, and its credit given back. */
-  abandon(): void {
-    this.#waiting = [];
-    this.#owedBytes = 0;
-    this.#blocked = false;
-    if (this.#to?.canSend !== true) this.#from?.releaseCredit();
-  }
-
-  end(): void {
-    this.ended = true;
-    this.#endWhenEmpty();
-  }
-
-  /** `to` takes data again. */
-  resume(): void {
-    this.#blocked = false;
-    const owedBytes = this.#owedBytes;
-    this.#owedBytes = 0;
-    this.#from?.consume(owedBytes);
-    while (!this.#blocked) {
-      const chunk = this.#waiting.shift();
-      if (chunk === undefined) break;
-      this.#send(chunk);
-    }
-    if (this.ended) this.#endWhenEmpty();
-  }
-
-  #send(chunk: Buffer): void {
-    if (this.#to?.write(chunk) === true) this.#from?.consume(chunk.length);
-    else {
-      this.#blocked = true;
-      this.#owedBytes += chunk.length;
-    }
-  }
-
-  #endWhenEmpty(): void {
-    const to = this.#to;
-    if (to === undefined || this.#waiting.length > 0) return;
-    if (this.#trailers === undefined) return to.end();
-    // Trailers follow the last byte: they wait until everything before them was sent.
-    if (to.pendingBytes === 0) to.sendTrailers(this.#trailers);
-  }
 }

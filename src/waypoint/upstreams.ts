@@ -4,11 +4,10 @@
  * Invariant: an endpoint that takes tunnels is reached through one, under the waypoint's own identity; a tunnel that
  * cannot be built never becomes plain TCP.
  */
-import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/result.ts';
-import { requestConnect } from '../hbone/connect-request.ts';
+import { newTraceparent, requestConnect } from '../hbone/connect-request.ts';
 import type { Dialer } from '../hbone/dialer.ts';
 import { openTunnel } from '../hbone/open-tunnel.ts';
 import { type ProxyError, proxyError } from '../hbone/proxy-error.ts';
@@ -20,6 +19,7 @@ import type { Http2Stream } from '../http2/stream.ts';
 import { EndpointPicker } from '../mesh/endpoint-picker.ts';
 import type { MeshState } from '../mesh/mesh-state.ts';
 import { formatAddress, type IpAddress } from '../model/address.ts';
+import { HBONE_PORT } from '../model/gateway-address.ts';
 import { allowsFamily, type Service } from '../model/service.ts';
 import type { SpiffeId } from '../model/spiffe.ts';
 import { type Workload, workloadIdentity } from '../model/workload.ts';
@@ -49,8 +49,6 @@ export interface UpstreamsDeps {
   readonly tls: TlsStore;
   readonly dialer: Dialer;
 }
-
-const TUNNEL_PORT = 15008;
 
 export class Upstreams {
   readonly #deps: UpstreamsDeps;
@@ -115,7 +113,7 @@ export class Upstreams {
       sourceIp: '',
       identities: [workloadIdentity(workload), ...((service?.subjectAltNames ?? []) as readonly SpiffeId[])],
       targetIp,
-      targetPort: TUNNEL_PORT,
+      targetPort: HBONE_PORT,
     };
   }
 
@@ -127,9 +125,4 @@ export class Upstreams {
   stop(): void {
     this.#pool.destroy();
   }
-}
-
-function newTraceparent(): string {
-  const id = randomBytes(24).toString('hex');
-  return `00-${id.slice(0, 32)}-${id.slice(32)}-00`;
 }

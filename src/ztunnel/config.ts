@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { type Environment, EnvironmentReader } from '../base/environment.ts';
 import { errorText } from '../base/errors.ts';
-import type { TunnelWindows } from '../hbone/tunnel-settings.ts';
+import { readTunnelConfig, type TunnelConfig } from '../hbone/tunnel-config.ts';
 
 /** The workload of dedicated mode. */
 export interface DedicatedWorkload {
@@ -24,7 +24,7 @@ export interface KeepAliveConfig {
   readonly userTimeoutEnabled: boolean;
 }
 
-export interface ZtunnelConfig {
+export interface ZtunnelConfig extends TunnelConfig {
   readonly proxyEnabled: boolean;
   readonly mode: 'shared' | 'dedicated';
   readonly dedicatedWorkload: DedicatedWorkload | undefined;
@@ -62,9 +62,6 @@ export interface ZtunnelConfig {
   readonly dataThreads: number;
   /** Control and data in one thread: half the memory, and a large push of the control plane delays bytes. */
   readonly singleThread: boolean;
-  readonly poolMaxStreams: number;
-  readonly poolIdleMs: number;
-  readonly http2: TunnelWindows;
   readonly keepAlive: KeepAliveConfig;
   readonly drainDeadlineMs: number;
   readonly crlPath: string | undefined;
@@ -90,7 +87,6 @@ export interface ZtunnelConfig {
   readonly logFormat: 'plain' | 'json';
 }
 
-const KI = 1024;
 const HOUR_MS = 3_600_000;
 /** Environment variables that `PROXY_CONFIG` and the mesh file can set by another name (facts ztunnel-wire 13). */
 const PROXY_CONFIG_KEYS: Readonly<Record<string, string>> = {
@@ -180,13 +176,7 @@ function dataPathOf(env: EnvironmentReader, mode: 'shared' | 'dedicated') {
     socks5Enabled: env.flag('UNSTABLE_ENABLE_SOCKS5', false),
     dataThreads: dataThreadsOf(env),
     singleThread: env.flag('AMBIT_SINGLE_THREAD', false),
-    poolMaxStreams: env.integer('POOL_MAX_STREAMS_PER_CONNECTION', 100, 1, 65535),
-    poolIdleMs: env.durationMs('POOL_UNUSED_RELEASE_TIMEOUT', 5 * 60_000),
-    http2: {
-      streamWindowBytes: env.integer('HTTP2_STREAM_WINDOW_SIZE', 4 * KI * KI, 65535, 2 ** 31 - 1),
-      connectionWindowBytes: env.integer('HTTP2_CONNECTION_WINDOW_SIZE', 16 * KI * KI, 65535, 2 ** 31 - 1),
-      maxFrameBytes: env.integer('HTTP2_FRAME_SIZE', KI * KI, 16 * KI, 2 ** 24 - 1),
-    },
+    ...readTunnelConfig(env),
     keepAlive: {
       enabled: env.flag('KEEPALIVE_ENABLED', true),
       idleMs: env.durationMs('KEEPALIVE_TIME', 180_000),

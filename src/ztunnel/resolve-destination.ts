@@ -13,13 +13,10 @@ import { EndpointPicker } from '../mesh/endpoint-picker.ts';
 import { findAddress, serviceByAddress } from '../mesh/find-service.ts';
 import type { MeshState } from '../mesh/mesh-state.ts';
 import { formatAddress, type IpAddress } from '../model/address.ts';
-import { formatGatewayDestination, type GatewayAddress, hostnameKey } from '../model/gateway-address.ts';
+import { formatGatewayDestination, type GatewayAddress, HBONE_PORT, hostnameKey } from '../model/gateway-address.ts';
 import { allowsFamily, type Service } from '../model/service.ts';
 import type { SpiffeId } from '../model/spiffe.ts';
 import { type Workload, workloadIdentity } from '../model/workload.ts';
-
-/** The port of HBONE tunnels. */
-export const HBONE_PORT = 15008;
 
 /** Where to connect: an address, or a DNS name that has to be asked for when the connection is made. */
 export type DialTarget =

@@ -24,7 +24,8 @@ export interface GatewayObject {
   readonly addresses: readonly { readonly type: string; readonly value: string }[];
 }
 
-const WAYPOINT_CLASSES = new Set(['istio-waypoint', 'ambit-waypoint']);
+/** The classes of gateways that are waypoints. */
+export const WAYPOINT_CLASSES: ReadonlySet<string> = new Set(['istio-waypoint', 'ambit-waypoint']);
 
 /** Whether the gateway is a waypoint. */
 export function isWaypoint(gateway: GatewayObject): boolean {

@@ -6,10 +6,9 @@
  *   it never becomes plain TCP.
  * - The source identity is that of the pod whose listener accepted the connection, from the agent and the feed together.
  */
-import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Result } from '../../base/result.ts';
-import { type ConnectRequest, requestConnect } from '../../hbone/connect-request.ts';
+import { type ConnectRequest, newTraceparent, requestConnect } from '../../hbone/connect-request.ts';
 import { openQuietly } from '../../hbone/open-quietly.ts';
 import { openTunnel, openTunnelOver } from '../../hbone/open-tunnel.ts';
 import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
@@ -319,10 +318,4 @@ export class Outbound {
     });
     connection.reject();
   }
-}
-
-/** A fresh trace for each connection (facts ztunnel-wire 7.2). */
-function newTraceparent(): string {
-  const id = randomBytes(24).toString('hex');
-  return `00-${id.slice(0, 32)}-${id.slice(32)}-00`;
 }
