@@ -15,7 +15,6 @@ import { ClusterMode } from './cluster/cluster-mode.ts';
 import type { AgentConfig } from './config.ts';
 import { chooseHostBackend } from './host/choose-backend.ts';
 import { HostProbeExemptions } from './host/probe-exemptions.ts';
-import { REDIRECT_PORTS } from './in-pod-rules.ts';
 import { PodEnroller } from './pod-enroller.ts';
 import { PodRegistry } from './pod-registry.ts';
 import { RuleApplier } from './rule-applier.ts';
@@ -117,7 +116,7 @@ function createParts(config: AgentConfig, deps: AgentDeps): Parts {
     applier,
     zds,
     run,
-    dropRedirected: (netnsFd: number) => dropRedirected(netnsFd, REDIRECT_PORTS),
+    dropRedirected,
     clock,
     log: log.scope('pods'),
   };

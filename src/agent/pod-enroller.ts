@@ -11,7 +11,8 @@
  *   is over, the rest goes;
  * - connection tracking forgets what was redirected when the rules are gone, and before rules come to a pod that has none:
  *   without rules there is no address translation, and with the next ones a connection on the same port would be sent to
- *   the end of one that ztunnel has long closed;
+ *   the end of one that ztunnel has long closed. Queries are forgotten before the rules go: the next one from the same
+ *   port would be refused;
  * - operations on one pod run one after the other, those on different pods at the same time;
  * - a pod whose rules failed is not kept; a pod that ztunnel did not take is kept as partial and offered again after
  *   5 ms, doubling to 5 s.
@@ -23,7 +24,7 @@ import { AmbitError, errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { type AgentPod, podText } from '../model/agent-pod.ts';
 import { netnsId } from '../native/sockets.ts';
-import type { CaptureScope, InPodRuleOptions } from './in-pod-rules.ts';
+import { type CaptureScope, DNS_PROXY_PORT, type InPodRuleOptions, REDIRECT_PORTS } from './in-pod-rules.ts';
 import type { RulesFound } from './iptables-save.ts';
 import { isHostNetns, netnsPath, openPodNetns } from './pod-netns.ts';
 import type { PodRegistry, RulesOfPartial } from './pod-registry.ts';
@@ -52,8 +53,8 @@ export interface PodEnrollerDeps {
   readonly applier: Pick<RuleApplier, 'apply' | 'inspect' | 'remove'>;
   readonly zds: Pick<ZdsServer, 'add' | 'del'>;
   readonly run: RunCommand;
-  /** Makes connection tracking of a namespace forget what was redirected to ztunnel; throws where it cannot. */
-  readonly dropRedirected: (netnsFd: number) => number;
+  /** Makes connection tracking of a namespace forget what was redirected to these ports; throws where it cannot. */
+  readonly dropRedirected: (netnsFd: number, ports: readonly number[]) => number;
   readonly clock: Clock;
   readonly log: Logger;
   /** Lets kubelet's probes pass the mesh by. Default: nothing, as nobody probes from outside. */
@@ -234,10 +235,10 @@ export class PodEnroller {
     this.#deps.clock.after(this.#options.joinDrainMs, () => this.#endSparing(pod, open));
   }
 
-  #forgetRedirected(netnsFd: number, pod: string): void {
+  #forgetRedirected(netnsFd: number, pod: string, ports = REDIRECT_PORTS): void {
     const { dropRedirected, log } = this.#deps;
     try {
-      const connections = dropRedirected(netnsFd);
+      const connections = dropRedirected(netnsFd, ports);
       if (connections > 0) log.debug('connection tracking forgot what was redirected', { pod, connections });
     } catch (error) {
       // A kernel that does not let it: such entries end by themselves, within two minutes for a closed connection.
@@ -401,6 +402,7 @@ export class PodEnroller {
     await zds.del(uid);
     try {
       if (entry !== undefined && !gone) {
+        this.#forgetRedirected(entry.netns.fd, podText(entry.pod), [DNS_PROXY_PORT]);
         await applier.remove(netnsPath(entry.netns.fd));
         this.#forgetRedirected(entry.netns.fd, podText(entry.pod));
       }

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { openTcpSocket } from '../../src/native/sockets.ts';
+import { bindUdp } from '../../src/net/udp-socket.ts';
+import { queryBytes } from '../helpers/dns-query.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { MeshLab } from '../helpers/mesh-lab.ts';
 import { enterPrivateNetns, type LabPod } from '../helpers/netns.ts';
@@ -93,6 +96,40 @@ describe('a running pod', () => {
     await mesh.enrol(client, client.workload, true);
     assert.equal(await ask(plain, '3'), `${client.ipv4}: 3`);
     plain.destroy();
+  });
+
+  it('has no query refused when it leaves, though all come from a port that ztunnel has answered', async () => {
+    await using mesh = await MeshLab.start({
+      agentEnvironment: { AMBIT_LEAVE_DRAIN: '5s' },
+      env: { AMBIT_RESOLV_CONF: '/dev/null' },
+    });
+    const client = await mesh.addPod('client', { enrolled: true });
+    const server = await mesh.addPod('server', { enrolled: true });
+    // A rule of somebody else keeps connection tracking and address translation at work without the mesh's rules.
+    client.exec('sh', '-c', 'iptables -t nat -A OUTPUT -p tcp -m conntrack --ctstate NEW -j RETURN');
+    const nameServer = await bindUdp({ endpoint: { address: server.ipv4, port: 53 }, netnsFd: server.fd });
+    nameServer.on('message', (query, { address, port }) => nameServer.send(query, port, address));
+    const socket = await bindUdp({ endpoint: { address: client.ipv4, port: 40_001 }, netnsFd: client.fd });
+    const refusals: Error[] = [];
+    const refuse = (error: Error | null) => error !== null && refusals.push(error);
+    let answers = 0;
+    socket.on('error', refuse);
+    socket.on('message', () => answers++);
+    socket.connect(53, server.ipv4);
+    await once(socket, 'connect');
+    const asking = setInterval(() => socket.send(queryBytes('server.default.svc.cluster.local'), refuse), 2);
+    try {
+      await delay(100);
+      await mesh.withdraw(client);
+      await eventually('nothing of the mesh to be left', () => !/ISTIO/.test(client.exec('iptables-save')));
+      const before = answers;
+      await eventually('answers of the name server', () => answers > before + 50);
+    } finally {
+      clearInterval(asking);
+      socket.close();
+      nameServer.close();
+    }
+    assert.deepEqual(refusals, []);
   });
 
   it('is cut when it leaves and its connections do not end', async () => {

@@ -56,9 +56,10 @@ function setUp({ drainMs = 0 } = {}) {
       clock,
       log: silentLogger,
       run: async (_program, args) => ({ status: 0, stdout: args.includes('grep') ? sockets.table : LINKS, stderr: '' }),
-      dropRedirected: (netnsFd) => {
+      dropRedirected: (netnsFd, ports) => {
         if (tracking.isMissing) throw new AmbitError('NATIVE_FAILED', 'no such subsystem');
-        tracking.drops += netnsFd >= 0 ? 1 : 0;
+        if (ports.includes(15001)) tracking.drops += netnsFd >= 0 ? 1 : 0;
+        else calls.push(`forget ${ports.join(' ')}`);
         return 1;
       },
       applier: {
@@ -324,7 +325,7 @@ describe('a pod that leaves and lives on', () => {
     sockets.table = LISTENER;
     clock.advance(1000);
     await settle();
-    assert.deepEqual(calls.slice(3), ['del u1', 'unrule ']);
+    assert.deepEqual(calls.slice(3), ['del u1', 'forget 15053', 'unrule ']);
     assert.equal(state('u1'), undefined);
   });
 
@@ -336,7 +337,7 @@ describe('a pod that leaves and lives on', () => {
       clock.advance(1000);
       await settle();
     }
-    assert.deepEqual(calls.slice(3), ['del u1', 'unrule ']);
+    assert.deepEqual(calls.slice(3), ['del u1', 'forget 15053', 'unrule ']);
     assert.deepEqual(clock.waitingMs, []);
   });
 
@@ -361,7 +362,7 @@ describe('a pod that leaves and lives on', () => {
       clock.advance(250);
     }
     await removal;
-    assert.deepEqual(calls.slice(2), ['rules true false none', 'del u1', 'unrule ']);
+    assert.deepEqual(calls.slice(2), ['rules true false none', 'del u1', 'forget 15053', 'unrule ']);
     assert.deepEqual(registry.list(), []);
   });
 
