@@ -19,22 +19,27 @@ import {
 } from '../model/feed-encode.ts';
 import { networkAddressKey } from '../model/gateway-address.ts';
 import type { ManifestObject } from '../model/manifest/manifest-object.ts';
+import type { Labels } from '../model/manifest/object-meta.ts';
 import { type AuthorizationPolicy, policyKey } from '../model/policy.ts';
 import { type Service, serviceKey } from '../model/service.ts';
-import { WAYPOINT_POLICY_TYPE } from '../model/waypoint-target.ts';
+import { WAYPOINT_TYPES, type WaypointType } from '../model/waypoint-feed.ts';
 import type { Workload } from '../model/workload.ts';
-import { type WaypointPolicy, WaypointPolicy as WaypointPolicyProto } from '../proto/gen/ambit.ts';
 import { Authorization } from '../proto/gen/authorization.ts';
 import { Address, Workload as WorkloadProto } from '../proto/gen/workload.ts';
 import { ResourceStore, type StoredResource } from '../xds/server/resource-store.ts';
 import { collectAffected } from './affected-objects.ts';
 import type { BuildContext } from './build-context.ts';
+import {
+  policyResources,
+  serviceResources,
+  type WaypointResource,
+  workloadResources,
+} from './l7/waypoint-resources.ts';
 import type { MeshOptions } from './mesh-options.ts';
 import { isNamespaceStrict } from './policy-binding.ts';
 import { buildAuthorization, buildPeerAuthentication, l7Attributes, staticStrictPolicy } from './policy-builder.ts';
 import { buildService, buildServiceEntry } from './service-builder.ts';
 import { ServiceVips } from './service-vips.ts';
-import { buildWaypointPolicy } from './waypoint-policy.ts';
 import {
   buildPodWorkload,
   buildServiceEntryWorkloads,
@@ -47,7 +52,7 @@ type Output =
   | { readonly kind: 'workload'; readonly name: string; readonly workload: Workload }
   | { readonly kind: 'service'; readonly name: string; readonly service: Service; readonly hints: ServiceHints }
   | { readonly kind: 'policy'; readonly name: string; readonly policy: AuthorizationPolicy }
-  | { readonly kind: 'waypoint-policy'; readonly name: string; readonly policy: WaypointPolicy };
+  | { readonly kind: 'for-waypoints'; readonly name: string; readonly resource: WaypointResource };
 
 interface Claim {
   readonly sourceKey: string;
@@ -57,13 +62,16 @@ interface Claim {
 const STATIC_KEY = 'static';
 /** Names of policies and addresses live in different stores. */
 const POLICY_PREFIX = 'policy ';
-const WAYPOINT_POLICY_PREFIX = 'waypoint-policy ';
+const WAYPOINT_PREFIX = 'waypoint ';
 
 export class ModelBuilder {
   readonly addresses = new ResourceStore(ADDRESS_TYPE_URL);
   readonly workloads = new ResourceStore(WORKLOAD_TYPE_URL);
   readonly authorizations = new ResourceStore(AUTHORIZATION_TYPE_URL);
-  readonly waypointPolicies = new ResourceStore(WAYPOINT_POLICY_TYPE);
+  /** What is for waypoints alone. */
+  readonly waypointStores: ReadonlyMap<WaypointType, ResourceStore> = new Map(
+    WAYPOINT_TYPES.map((typeUrl) => [typeUrl, new ResourceStore(typeUrl)]),
+  );
   #context: BuildContext;
   readonly #outputsOf = new Map<string, readonly Output[]>();
   readonly #claims = new Map<string, Claim[]>();
@@ -142,7 +150,7 @@ export class ModelBuilder {
     const addresses = new Batch();
     const workloads = new Batch();
     const authorizations = new Batch();
-    const waypointPolicies = new Batch();
+    const forWaypoints = new Map(WAYPOINT_TYPES.map((typeUrl) => [typeUrl, new Batch()]));
     for (const claimedName of touched) {
       const output = this.#claims.get(claimedName)?.[0]?.output;
       if (claimedName.startsWith(POLICY_PREFIX)) {
@@ -150,13 +158,15 @@ export class ModelBuilder {
         else authorizations.removals.push(claimedName.slice(POLICY_PREFIX.length));
         continue;
       }
-      if (claimedName.startsWith(WAYPOINT_POLICY_PREFIX)) {
-        if (output?.kind === 'waypoint-policy') waypointPolicies.upserts.push(waypointPolicyResource(output));
-        else waypointPolicies.removals.push(claimedName.slice(WAYPOINT_POLICY_PREFIX.length));
+      if (claimedName.startsWith(WAYPOINT_PREFIX)) {
+        const [, typeUrl = '', name = ''] = claimedName.split(' ');
+        const batch = forWaypoints.get(typeUrl as WaypointType);
+        if (output?.kind === 'for-waypoints') batch?.upserts.push(waypointResource(output.resource));
+        else batch?.removals.push(name);
         continue;
       }
       if (output?.kind !== 'workload') workloads.removals.push(claimedName);
-      if (output === undefined || output.kind === 'policy' || output.kind === 'waypoint-policy')
+      if (output === undefined || output.kind === 'policy' || output.kind === 'for-waypoints')
         addresses.removals.push(claimedName);
       else if (output.kind === 'service') addresses.upserts.push(serviceResource(output.service, output.hints));
       else {
@@ -166,7 +176,9 @@ export class ModelBuilder {
     }
     // Policies that appear come first, policies that nobody lists any more go last.
     this.authorizations.update(authorizations.upserts);
-    this.waypointPolicies.update(waypointPolicies.upserts, waypointPolicies.removals);
+    for (const [typeUrl, { upserts, removals }] of forWaypoints) {
+      this.waypointStores.get(typeUrl)?.update(upserts, removals);
+    }
     this.addresses.update(addresses.upserts, addresses.removals);
     this.workloads.update(workloads.upserts, workloads.removals);
     this.authorizations.update([], authorizations.removals);
@@ -189,23 +201,23 @@ export class ModelBuilder {
       case 'Pod': {
         const built = buildPodWorkload(context, object);
         this.#note(sourceKey, built?.note);
-        return built === undefined ? [] : [workloadOutput(built.workload)];
+        return built === undefined ? [] : this.#workload(built.workload, object.meta.labels);
       }
       case 'WorkloadEntry': {
         const built = buildWorkloadEntry(context, object);
         this.#note(sourceKey, built.note);
-        return [workloadOutput(built.workload)];
+        return this.#workload(built.workload, new Map([...object.endpoint.labels, ...object.meta.labels]));
       }
       case 'Service': {
         const built = buildService(context, object);
         this.#note(sourceKey, built?.note);
-        return built === undefined ? [] : [serviceOutput(built.service, built.hints)];
+        return built === undefined ? [] : this.#service(built.service, built.hints);
       }
       case 'ServiceEntry': {
         const built = buildServiceEntry(context, object);
         this.#note(sourceKey, built[0]?.note);
         const endpoints = buildServiceEntryWorkloads(context, object).map(workloadOutput);
-        return [...built.map(({ service, hints }) => serviceOutput(service, hints)), ...endpoints];
+        return [...built.flatMap(({ service, hints }) => this.#service(service, hints)), ...endpoints];
       }
       case 'EndpointSlice':
         return buildSliceWorkloads(context, object).map(workloadOutput);
@@ -217,8 +229,7 @@ export class ModelBuilder {
           l7.length === 0 ? undefined : `ztunnel cannot check these L7 attributes: ${l7.join(', ')}`,
         );
         const outputs = policy === undefined ? [] : [policyOutput(policy)];
-        const forWaypoints = buildWaypointPolicy(object, context.mesh);
-        return forWaypoints === undefined ? outputs : [...outputs, waypointPolicyOutput(forWaypoints)];
+        return [...outputs, ...waypointOutputs(policyResources(object, context.mesh))];
       }
       case 'PeerAuthentication': {
         if (object.selector === undefined || object.meta.namespace === context.mesh.rootNamespace) return [];
@@ -229,6 +240,14 @@ export class ModelBuilder {
       default:
         return [];
     }
+  }
+
+  #service(service: Service, hints: ServiceHints): readonly Output[] {
+    return [serviceOutput(service, hints), ...waypointOutputs(serviceResources(this.#context, service))];
+  }
+
+  #workload(workload: Workload, labels: Labels): readonly Output[] {
+    return [workloadOutput(workload), ...waypointOutputs(workloadResources(this.#context, workload, labels))];
   }
 
   #note(sourceKey: string, note: string | undefined): void {
@@ -253,12 +272,16 @@ function policyOutput(policy: AuthorizationPolicy): Output {
   return { kind: 'policy', name: policyKey(policy), policy };
 }
 
-function waypointPolicyOutput(policy: WaypointPolicy): Output {
-  return { kind: 'waypoint-policy', name: `${policy.kind}/${policy.namespace}/${policy.name}`, policy };
+function waypointOutputs(resources: readonly WaypointResource[]): Output[] {
+  return resources.map((resource) => ({
+    kind: 'for-waypoints',
+    name: `${resource.typeUrl} ${resource.name}`,
+    resource,
+  }));
 }
 
 function claimName(output: Output): string {
-  if (output.kind === 'waypoint-policy') return WAYPOINT_POLICY_PREFIX + output.name;
+  if (output.kind === 'for-waypoints') return WAYPOINT_PREFIX + output.name;
   return output.kind === 'policy' ? POLICY_PREFIX + output.name : output.name;
 }
 
@@ -298,8 +321,8 @@ function policyResource(policy: AuthorizationPolicy): StoredResource {
   return { name: policyKey(policy), version: '', value, aliases: [], groups: [] };
 }
 
-function waypointPolicyResource({ name, policy }: Extract<Output, { kind: 'waypoint-policy' }>): StoredResource {
-  return { ...hashed(name, WaypointPolicyProto.encode(policy).finish()), aliases: [], groups: [] };
+function waypointResource({ name, bytes }: WaypointResource): StoredResource {
+  return { ...hashed(name, bytes), aliases: [], groups: [] };
 }
 
 function hashed(name: string, bytes: Uint8Array): { name: string; version: string; value: Buffer } {

@@ -50,7 +50,7 @@ export async function serveControl(options: ServeOptions, parts: ServeParts): Pr
     clock,
     logger: logger.scope('xds'),
     stats: parts.stats.xds,
-    stores: [model.addresses, model.workloads, model.authorizations, model.waypointPolicies],
+    stores: [model.addresses, model.workloads, model.authorizations, ...model.waypointStores.values()],
     authenticate: (authorization) => callerName(authenticator, authorization, logger.scope('xds')),
   });
   const draining = drainingDiscovery(discovery, clock);

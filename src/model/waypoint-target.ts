@@ -1,9 +1,6 @@
 /** What policies for waypoints are attached to, as keys that control plane and waypoints share. */
 import type { TargetKind } from './manifest/target-refs.ts';
 
-/** The type URL of `ambit.WaypointPolicy`. */
-export const WAYPOINT_POLICY_TYPE = 'type.googleapis.com/ambit.WaypointPolicy';
-
 /** Every waypoint of the mesh. */
 export const MESH_TARGET = 'Mesh';
 

@@ -3,7 +3,8 @@ import { compileRequestPolicy, type RequestPolicy } from '../authz/request-polic
 import { errorText } from '../base/errors.ts';
 import { WAYPOINT_CLASSES } from '../model/manifest/gateway.ts';
 import { readObject } from '../model/manifest/read-object.ts';
-import { MESH_TARGET, WAYPOINT_POLICY_TYPE, waypointTarget } from '../model/waypoint-target.ts';
+import { WAYPOINT_POLICY_TYPE } from '../model/waypoint-feed.ts';
+import { MESH_TARGET, waypointTarget } from '../model/waypoint-target.ts';
 import { WaypointPolicy } from '../proto/gen/ambit.ts';
 import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/client/delta-client.ts';
 

@@ -11,6 +11,56 @@ export const protobufFileName = "ambit.proto";
 
 /** What waypoints get besides addresses: configuration of L7, one resource per object. */
 
+export const PortChoice = {
+  /** BY_SCHEME_OR_REQUEST - The port above, else that of the scheme if one is given, else the one that was called. */
+  BY_SCHEME_OR_REQUEST: 0,
+  FROM_PROTOCOL_DEFAULT: 1,
+  FROM_REQUEST_PORT: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type PortChoice = typeof PortChoice[keyof typeof PortChoice];
+
+export namespace PortChoice {
+  export type BY_SCHEME_OR_REQUEST = typeof PortChoice.BY_SCHEME_OR_REQUEST;
+  export type FROM_PROTOCOL_DEFAULT = typeof PortChoice.FROM_PROTOCOL_DEFAULT;
+  export type FROM_REQUEST_PORT = typeof PortChoice.FROM_REQUEST_PORT;
+  export type UNRECOGNIZED = typeof PortChoice.UNRECOGNIZED;
+}
+
+export const Algorithm = {
+  LEAST_REQUEST: 0,
+  ROUND_ROBIN: 1,
+  RANDOM: 2,
+  RING_HASH: 3,
+  MAGLEV: 4,
+  PASSTHROUGH: 5,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type Algorithm = typeof Algorithm[keyof typeof Algorithm];
+
+export namespace Algorithm {
+  export type LEAST_REQUEST = typeof Algorithm.LEAST_REQUEST;
+  export type ROUND_ROBIN = typeof Algorithm.ROUND_ROBIN;
+  export type RANDOM = typeof Algorithm.RANDOM;
+  export type RING_HASH = typeof Algorithm.RING_HASH;
+  export type MAGLEV = typeof Algorithm.MAGLEV;
+  export type PASSTHROUGH = typeof Algorithm.PASSTHROUGH;
+  export type UNRECOGNIZED = typeof Algorithm.UNRECOGNIZED;
+}
+
+export const TlsMode = { DISABLE: 0, SIMPLE: 1, MUTUAL: 2, UNRECOGNIZED: -1 } as const;
+
+export type TlsMode = typeof TlsMode[keyof typeof TlsMode];
+
+export namespace TlsMode {
+  export type DISABLE = typeof TlsMode.DISABLE;
+  export type SIMPLE = typeof TlsMode.SIMPLE;
+  export type MUTUAL = typeof TlsMode.MUTUAL;
+  export type UNRECOGNIZED = typeof TlsMode.UNRECOGNIZED;
+}
+
 /** A policy as it was written, for the waypoints of its targets. */
 export interface WaypointPolicy {
   namespace: string;
@@ -20,6 +70,334 @@ export interface WaypointPolicy {
   targets: string[];
   /** The object's manifest as JSON. */
   manifest: Buffer;
+}
+
+/** What the waypoint of a Service or ServiceEntry does with connections and requests to it. */
+export interface ServiceRoutes {
+  namespace: string;
+  hostname: string;
+  ports: PortRoutes[];
+}
+
+export interface PortRoutes {
+  /** A port of the service; 0 for all that have no entry of their own. */
+  port: number;
+  /**
+   * By precedence: the first that matches decides. A request that none matches is answered with 404. Without any, requests
+   * go to the service itself.
+   */
+  http: HttpRoute[];
+  /** For connections that are not HTTP. Without backends, they go to the service itself. */
+  tcp: WeightedBackend[];
+  hasHttp: boolean;
+  hasTcp: boolean;
+}
+
+/** One match of one rule, and what is done with what it matches. */
+export interface HttpRoute {
+  /** For people: the access log and metrics. */
+  name: string;
+  match: HttpMatch | undefined;
+  action: { $case: "forward"; forward: HttpForward } | { $case: "redirect"; redirect: HttpRedirect } | {
+    $case: "directResponse";
+    directResponse: DirectResponse;
+  } | undefined;
+  requestHeaders: HeaderChanges | undefined;
+  responseHeaders: HeaderChanges | undefined;
+  fault: Fault | undefined;
+  cors: Cors | undefined;
+}
+
+/** Everything that is given has to match. */
+export interface HttpMatch {
+  /** The path without the query. */
+  path: StringMatch | undefined;
+  scheme: StringMatch | undefined;
+  method: StringMatch | undefined;
+  authority: StringMatch | undefined;
+  headers: NamedMatch[];
+  query: NamedMatch[];
+}
+
+export interface StringMatch {
+  kind:
+    | { $case: "exact"; exact: string }
+    | //
+    /** Of the text, whatever follows. */
+    { $case: "prefix"; prefix: string }
+    | //
+    /** RE2, of the whole text. */
+    { $case: "regex"; regex: string }
+    | { $case: "present"; present: boolean }
+    | //
+    /** Of a path: whole elements, with or without a slash at the end. */
+    { $case: "pathPrefix"; pathPrefix: string }
+    | undefined;
+  ignoreCase: boolean;
+}
+
+export interface NamedMatch {
+  /** In lower case for a header. */
+  name: string;
+  value:
+    | StringMatch
+    | undefined;
+  /** Matches what the rest does not; what is absent counts as empty then. */
+  invert: boolean;
+}
+
+export interface HttpForward {
+  /** None: `missing_status` answers everything. */
+  backends: WeightedBackend[];
+  path:
+    | PathRewrite
+    | undefined;
+  /** Replaces the authority when not empty. */
+  authority: string;
+  /** For the whole request with its retries; 0 for none. */
+  timeoutMs: number;
+  retry: RetryPolicy | undefined;
+  mirrors: Mirror[];
+  /** The answer for a backend that is not there: 500 for routes of the Gateway API, 503 else. */
+  missingStatus: number;
+}
+
+export interface WeightedBackend {
+  /** Shares are of the sum of all weights. */
+  weight: number;
+  /** Absent where the reference cannot be resolved. */
+  backend: Backend | undefined;
+  requestHeaders: HeaderChanges | undefined;
+  responseHeaders: HeaderChanges | undefined;
+  path: PathRewrite | undefined;
+  authority: string;
+}
+
+export interface Backend {
+  namespace: string;
+  hostname: string;
+  /** A port of the service; 0 for its only one, else the one that was called. */
+  port: number;
+  /** Of its DestinationRule; empty for all endpoints. */
+  subset: string;
+}
+
+export interface HeaderChanges {
+  set: HeaderValue[];
+  add: HeaderValue[];
+  remove: string[];
+}
+
+export interface HeaderValue {
+  name: string;
+  value: string;
+}
+
+export interface PathRewrite {
+  kind:
+    | { $case: "full"; full: string }
+    | //
+    /** Replaces the text that the prefix matched. */
+    { $case: "prefix"; prefix: string }
+    | //
+    /** Replaces the elements that the prefix matched; never makes two slashes of one. */
+    { $case: "pathPrefix"; pathPrefix: string }
+    | { $case: "regex"; regex: RegexRewrite }
+    | undefined;
+}
+
+export interface RegexRewrite {
+  pattern: string;
+  /** With \1 for the first group. */
+  substitution: string;
+}
+
+export interface HttpRedirect {
+  /** Empty or 0 where the request's own stays. */
+  scheme: string;
+  authority: string;
+  port: number;
+  path: PathRewrite | undefined;
+  status: number;
+  portChoice: PortChoice;
+}
+
+export interface DirectResponse {
+  status: number;
+  body: Buffer;
+}
+
+export interface RetryPolicy {
+  /** After the first try; 0 for none. */
+  attempts: number;
+  perTryTimeoutMs: number;
+  /** Names of conditions, as Istio has them. */
+  conditions: string[];
+  statusCodes: number[];
+  backoffMs: number;
+  keepPreviousHosts: boolean;
+}
+
+export interface Mirror {
+  backend:
+    | Backend
+    | undefined;
+  /** Of a million. */
+  sharePpm: number;
+}
+
+export interface Fault {
+  /** Of a million. */
+  delaySharePpm: number;
+  delayMs: number;
+  abortSharePpm: number;
+  abortStatus: number;
+  /** A gRPC status in place of the above when `abort_is_grpc`. */
+  abortGrpcStatus: number;
+  abortIsGrpc: boolean;
+}
+
+export interface Cors {
+  allowOrigins: StringMatch[];
+  allowMethods: string[];
+  allowHeaders: string[];
+  exposeHeaders: string[];
+  /** 0 for not said. */
+  maxAgeSec: number;
+  allowCredentials: boolean;
+  /** A preflight that does not match is answered by the waypoint, without CORS headers. */
+  answerUnmatchedPreflights: boolean;
+}
+
+/** How a waypoint treats the endpoints of a service (DestinationRule). */
+export interface TrafficPolicies {
+  namespace: string;
+  hostname: string;
+  /** Where the waypoints are that this is for; empty for all that have nothing of their own. */
+  clientNamespace: string;
+  /** The policy of a port and subset is: both named, else the subset, else the port, else neither. */
+  policies: TrafficPolicy[];
+  subsets: Subset[];
+}
+
+export interface Subset {
+  name: string;
+  /** Endpoints with these labels. */
+  labels: Map<string, string>;
+}
+
+export interface Subset_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+export interface TrafficPolicy {
+  port: number;
+  subset: string;
+  loadBalancer: LoadBalancer | undefined;
+  connectionPool: ConnectionPool | undefined;
+  outlierDetection: OutlierDetection | undefined;
+  tls: ClientTls | undefined;
+}
+
+export interface LoadBalancer {
+  algorithm: Algorithm;
+  hash: HashPolicy | undefined;
+  warmupMs: number;
+  warmupMinimumPercent: number;
+  warmupAggression: number;
+  distribute: LocalityDistribution[];
+  failover: LocalityFailover[];
+  failoverPriority: string[];
+  /** Endpoints of other localities take over only where some are ejected. */
+  localityFailover: boolean;
+}
+
+export interface HashPolicy {
+  key:
+    | { $case: "header"; header: string }
+    | { $case: "cookie"; cookie: HashCookie }
+    | { $case: "sourceIp"; sourceIp: boolean }
+    | { $case: "queryParameter"; queryParameter: string }
+    | undefined;
+  /** Of the ring at least, or of the Maglev table. */
+  tableSize: number;
+}
+
+export interface HashCookie {
+  name: string;
+  path: string;
+  /** Made for a client without one where `generate`; 0 lasts for its session. */
+  ttlSec: number;
+  generate: boolean;
+  attributes: HeaderValue[];
+}
+
+export interface LocalityDistribution {
+  /** `region/zone/subzone`, each may be `*`. */
+  from: string;
+  to: Map<string, number>;
+}
+
+export interface LocalityDistribution_ToEntry {
+  key: string;
+  value: number;
+}
+
+export interface LocalityFailover {
+  from: string;
+  to: string;
+}
+
+/** 0 for no limit, and the default of a time. */
+export interface ConnectionPool {
+  maxConnections: number;
+  connectTimeoutMs: number;
+  maxPendingRequests: number;
+  maxRequests: number;
+  maxRequestsPerConnection: number;
+  maxRetries: number;
+  idleTimeoutMs: number;
+  upgradeToHttp2: boolean;
+  useClientProtocol: boolean;
+  maxConnectionDurationMs: number;
+  tcpIdleTimeoutMs: number;
+  maxConcurrentStreams: number;
+}
+
+export interface OutlierDetection {
+  /** 0 for off. */
+  consecutive5xx: number;
+  consecutiveGatewayErrors: number;
+  splitLocalOrigin: boolean;
+  consecutiveLocalOrigin: number;
+  intervalMs: number;
+  baseEjectionMs: number;
+  maxEjectionPercent: number;
+  minHealthPercent: number;
+  errorCodes: number[];
+}
+
+export interface ClientTls {
+  mode: TlsMode;
+  sni: string;
+  subjectAltNames: string[];
+  insecureSkipVerify: boolean;
+  /** PEM. */
+  ca: string;
+  certificate: string;
+  key: string;
+}
+
+/** Labels of a workload that a subset or a failover priority asks for. */
+export interface WorkloadLabels {
+  uid: string;
+  labels: Map<string, string>;
+}
+
+export interface WorkloadLabels_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 function createBaseWaypointPolicy(): WaypointPolicy {
@@ -121,6 +499,3674 @@ export const WaypointPolicy: MessageFns<WaypointPolicy> = {
     message.kind = object.kind ?? "";
     message.targets = object.targets?.map((e) => e) || [];
     message.manifest = object.manifest ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseServiceRoutes(): ServiceRoutes {
+  return { namespace: "", hostname: "", ports: [] };
+}
+
+export const ServiceRoutes: MessageFns<ServiceRoutes> = {
+  encode(message: ServiceRoutes, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.hostname !== "") {
+      writer.uint32(18).string(message.hostname);
+    }
+    for (const v of message.ports) {
+      PortRoutes.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServiceRoutes {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServiceRoutes();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hostname = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ports.push(PortRoutes.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ServiceRoutes>): ServiceRoutes {
+    return ServiceRoutes.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ServiceRoutes>): ServiceRoutes {
+    const message = createBaseServiceRoutes();
+    message.namespace = object.namespace ?? "";
+    message.hostname = object.hostname ?? "";
+    message.ports = object.ports?.map((e) => PortRoutes.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePortRoutes(): PortRoutes {
+  return { port: 0, http: [], tcp: [], hasHttp: false, hasTcp: false };
+}
+
+export const PortRoutes: MessageFns<PortRoutes> = {
+  encode(message: PortRoutes, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.port !== 0) {
+      writer.uint32(8).uint32(message.port);
+    }
+    for (const v of message.http) {
+      HttpRoute.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.tcp) {
+      WeightedBackend.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.hasHttp !== false) {
+      writer.uint32(32).bool(message.hasHttp);
+    }
+    if (message.hasTcp !== false) {
+      writer.uint32(40).bool(message.hasTcp);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PortRoutes {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePortRoutes();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.http.push(HttpRoute.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tcp.push(WeightedBackend.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.hasHttp = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.hasTcp = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PortRoutes>): PortRoutes {
+    return PortRoutes.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PortRoutes>): PortRoutes {
+    const message = createBasePortRoutes();
+    message.port = object.port ?? 0;
+    message.http = object.http?.map((e) => HttpRoute.fromPartial(e)) || [];
+    message.tcp = object.tcp?.map((e) => WeightedBackend.fromPartial(e)) || [];
+    message.hasHttp = object.hasHttp ?? false;
+    message.hasTcp = object.hasTcp ?? false;
+    return message;
+  },
+};
+
+function createBaseHttpRoute(): HttpRoute {
+  return {
+    name: "",
+    match: undefined,
+    action: undefined,
+    requestHeaders: undefined,
+    responseHeaders: undefined,
+    fault: undefined,
+    cors: undefined,
+  };
+}
+
+export const HttpRoute: MessageFns<HttpRoute> = {
+  encode(message: HttpRoute, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.match !== undefined) {
+      HttpMatch.encode(message.match, writer.uint32(18).fork()).join();
+    }
+    switch (message.action?.$case) {
+      case "forward":
+        HttpForward.encode(message.action.forward, writer.uint32(26).fork()).join();
+        break;
+      case "redirect":
+        HttpRedirect.encode(message.action.redirect, writer.uint32(34).fork()).join();
+        break;
+      case "directResponse":
+        DirectResponse.encode(message.action.directResponse, writer.uint32(42).fork()).join();
+        break;
+    }
+    if (message.requestHeaders !== undefined) {
+      HeaderChanges.encode(message.requestHeaders, writer.uint32(50).fork()).join();
+    }
+    if (message.responseHeaders !== undefined) {
+      HeaderChanges.encode(message.responseHeaders, writer.uint32(58).fork()).join();
+    }
+    if (message.fault !== undefined) {
+      Fault.encode(message.fault, writer.uint32(66).fork()).join();
+    }
+    if (message.cors !== undefined) {
+      Cors.encode(message.cors, writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HttpRoute {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHttpRoute();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.match = HttpMatch.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.action = { $case: "forward", forward: HttpForward.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.action = { $case: "redirect", redirect: HttpRedirect.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.action = {
+              $case: "directResponse",
+              directResponse: DirectResponse.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.requestHeaders = HeaderChanges.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.responseHeaders = HeaderChanges.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.fault = Fault.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.cors = Cors.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HttpRoute>): HttpRoute {
+    return HttpRoute.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HttpRoute>): HttpRoute {
+    const message = createBaseHttpRoute();
+    message.name = object.name ?? "";
+    message.match = (object.match !== undefined && object.match !== null)
+      ? HttpMatch.fromPartial(object.match)
+      : undefined;
+    switch (object.action?.$case) {
+      case "forward": {
+        if (object.action?.forward !== undefined && object.action?.forward !== null) {
+          message.action = { $case: "forward", forward: HttpForward.fromPartial(object.action.forward) };
+        }
+        break;
+      }
+      case "redirect": {
+        if (object.action?.redirect !== undefined && object.action?.redirect !== null) {
+          message.action = { $case: "redirect", redirect: HttpRedirect.fromPartial(object.action.redirect) };
+        }
+        break;
+      }
+      case "directResponse": {
+        if (object.action?.directResponse !== undefined && object.action?.directResponse !== null) {
+          message.action = {
+            $case: "directResponse",
+            directResponse: DirectResponse.fromPartial(object.action.directResponse),
+          };
+        }
+        break;
+      }
+    }
+    message.requestHeaders = (object.requestHeaders !== undefined && object.requestHeaders !== null)
+      ? HeaderChanges.fromPartial(object.requestHeaders)
+      : undefined;
+    message.responseHeaders = (object.responseHeaders !== undefined && object.responseHeaders !== null)
+      ? HeaderChanges.fromPartial(object.responseHeaders)
+      : undefined;
+    message.fault = (object.fault !== undefined && object.fault !== null) ? Fault.fromPartial(object.fault) : undefined;
+    message.cors = (object.cors !== undefined && object.cors !== null) ? Cors.fromPartial(object.cors) : undefined;
+    return message;
+  },
+};
+
+function createBaseHttpMatch(): HttpMatch {
+  return { path: undefined, scheme: undefined, method: undefined, authority: undefined, headers: [], query: [] };
+}
+
+export const HttpMatch: MessageFns<HttpMatch> = {
+  encode(message: HttpMatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== undefined) {
+      StringMatch.encode(message.path, writer.uint32(10).fork()).join();
+    }
+    if (message.scheme !== undefined) {
+      StringMatch.encode(message.scheme, writer.uint32(18).fork()).join();
+    }
+    if (message.method !== undefined) {
+      StringMatch.encode(message.method, writer.uint32(26).fork()).join();
+    }
+    if (message.authority !== undefined) {
+      StringMatch.encode(message.authority, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.headers) {
+      NamedMatch.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.query) {
+      NamedMatch.encode(v!, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HttpMatch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHttpMatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = StringMatch.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.scheme = StringMatch.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.method = StringMatch.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.authority = StringMatch.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.headers.push(NamedMatch.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.query.push(NamedMatch.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HttpMatch>): HttpMatch {
+    return HttpMatch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HttpMatch>): HttpMatch {
+    const message = createBaseHttpMatch();
+    message.path = (object.path !== undefined && object.path !== null)
+      ? StringMatch.fromPartial(object.path)
+      : undefined;
+    message.scheme = (object.scheme !== undefined && object.scheme !== null)
+      ? StringMatch.fromPartial(object.scheme)
+      : undefined;
+    message.method = (object.method !== undefined && object.method !== null)
+      ? StringMatch.fromPartial(object.method)
+      : undefined;
+    message.authority = (object.authority !== undefined && object.authority !== null)
+      ? StringMatch.fromPartial(object.authority)
+      : undefined;
+    message.headers = object.headers?.map((e) => NamedMatch.fromPartial(e)) || [];
+    message.query = object.query?.map((e) => NamedMatch.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseStringMatch(): StringMatch {
+  return { kind: undefined, ignoreCase: false };
+}
+
+export const StringMatch: MessageFns<StringMatch> = {
+  encode(message: StringMatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.kind?.$case) {
+      case "exact":
+        writer.uint32(10).string(message.kind.exact);
+        break;
+      case "prefix":
+        writer.uint32(18).string(message.kind.prefix);
+        break;
+      case "regex":
+        writer.uint32(26).string(message.kind.regex);
+        break;
+      case "present":
+        writer.uint32(32).bool(message.kind.present);
+        break;
+      case "pathPrefix":
+        writer.uint32(42).string(message.kind.pathPrefix);
+        break;
+    }
+    if (message.ignoreCase !== false) {
+      writer.uint32(48).bool(message.ignoreCase);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StringMatch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStringMatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = { $case: "exact", exact: reader.string() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = { $case: "prefix", prefix: reader.string() };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = { $case: "regex", regex: reader.string() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.kind = { $case: "present", present: reader.bool() };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.kind = { $case: "pathPrefix", pathPrefix: reader.string() };
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.ignoreCase = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StringMatch>): StringMatch {
+    return StringMatch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StringMatch>): StringMatch {
+    const message = createBaseStringMatch();
+    switch (object.kind?.$case) {
+      case "exact": {
+        if (object.kind?.exact !== undefined && object.kind?.exact !== null) {
+          message.kind = { $case: "exact", exact: object.kind.exact };
+        }
+        break;
+      }
+      case "prefix": {
+        if (object.kind?.prefix !== undefined && object.kind?.prefix !== null) {
+          message.kind = { $case: "prefix", prefix: object.kind.prefix };
+        }
+        break;
+      }
+      case "regex": {
+        if (object.kind?.regex !== undefined && object.kind?.regex !== null) {
+          message.kind = { $case: "regex", regex: object.kind.regex };
+        }
+        break;
+      }
+      case "present": {
+        if (object.kind?.present !== undefined && object.kind?.present !== null) {
+          message.kind = { $case: "present", present: object.kind.present };
+        }
+        break;
+      }
+      case "pathPrefix": {
+        if (object.kind?.pathPrefix !== undefined && object.kind?.pathPrefix !== null) {
+          message.kind = { $case: "pathPrefix", pathPrefix: object.kind.pathPrefix };
+        }
+        break;
+      }
+    }
+    message.ignoreCase = object.ignoreCase ?? false;
+    return message;
+  },
+};
+
+function createBaseNamedMatch(): NamedMatch {
+  return { name: "", value: undefined, invert: false };
+}
+
+export const NamedMatch: MessageFns<NamedMatch> = {
+  encode(message: NamedMatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value !== undefined) {
+      StringMatch.encode(message.value, writer.uint32(18).fork()).join();
+    }
+    if (message.invert !== false) {
+      writer.uint32(24).bool(message.invert);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NamedMatch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNamedMatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = StringMatch.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.invert = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NamedMatch>): NamedMatch {
+    return NamedMatch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NamedMatch>): NamedMatch {
+    const message = createBaseNamedMatch();
+    message.name = object.name ?? "";
+    message.value = (object.value !== undefined && object.value !== null)
+      ? StringMatch.fromPartial(object.value)
+      : undefined;
+    message.invert = object.invert ?? false;
+    return message;
+  },
+};
+
+function createBaseHttpForward(): HttpForward {
+  return {
+    backends: [],
+    path: undefined,
+    authority: "",
+    timeoutMs: 0,
+    retry: undefined,
+    mirrors: [],
+    missingStatus: 0,
+  };
+}
+
+export const HttpForward: MessageFns<HttpForward> = {
+  encode(message: HttpForward, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.backends) {
+      WeightedBackend.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.path !== undefined) {
+      PathRewrite.encode(message.path, writer.uint32(18).fork()).join();
+    }
+    if (message.authority !== "") {
+      writer.uint32(26).string(message.authority);
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(32).uint32(message.timeoutMs);
+    }
+    if (message.retry !== undefined) {
+      RetryPolicy.encode(message.retry, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.mirrors) {
+      Mirror.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.missingStatus !== 0) {
+      writer.uint32(56).uint32(message.missingStatus);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HttpForward {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHttpForward();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backends.push(WeightedBackend.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = PathRewrite.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.authority = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.timeoutMs = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.retry = RetryPolicy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.mirrors.push(Mirror.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.missingStatus = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HttpForward>): HttpForward {
+    return HttpForward.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HttpForward>): HttpForward {
+    const message = createBaseHttpForward();
+    message.backends = object.backends?.map((e) => WeightedBackend.fromPartial(e)) || [];
+    message.path = (object.path !== undefined && object.path !== null)
+      ? PathRewrite.fromPartial(object.path)
+      : undefined;
+    message.authority = object.authority ?? "";
+    message.timeoutMs = object.timeoutMs ?? 0;
+    message.retry = (object.retry !== undefined && object.retry !== null)
+      ? RetryPolicy.fromPartial(object.retry)
+      : undefined;
+    message.mirrors = object.mirrors?.map((e) => Mirror.fromPartial(e)) || [];
+    message.missingStatus = object.missingStatus ?? 0;
+    return message;
+  },
+};
+
+function createBaseWeightedBackend(): WeightedBackend {
+  return {
+    weight: 0,
+    backend: undefined,
+    requestHeaders: undefined,
+    responseHeaders: undefined,
+    path: undefined,
+    authority: "",
+  };
+}
+
+export const WeightedBackend: MessageFns<WeightedBackend> = {
+  encode(message: WeightedBackend, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.weight !== 0) {
+      writer.uint32(8).uint32(message.weight);
+    }
+    if (message.backend !== undefined) {
+      Backend.encode(message.backend, writer.uint32(18).fork()).join();
+    }
+    if (message.requestHeaders !== undefined) {
+      HeaderChanges.encode(message.requestHeaders, writer.uint32(26).fork()).join();
+    }
+    if (message.responseHeaders !== undefined) {
+      HeaderChanges.encode(message.responseHeaders, writer.uint32(34).fork()).join();
+    }
+    if (message.path !== undefined) {
+      PathRewrite.encode(message.path, writer.uint32(42).fork()).join();
+    }
+    if (message.authority !== "") {
+      writer.uint32(50).string(message.authority);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WeightedBackend {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWeightedBackend();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.weight = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.backend = Backend.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestHeaders = HeaderChanges.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.responseHeaders = HeaderChanges.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.path = PathRewrite.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.authority = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WeightedBackend>): WeightedBackend {
+    return WeightedBackend.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WeightedBackend>): WeightedBackend {
+    const message = createBaseWeightedBackend();
+    message.weight = object.weight ?? 0;
+    message.backend = (object.backend !== undefined && object.backend !== null)
+      ? Backend.fromPartial(object.backend)
+      : undefined;
+    message.requestHeaders = (object.requestHeaders !== undefined && object.requestHeaders !== null)
+      ? HeaderChanges.fromPartial(object.requestHeaders)
+      : undefined;
+    message.responseHeaders = (object.responseHeaders !== undefined && object.responseHeaders !== null)
+      ? HeaderChanges.fromPartial(object.responseHeaders)
+      : undefined;
+    message.path = (object.path !== undefined && object.path !== null)
+      ? PathRewrite.fromPartial(object.path)
+      : undefined;
+    message.authority = object.authority ?? "";
+    return message;
+  },
+};
+
+function createBaseBackend(): Backend {
+  return { namespace: "", hostname: "", port: 0, subset: "" };
+}
+
+export const Backend: MessageFns<Backend> = {
+  encode(message: Backend, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.hostname !== "") {
+      writer.uint32(18).string(message.hostname);
+    }
+    if (message.port !== 0) {
+      writer.uint32(24).uint32(message.port);
+    }
+    if (message.subset !== "") {
+      writer.uint32(34).string(message.subset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Backend {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackend();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hostname = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.subset = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Backend>): Backend {
+    return Backend.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Backend>): Backend {
+    const message = createBaseBackend();
+    message.namespace = object.namespace ?? "";
+    message.hostname = object.hostname ?? "";
+    message.port = object.port ?? 0;
+    message.subset = object.subset ?? "";
+    return message;
+  },
+};
+
+function createBaseHeaderChanges(): HeaderChanges {
+  return { set: [], add: [], remove: [] };
+}
+
+export const HeaderChanges: MessageFns<HeaderChanges> = {
+  encode(message: HeaderChanges, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.set) {
+      HeaderValue.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.add) {
+      HeaderValue.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.remove) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HeaderChanges {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHeaderChanges();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.set.push(HeaderValue.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.add.push(HeaderValue.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.remove.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HeaderChanges>): HeaderChanges {
+    return HeaderChanges.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HeaderChanges>): HeaderChanges {
+    const message = createBaseHeaderChanges();
+    message.set = object.set?.map((e) => HeaderValue.fromPartial(e)) || [];
+    message.add = object.add?.map((e) => HeaderValue.fromPartial(e)) || [];
+    message.remove = object.remove?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseHeaderValue(): HeaderValue {
+  return { name: "", value: "" };
+}
+
+export const HeaderValue: MessageFns<HeaderValue> = {
+  encode(message: HeaderValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HeaderValue {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHeaderValue();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HeaderValue>): HeaderValue {
+    return HeaderValue.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HeaderValue>): HeaderValue {
+    const message = createBaseHeaderValue();
+    message.name = object.name ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBasePathRewrite(): PathRewrite {
+  return { kind: undefined };
+}
+
+export const PathRewrite: MessageFns<PathRewrite> = {
+  encode(message: PathRewrite, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.kind?.$case) {
+      case "full":
+        writer.uint32(10).string(message.kind.full);
+        break;
+      case "prefix":
+        writer.uint32(18).string(message.kind.prefix);
+        break;
+      case "pathPrefix":
+        writer.uint32(26).string(message.kind.pathPrefix);
+        break;
+      case "regex":
+        RegexRewrite.encode(message.kind.regex, writer.uint32(34).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PathRewrite {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePathRewrite();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = { $case: "full", full: reader.string() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = { $case: "prefix", prefix: reader.string() };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = { $case: "pathPrefix", pathPrefix: reader.string() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kind = { $case: "regex", regex: RegexRewrite.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PathRewrite>): PathRewrite {
+    return PathRewrite.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PathRewrite>): PathRewrite {
+    const message = createBasePathRewrite();
+    switch (object.kind?.$case) {
+      case "full": {
+        if (object.kind?.full !== undefined && object.kind?.full !== null) {
+          message.kind = { $case: "full", full: object.kind.full };
+        }
+        break;
+      }
+      case "prefix": {
+        if (object.kind?.prefix !== undefined && object.kind?.prefix !== null) {
+          message.kind = { $case: "prefix", prefix: object.kind.prefix };
+        }
+        break;
+      }
+      case "pathPrefix": {
+        if (object.kind?.pathPrefix !== undefined && object.kind?.pathPrefix !== null) {
+          message.kind = { $case: "pathPrefix", pathPrefix: object.kind.pathPrefix };
+        }
+        break;
+      }
+      case "regex": {
+        if (object.kind?.regex !== undefined && object.kind?.regex !== null) {
+          message.kind = { $case: "regex", regex: RegexRewrite.fromPartial(object.kind.regex) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseRegexRewrite(): RegexRewrite {
+  return { pattern: "", substitution: "" };
+}
+
+export const RegexRewrite: MessageFns<RegexRewrite> = {
+  encode(message: RegexRewrite, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pattern !== "") {
+      writer.uint32(10).string(message.pattern);
+    }
+    if (message.substitution !== "") {
+      writer.uint32(18).string(message.substitution);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegexRewrite {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegexRewrite();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pattern = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.substitution = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RegexRewrite>): RegexRewrite {
+    return RegexRewrite.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RegexRewrite>): RegexRewrite {
+    const message = createBaseRegexRewrite();
+    message.pattern = object.pattern ?? "";
+    message.substitution = object.substitution ?? "";
+    return message;
+  },
+};
+
+function createBaseHttpRedirect(): HttpRedirect {
+  return { scheme: "", authority: "", port: 0, path: undefined, status: 0, portChoice: 0 };
+}
+
+export const HttpRedirect: MessageFns<HttpRedirect> = {
+  encode(message: HttpRedirect, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scheme !== "") {
+      writer.uint32(10).string(message.scheme);
+    }
+    if (message.authority !== "") {
+      writer.uint32(18).string(message.authority);
+    }
+    if (message.port !== 0) {
+      writer.uint32(24).uint32(message.port);
+    }
+    if (message.path !== undefined) {
+      PathRewrite.encode(message.path, writer.uint32(34).fork()).join();
+    }
+    if (message.status !== 0) {
+      writer.uint32(40).uint32(message.status);
+    }
+    if (message.portChoice !== 0) {
+      writer.uint32(48).int32(message.portChoice);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HttpRedirect {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHttpRedirect();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scheme = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.authority = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.path = PathRewrite.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.status = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.portChoice = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HttpRedirect>): HttpRedirect {
+    return HttpRedirect.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HttpRedirect>): HttpRedirect {
+    const message = createBaseHttpRedirect();
+    message.scheme = object.scheme ?? "";
+    message.authority = object.authority ?? "";
+    message.port = object.port ?? 0;
+    message.path = (object.path !== undefined && object.path !== null)
+      ? PathRewrite.fromPartial(object.path)
+      : undefined;
+    message.status = object.status ?? 0;
+    message.portChoice = object.portChoice ?? 0;
+    return message;
+  },
+};
+
+function createBaseDirectResponse(): DirectResponse {
+  return { status: 0, body: Buffer.alloc(0) };
+}
+
+export const DirectResponse: MessageFns<DirectResponse> = {
+  encode(message: DirectResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.status !== 0) {
+      writer.uint32(8).uint32(message.status);
+    }
+    if (message.body.length !== 0) {
+      writer.uint32(18).bytes(message.body);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DirectResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDirectResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.status = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.body = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DirectResponse>): DirectResponse {
+    return DirectResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DirectResponse>): DirectResponse {
+    const message = createBaseDirectResponse();
+    message.status = object.status ?? 0;
+    message.body = object.body ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseRetryPolicy(): RetryPolicy {
+  return { attempts: 0, perTryTimeoutMs: 0, conditions: [], statusCodes: [], backoffMs: 0, keepPreviousHosts: false };
+}
+
+export const RetryPolicy: MessageFns<RetryPolicy> = {
+  encode(message: RetryPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.attempts !== 0) {
+      writer.uint32(8).uint32(message.attempts);
+    }
+    if (message.perTryTimeoutMs !== 0) {
+      writer.uint32(16).uint32(message.perTryTimeoutMs);
+    }
+    for (const v of message.conditions) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.statusCodes.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.statusCodes) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.backoffMs !== 0) {
+      writer.uint32(40).uint32(message.backoffMs);
+    }
+    if (message.keepPreviousHosts !== false) {
+      writer.uint32(48).bool(message.keepPreviousHosts);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryPolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryPolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.attempts = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.perTryTimeoutMs = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.conditions.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.statusCodes.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.statusCodes.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.backoffMs = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.keepPreviousHosts = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RetryPolicy>): RetryPolicy {
+    return RetryPolicy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetryPolicy>): RetryPolicy {
+    const message = createBaseRetryPolicy();
+    message.attempts = object.attempts ?? 0;
+    message.perTryTimeoutMs = object.perTryTimeoutMs ?? 0;
+    message.conditions = object.conditions?.map((e) => e) || [];
+    message.statusCodes = object.statusCodes?.map((e) => e) || [];
+    message.backoffMs = object.backoffMs ?? 0;
+    message.keepPreviousHosts = object.keepPreviousHosts ?? false;
+    return message;
+  },
+};
+
+function createBaseMirror(): Mirror {
+  return { backend: undefined, sharePpm: 0 };
+}
+
+export const Mirror: MessageFns<Mirror> = {
+  encode(message: Mirror, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backend !== undefined) {
+      Backend.encode(message.backend, writer.uint32(10).fork()).join();
+    }
+    if (message.sharePpm !== 0) {
+      writer.uint32(16).uint32(message.sharePpm);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Mirror {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMirror();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backend = Backend.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sharePpm = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Mirror>): Mirror {
+    return Mirror.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Mirror>): Mirror {
+    const message = createBaseMirror();
+    message.backend = (object.backend !== undefined && object.backend !== null)
+      ? Backend.fromPartial(object.backend)
+      : undefined;
+    message.sharePpm = object.sharePpm ?? 0;
+    return message;
+  },
+};
+
+function createBaseFault(): Fault {
+  return { delaySharePpm: 0, delayMs: 0, abortSharePpm: 0, abortStatus: 0, abortGrpcStatus: 0, abortIsGrpc: false };
+}
+
+export const Fault: MessageFns<Fault> = {
+  encode(message: Fault, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.delaySharePpm !== 0) {
+      writer.uint32(8).uint32(message.delaySharePpm);
+    }
+    if (message.delayMs !== 0) {
+      writer.uint32(16).uint32(message.delayMs);
+    }
+    if (message.abortSharePpm !== 0) {
+      writer.uint32(24).uint32(message.abortSharePpm);
+    }
+    if (message.abortStatus !== 0) {
+      writer.uint32(32).uint32(message.abortStatus);
+    }
+    if (message.abortGrpcStatus !== 0) {
+      writer.uint32(40).uint32(message.abortGrpcStatus);
+    }
+    if (message.abortIsGrpc !== false) {
+      writer.uint32(48).bool(message.abortIsGrpc);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Fault {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFault();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.delaySharePpm = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.delayMs = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.abortSharePpm = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.abortStatus = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.abortGrpcStatus = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.abortIsGrpc = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Fault>): Fault {
+    return Fault.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Fault>): Fault {
+    const message = createBaseFault();
+    message.delaySharePpm = object.delaySharePpm ?? 0;
+    message.delayMs = object.delayMs ?? 0;
+    message.abortSharePpm = object.abortSharePpm ?? 0;
+    message.abortStatus = object.abortStatus ?? 0;
+    message.abortGrpcStatus = object.abortGrpcStatus ?? 0;
+    message.abortIsGrpc = object.abortIsGrpc ?? false;
+    return message;
+  },
+};
+
+function createBaseCors(): Cors {
+  return {
+    allowOrigins: [],
+    allowMethods: [],
+    allowHeaders: [],
+    exposeHeaders: [],
+    maxAgeSec: 0,
+    allowCredentials: false,
+    answerUnmatchedPreflights: false,
+  };
+}
+
+export const Cors: MessageFns<Cors> = {
+  encode(message: Cors, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.allowOrigins) {
+      StringMatch.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.allowMethods) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.allowHeaders) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.exposeHeaders) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.maxAgeSec !== 0) {
+      writer.uint32(40).uint32(message.maxAgeSec);
+    }
+    if (message.allowCredentials !== false) {
+      writer.uint32(48).bool(message.allowCredentials);
+    }
+    if (message.answerUnmatchedPreflights !== false) {
+      writer.uint32(56).bool(message.answerUnmatchedPreflights);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Cors {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCors();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.allowOrigins.push(StringMatch.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.allowMethods.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.allowHeaders.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.exposeHeaders.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.maxAgeSec = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.allowCredentials = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.answerUnmatchedPreflights = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Cors>): Cors {
+    return Cors.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Cors>): Cors {
+    const message = createBaseCors();
+    message.allowOrigins = object.allowOrigins?.map((e) => StringMatch.fromPartial(e)) || [];
+    message.allowMethods = object.allowMethods?.map((e) => e) || [];
+    message.allowHeaders = object.allowHeaders?.map((e) => e) || [];
+    message.exposeHeaders = object.exposeHeaders?.map((e) => e) || [];
+    message.maxAgeSec = object.maxAgeSec ?? 0;
+    message.allowCredentials = object.allowCredentials ?? false;
+    message.answerUnmatchedPreflights = object.answerUnmatchedPreflights ?? false;
+    return message;
+  },
+};
+
+function createBaseTrafficPolicies(): TrafficPolicies {
+  return { namespace: "", hostname: "", clientNamespace: "", policies: [], subsets: [] };
+}
+
+export const TrafficPolicies: MessageFns<TrafficPolicies> = {
+  encode(message: TrafficPolicies, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.hostname !== "") {
+      writer.uint32(18).string(message.hostname);
+    }
+    if (message.clientNamespace !== "") {
+      writer.uint32(26).string(message.clientNamespace);
+    }
+    for (const v of message.policies) {
+      TrafficPolicy.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.subsets) {
+      Subset.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrafficPolicies {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrafficPolicies();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hostname = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.clientNamespace = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.policies.push(TrafficPolicy.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.subsets.push(Subset.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TrafficPolicies>): TrafficPolicies {
+    return TrafficPolicies.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TrafficPolicies>): TrafficPolicies {
+    const message = createBaseTrafficPolicies();
+    message.namespace = object.namespace ?? "";
+    message.hostname = object.hostname ?? "";
+    message.clientNamespace = object.clientNamespace ?? "";
+    message.policies = object.policies?.map((e) => TrafficPolicy.fromPartial(e)) || [];
+    message.subsets = object.subsets?.map((e) => Subset.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSubset(): Subset {
+  return { name: "", labels: new Map() };
+}
+
+export const Subset: MessageFns<Subset> = {
+  encode(message: Subset, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    message.labels.forEach((value, key) => {
+      Subset_LabelsEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Subset {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSubset();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = Subset_LabelsEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.labels.set(entry2.key, entry2.value);
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Subset>): Subset {
+    return Subset.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Subset>): Subset {
+    const message = createBaseSubset();
+    message.name = object.name ?? "";
+    message.labels = (() => {
+      const m = new Map();
+      (object.labels as Map<string, string> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.String(value));
+        }
+      });
+      return m;
+    })();
+    return message;
+  },
+};
+
+function createBaseSubset_LabelsEntry(): Subset_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const Subset_LabelsEntry: MessageFns<Subset_LabelsEntry> = {
+  encode(message: Subset_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Subset_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSubset_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Subset_LabelsEntry>): Subset_LabelsEntry {
+    return Subset_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Subset_LabelsEntry>): Subset_LabelsEntry {
+    const message = createBaseSubset_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseTrafficPolicy(): TrafficPolicy {
+  return {
+    port: 0,
+    subset: "",
+    loadBalancer: undefined,
+    connectionPool: undefined,
+    outlierDetection: undefined,
+    tls: undefined,
+  };
+}
+
+export const TrafficPolicy: MessageFns<TrafficPolicy> = {
+  encode(message: TrafficPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.port !== 0) {
+      writer.uint32(8).uint32(message.port);
+    }
+    if (message.subset !== "") {
+      writer.uint32(18).string(message.subset);
+    }
+    if (message.loadBalancer !== undefined) {
+      LoadBalancer.encode(message.loadBalancer, writer.uint32(26).fork()).join();
+    }
+    if (message.connectionPool !== undefined) {
+      ConnectionPool.encode(message.connectionPool, writer.uint32(34).fork()).join();
+    }
+    if (message.outlierDetection !== undefined) {
+      OutlierDetection.encode(message.outlierDetection, writer.uint32(42).fork()).join();
+    }
+    if (message.tls !== undefined) {
+      ClientTls.encode(message.tls, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrafficPolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrafficPolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subset = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.loadBalancer = LoadBalancer.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.connectionPool = ConnectionPool.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.outlierDetection = OutlierDetection.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.tls = ClientTls.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TrafficPolicy>): TrafficPolicy {
+    return TrafficPolicy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TrafficPolicy>): TrafficPolicy {
+    const message = createBaseTrafficPolicy();
+    message.port = object.port ?? 0;
+    message.subset = object.subset ?? "";
+    message.loadBalancer = (object.loadBalancer !== undefined && object.loadBalancer !== null)
+      ? LoadBalancer.fromPartial(object.loadBalancer)
+      : undefined;
+    message.connectionPool = (object.connectionPool !== undefined && object.connectionPool !== null)
+      ? ConnectionPool.fromPartial(object.connectionPool)
+      : undefined;
+    message.outlierDetection = (object.outlierDetection !== undefined && object.outlierDetection !== null)
+      ? OutlierDetection.fromPartial(object.outlierDetection)
+      : undefined;
+    message.tls = (object.tls !== undefined && object.tls !== null) ? ClientTls.fromPartial(object.tls) : undefined;
+    return message;
+  },
+};
+
+function createBaseLoadBalancer(): LoadBalancer {
+  return {
+    algorithm: 0,
+    hash: undefined,
+    warmupMs: 0,
+    warmupMinimumPercent: 0,
+    warmupAggression: 0,
+    distribute: [],
+    failover: [],
+    failoverPriority: [],
+    localityFailover: false,
+  };
+}
+
+export const LoadBalancer: MessageFns<LoadBalancer> = {
+  encode(message: LoadBalancer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.algorithm !== 0) {
+      writer.uint32(8).int32(message.algorithm);
+    }
+    if (message.hash !== undefined) {
+      HashPolicy.encode(message.hash, writer.uint32(18).fork()).join();
+    }
+    if (message.warmupMs !== 0) {
+      writer.uint32(24).uint32(message.warmupMs);
+    }
+    if (message.warmupMinimumPercent !== 0) {
+      writer.uint32(32).uint32(message.warmupMinimumPercent);
+    }
+    if (message.warmupAggression !== 0) {
+      writer.uint32(41).double(message.warmupAggression);
+    }
+    for (const v of message.distribute) {
+      LocalityDistribution.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.failover) {
+      LocalityFailover.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.failoverPriority) {
+      writer.uint32(66).string(v!);
+    }
+    if (message.localityFailover !== false) {
+      writer.uint32(72).bool(message.localityFailover);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoadBalancer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoadBalancer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.algorithm = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hash = HashPolicy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.warmupMs = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.warmupMinimumPercent = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.warmupAggression = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.distribute.push(LocalityDistribution.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.failover.push(LocalityFailover.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.failoverPriority.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.localityFailover = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LoadBalancer>): LoadBalancer {
+    return LoadBalancer.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoadBalancer>): LoadBalancer {
+    const message = createBaseLoadBalancer();
+    message.algorithm = object.algorithm ?? 0;
+    message.hash = (object.hash !== undefined && object.hash !== null)
+      ? HashPolicy.fromPartial(object.hash)
+      : undefined;
+    message.warmupMs = object.warmupMs ?? 0;
+    message.warmupMinimumPercent = object.warmupMinimumPercent ?? 0;
+    message.warmupAggression = object.warmupAggression ?? 0;
+    message.distribute = object.distribute?.map((e) => LocalityDistribution.fromPartial(e)) || [];
+    message.failover = object.failover?.map((e) => LocalityFailover.fromPartial(e)) || [];
+    message.failoverPriority = object.failoverPriority?.map((e) => e) || [];
+    message.localityFailover = object.localityFailover ?? false;
+    return message;
+  },
+};
+
+function createBaseHashPolicy(): HashPolicy {
+  return { key: undefined, tableSize: 0 };
+}
+
+export const HashPolicy: MessageFns<HashPolicy> = {
+  encode(message: HashPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.key?.$case) {
+      case "header":
+        writer.uint32(10).string(message.key.header);
+        break;
+      case "cookie":
+        HashCookie.encode(message.key.cookie, writer.uint32(18).fork()).join();
+        break;
+      case "sourceIp":
+        writer.uint32(24).bool(message.key.sourceIp);
+        break;
+      case "queryParameter":
+        writer.uint32(34).string(message.key.queryParameter);
+        break;
+    }
+    if (message.tableSize !== 0) {
+      writer.uint32(40).uint32(message.tableSize);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HashPolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHashPolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = { $case: "header", header: reader.string() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = { $case: "cookie", cookie: HashCookie.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.key = { $case: "sourceIp", sourceIp: reader.bool() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.key = { $case: "queryParameter", queryParameter: reader.string() };
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.tableSize = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HashPolicy>): HashPolicy {
+    return HashPolicy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HashPolicy>): HashPolicy {
+    const message = createBaseHashPolicy();
+    switch (object.key?.$case) {
+      case "header": {
+        if (object.key?.header !== undefined && object.key?.header !== null) {
+          message.key = { $case: "header", header: object.key.header };
+        }
+        break;
+      }
+      case "cookie": {
+        if (object.key?.cookie !== undefined && object.key?.cookie !== null) {
+          message.key = { $case: "cookie", cookie: HashCookie.fromPartial(object.key.cookie) };
+        }
+        break;
+      }
+      case "sourceIp": {
+        if (object.key?.sourceIp !== undefined && object.key?.sourceIp !== null) {
+          message.key = { $case: "sourceIp", sourceIp: object.key.sourceIp };
+        }
+        break;
+      }
+      case "queryParameter": {
+        if (object.key?.queryParameter !== undefined && object.key?.queryParameter !== null) {
+          message.key = { $case: "queryParameter", queryParameter: object.key.queryParameter };
+        }
+        break;
+      }
+    }
+    message.tableSize = object.tableSize ?? 0;
+    return message;
+  },
+};
+
+function createBaseHashCookie(): HashCookie {
+  return { name: "", path: "", ttlSec: 0, generate: false, attributes: [] };
+}
+
+export const HashCookie: MessageFns<HashCookie> = {
+  encode(message: HashCookie, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.ttlSec !== 0) {
+      writer.uint32(24).uint32(message.ttlSec);
+    }
+    if (message.generate !== false) {
+      writer.uint32(32).bool(message.generate);
+    }
+    for (const v of message.attributes) {
+      HeaderValue.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HashCookie {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHashCookie();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ttlSec = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.generate = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.attributes.push(HeaderValue.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HashCookie>): HashCookie {
+    return HashCookie.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HashCookie>): HashCookie {
+    const message = createBaseHashCookie();
+    message.name = object.name ?? "";
+    message.path = object.path ?? "";
+    message.ttlSec = object.ttlSec ?? 0;
+    message.generate = object.generate ?? false;
+    message.attributes = object.attributes?.map((e) => HeaderValue.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLocalityDistribution(): LocalityDistribution {
+  return { from: "", to: new Map() };
+}
+
+export const LocalityDistribution: MessageFns<LocalityDistribution> = {
+  encode(message: LocalityDistribution, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== "") {
+      writer.uint32(10).string(message.from);
+    }
+    message.to.forEach((value, key) => {
+      LocalityDistribution_ToEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LocalityDistribution {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLocalityDistribution();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.from = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = LocalityDistribution_ToEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.to.set(entry2.key, entry2.value);
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LocalityDistribution>): LocalityDistribution {
+    return LocalityDistribution.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LocalityDistribution>): LocalityDistribution {
+    const message = createBaseLocalityDistribution();
+    message.from = object.from ?? "";
+    message.to = (() => {
+      const m = new Map();
+      (object.to as Map<string, number> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.Number(value));
+        }
+      });
+      return m;
+    })();
+    return message;
+  },
+};
+
+function createBaseLocalityDistribution_ToEntry(): LocalityDistribution_ToEntry {
+  return { key: "", value: 0 };
+}
+
+export const LocalityDistribution_ToEntry: MessageFns<LocalityDistribution_ToEntry> = {
+  encode(message: LocalityDistribution_ToEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).uint32(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LocalityDistribution_ToEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLocalityDistribution_ToEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LocalityDistribution_ToEntry>): LocalityDistribution_ToEntry {
+    return LocalityDistribution_ToEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LocalityDistribution_ToEntry>): LocalityDistribution_ToEntry {
+    const message = createBaseLocalityDistribution_ToEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseLocalityFailover(): LocalityFailover {
+  return { from: "", to: "" };
+}
+
+export const LocalityFailover: MessageFns<LocalityFailover> = {
+  encode(message: LocalityFailover, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== "") {
+      writer.uint32(10).string(message.from);
+    }
+    if (message.to !== "") {
+      writer.uint32(18).string(message.to);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LocalityFailover {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLocalityFailover();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.from = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.to = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LocalityFailover>): LocalityFailover {
+    return LocalityFailover.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LocalityFailover>): LocalityFailover {
+    const message = createBaseLocalityFailover();
+    message.from = object.from ?? "";
+    message.to = object.to ?? "";
+    return message;
+  },
+};
+
+function createBaseConnectionPool(): ConnectionPool {
+  return {
+    maxConnections: 0,
+    connectTimeoutMs: 0,
+    maxPendingRequests: 0,
+    maxRequests: 0,
+    maxRequestsPerConnection: 0,
+    maxRetries: 0,
+    idleTimeoutMs: 0,
+    upgradeToHttp2: false,
+    useClientProtocol: false,
+    maxConnectionDurationMs: 0,
+    tcpIdleTimeoutMs: 0,
+    maxConcurrentStreams: 0,
+  };
+}
+
+export const ConnectionPool: MessageFns<ConnectionPool> = {
+  encode(message: ConnectionPool, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.maxConnections !== 0) {
+      writer.uint32(8).uint32(message.maxConnections);
+    }
+    if (message.connectTimeoutMs !== 0) {
+      writer.uint32(16).uint32(message.connectTimeoutMs);
+    }
+    if (message.maxPendingRequests !== 0) {
+      writer.uint32(24).uint32(message.maxPendingRequests);
+    }
+    if (message.maxRequests !== 0) {
+      writer.uint32(32).uint32(message.maxRequests);
+    }
+    if (message.maxRequestsPerConnection !== 0) {
+      writer.uint32(40).uint32(message.maxRequestsPerConnection);
+    }
+    if (message.maxRetries !== 0) {
+      writer.uint32(48).uint32(message.maxRetries);
+    }
+    if (message.idleTimeoutMs !== 0) {
+      writer.uint32(56).uint32(message.idleTimeoutMs);
+    }
+    if (message.upgradeToHttp2 !== false) {
+      writer.uint32(64).bool(message.upgradeToHttp2);
+    }
+    if (message.useClientProtocol !== false) {
+      writer.uint32(72).bool(message.useClientProtocol);
+    }
+    if (message.maxConnectionDurationMs !== 0) {
+      writer.uint32(80).uint32(message.maxConnectionDurationMs);
+    }
+    if (message.tcpIdleTimeoutMs !== 0) {
+      writer.uint32(88).uint32(message.tcpIdleTimeoutMs);
+    }
+    if (message.maxConcurrentStreams !== 0) {
+      writer.uint32(96).uint32(message.maxConcurrentStreams);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConnectionPool {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConnectionPool();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.maxConnections = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.connectTimeoutMs = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.maxPendingRequests = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.maxRequests = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.maxRequestsPerConnection = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.maxRetries = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.idleTimeoutMs = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.upgradeToHttp2 = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.useClientProtocol = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.maxConnectionDurationMs = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.tcpIdleTimeoutMs = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.maxConcurrentStreams = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ConnectionPool>): ConnectionPool {
+    return ConnectionPool.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConnectionPool>): ConnectionPool {
+    const message = createBaseConnectionPool();
+    message.maxConnections = object.maxConnections ?? 0;
+    message.connectTimeoutMs = object.connectTimeoutMs ?? 0;
+    message.maxPendingRequests = object.maxPendingRequests ?? 0;
+    message.maxRequests = object.maxRequests ?? 0;
+    message.maxRequestsPerConnection = object.maxRequestsPerConnection ?? 0;
+    message.maxRetries = object.maxRetries ?? 0;
+    message.idleTimeoutMs = object.idleTimeoutMs ?? 0;
+    message.upgradeToHttp2 = object.upgradeToHttp2 ?? false;
+    message.useClientProtocol = object.useClientProtocol ?? false;
+    message.maxConnectionDurationMs = object.maxConnectionDurationMs ?? 0;
+    message.tcpIdleTimeoutMs = object.tcpIdleTimeoutMs ?? 0;
+    message.maxConcurrentStreams = object.maxConcurrentStreams ?? 0;
+    return message;
+  },
+};
+
+function createBaseOutlierDetection(): OutlierDetection {
+  return {
+    consecutive5xx: 0,
+    consecutiveGatewayErrors: 0,
+    splitLocalOrigin: false,
+    consecutiveLocalOrigin: 0,
+    intervalMs: 0,
+    baseEjectionMs: 0,
+    maxEjectionPercent: 0,
+    minHealthPercent: 0,
+    errorCodes: [],
+  };
+}
+
+export const OutlierDetection: MessageFns<OutlierDetection> = {
+  encode(message: OutlierDetection, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.consecutive5xx !== 0) {
+      writer.uint32(8).uint32(message.consecutive5xx);
+    }
+    if (message.consecutiveGatewayErrors !== 0) {
+      writer.uint32(16).uint32(message.consecutiveGatewayErrors);
+    }
+    if (message.splitLocalOrigin !== false) {
+      writer.uint32(24).bool(message.splitLocalOrigin);
+    }
+    if (message.consecutiveLocalOrigin !== 0) {
+      writer.uint32(32).uint32(message.consecutiveLocalOrigin);
+    }
+    if (message.intervalMs !== 0) {
+      writer.uint32(40).uint32(message.intervalMs);
+    }
+    if (message.baseEjectionMs !== 0) {
+      writer.uint32(48).uint32(message.baseEjectionMs);
+    }
+    if (message.maxEjectionPercent !== 0) {
+      writer.uint32(56).uint32(message.maxEjectionPercent);
+    }
+    if (message.minHealthPercent !== 0) {
+      writer.uint32(64).uint32(message.minHealthPercent);
+    }
+    if (message.errorCodes.length !== 0) {
+      writer.uint32(74).fork();
+      for (const v of message.errorCodes) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OutlierDetection {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutlierDetection();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.consecutive5xx = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.consecutiveGatewayErrors = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.splitLocalOrigin = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.consecutiveLocalOrigin = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.intervalMs = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.baseEjectionMs = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.maxEjectionPercent = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.minHealthPercent = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag === 72) {
+              message.errorCodes.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 74) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.errorCodes.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OutlierDetection>): OutlierDetection {
+    return OutlierDetection.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OutlierDetection>): OutlierDetection {
+    const message = createBaseOutlierDetection();
+    message.consecutive5xx = object.consecutive5xx ?? 0;
+    message.consecutiveGatewayErrors = object.consecutiveGatewayErrors ?? 0;
+    message.splitLocalOrigin = object.splitLocalOrigin ?? false;
+    message.consecutiveLocalOrigin = object.consecutiveLocalOrigin ?? 0;
+    message.intervalMs = object.intervalMs ?? 0;
+    message.baseEjectionMs = object.baseEjectionMs ?? 0;
+    message.maxEjectionPercent = object.maxEjectionPercent ?? 0;
+    message.minHealthPercent = object.minHealthPercent ?? 0;
+    message.errorCodes = object.errorCodes?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseClientTls(): ClientTls {
+  return { mode: 0, sni: "", subjectAltNames: [], insecureSkipVerify: false, ca: "", certificate: "", key: "" };
+}
+
+export const ClientTls: MessageFns<ClientTls> = {
+  encode(message: ClientTls, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.mode !== 0) {
+      writer.uint32(8).int32(message.mode);
+    }
+    if (message.sni !== "") {
+      writer.uint32(18).string(message.sni);
+    }
+    for (const v of message.subjectAltNames) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.insecureSkipVerify !== false) {
+      writer.uint32(32).bool(message.insecureSkipVerify);
+    }
+    if (message.ca !== "") {
+      writer.uint32(42).string(message.ca);
+    }
+    if (message.certificate !== "") {
+      writer.uint32(50).string(message.certificate);
+    }
+    if (message.key !== "") {
+      writer.uint32(58).string(message.key);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClientTls {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClientTls();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sni = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.subjectAltNames.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.insecureSkipVerify = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.ca = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.certificate = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClientTls>): ClientTls {
+    return ClientTls.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClientTls>): ClientTls {
+    const message = createBaseClientTls();
+    message.mode = object.mode ?? 0;
+    message.sni = object.sni ?? "";
+    message.subjectAltNames = object.subjectAltNames?.map((e) => e) || [];
+    message.insecureSkipVerify = object.insecureSkipVerify ?? false;
+    message.ca = object.ca ?? "";
+    message.certificate = object.certificate ?? "";
+    message.key = object.key ?? "";
+    return message;
+  },
+};
+
+function createBaseWorkloadLabels(): WorkloadLabels {
+  return { uid: "", labels: new Map() };
+}
+
+export const WorkloadLabels: MessageFns<WorkloadLabels> = {
+  encode(message: WorkloadLabels, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uid !== "") {
+      writer.uint32(10).string(message.uid);
+    }
+    message.labels.forEach((value, key) => {
+      WorkloadLabels_LabelsEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WorkloadLabels {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorkloadLabels();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uid = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = WorkloadLabels_LabelsEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.labels.set(entry2.key, entry2.value);
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WorkloadLabels>): WorkloadLabels {
+    return WorkloadLabels.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WorkloadLabels>): WorkloadLabels {
+    const message = createBaseWorkloadLabels();
+    message.uid = object.uid ?? "";
+    message.labels = (() => {
+      const m = new Map();
+      (object.labels as Map<string, string> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.String(value));
+        }
+      });
+      return m;
+    })();
+    return message;
+  },
+};
+
+function createBaseWorkloadLabels_LabelsEntry(): WorkloadLabels_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const WorkloadLabels_LabelsEntry: MessageFns<WorkloadLabels_LabelsEntry> = {
+  encode(message: WorkloadLabels_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WorkloadLabels_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorkloadLabels_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WorkloadLabels_LabelsEntry>): WorkloadLabels_LabelsEntry {
+    return WorkloadLabels_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WorkloadLabels_LabelsEntry>): WorkloadLabels_LabelsEntry {
+    const message = createBaseWorkloadLabels_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };

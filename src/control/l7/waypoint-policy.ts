@@ -1,9 +1,9 @@
 /** AuthorizationPolicies for the waypoints that enforce them (facts l7-and-control 3.1, 5.6). */
-import type { AuthorizationPolicyObject } from '../model/manifest/authorization-policy.ts';
-import type { TargetRef } from '../model/manifest/target-refs.ts';
-import { MESH_TARGET, waypointTarget } from '../model/waypoint-target.ts';
-import type { WaypointPolicy } from '../proto/gen/ambit.ts';
-import type { MeshOptions } from './mesh-options.ts';
+import type { AuthorizationPolicyObject } from '../../model/manifest/authorization-policy.ts';
+import type { TargetRef } from '../../model/manifest/target-refs.ts';
+import { MESH_TARGET, waypointTarget } from '../../model/waypoint-target.ts';
+import type { WaypointPolicy } from '../../proto/gen/ambit.ts';
+import type { MeshOptions } from '../mesh-options.ts';
 
 /**
  * The form for waypoints; undefined when the policy is for workloads. One of the root namespace without selector is for

@@ -1,0 +1,21 @@
+/** What the waypoint of a service does with requests to it: routes of the Gateway API, else VirtualServices. */
+import type { Service } from '../../model/service.ts';
+import type { PortRoutes, ServiceRoutes } from '../../proto/gen/ambit.ts';
+import type { BuildContext } from '../build-context.ts';
+import { gatewayApiRoutes } from './gateway-api-routes.ts';
+import { virtualServiceRoutes } from './virtual-service-routes.ts';
+
+/** Undefined where nothing is configured, and for a service without a waypoint. */
+export function buildServiceRoutes(context: BuildContext, service: Service): ServiceRoutes | undefined {
+  if (service.waypoint === undefined) return undefined;
+  const ports = merged(gatewayApiRoutes(context, service), virtualServiceRoutes(context, service));
+  if (ports.length === 0) return undefined;
+  return { namespace: service.namespace, hostname: service.hostname, ports: [...ports] };
+}
+
+/** Where both name a port, routes of the Gateway API hold for it. */
+function merged(gatewayApi: readonly PortRoutes[], virtualServices: readonly PortRoutes[]): readonly PortRoutes[] {
+  if (gatewayApi.some(({ port }) => port === 0)) return gatewayApi;
+  const taken = new Set(gatewayApi.map(({ port }) => port));
+  return [...gatewayApi, ...virtualServices.filter(({ port }) => !taken.has(port))];
+}

@@ -1,0 +1,53 @@
+/** The resources for waypoints that come with an object: policies, routes, traffic policies, labels of endpoints. */
+import type { AuthorizationPolicyObject } from '../../model/manifest/authorization-policy.ts';
+import type { Labels } from '../../model/manifest/object-meta.ts';
+import { type Service, serviceKey } from '../../model/service.ts';
+import {
+  SERVICE_ROUTES_TYPE,
+  TRAFFIC_POLICIES_TYPE,
+  trafficPoliciesName,
+  WAYPOINT_POLICY_TYPE,
+  type WaypointType,
+  WORKLOAD_LABELS_TYPE,
+} from '../../model/waypoint-feed.ts';
+import type { Workload } from '../../model/workload.ts';
+import { ServiceRoutes, TrafficPolicies, WaypointPolicy, WorkloadLabels } from '../../proto/gen/ambit.ts';
+import type { BuildContext } from '../build-context.ts';
+import type { MeshOptions } from '../mesh-options.ts';
+import { buildServiceRoutes } from './service-routes.ts';
+import { buildTrafficPolicies } from './traffic-policies.ts';
+import { buildWaypointPolicy } from './waypoint-policy.ts';
+import { buildWorkloadLabels } from './workload-labels.ts';
+
+export interface WaypointResource {
+  readonly typeUrl: WaypointType;
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+export function policyResources(object: AuthorizationPolicyObject, mesh: MeshOptions): WaypointResource[] {
+  const policy = buildWaypointPolicy(object, mesh);
+  if (policy === undefined) return [];
+  const name = `${policy.kind}/${policy.namespace}/${policy.name}`;
+  return [{ typeUrl: WAYPOINT_POLICY_TYPE, name, bytes: WaypointPolicy.encode(policy).finish() }];
+}
+
+export function serviceResources(context: BuildContext, service: Service): WaypointResource[] {
+  const routes = buildServiceRoutes(context, service);
+  const resources: WaypointResource[] = buildTrafficPolicies(context, service).map((policies) => ({
+    typeUrl: TRAFFIC_POLICIES_TYPE,
+    name: trafficPoliciesName(policies.clientNamespace, service.namespace, service.hostname),
+    bytes: TrafficPolicies.encode(policies).finish(),
+  }));
+  if (routes !== undefined) {
+    const bytes = ServiceRoutes.encode(routes).finish();
+    resources.push({ typeUrl: SERVICE_ROUTES_TYPE, name: serviceKey(service), bytes });
+  }
+  return resources;
+}
+
+export function workloadResources(context: BuildContext, workload: Workload, labels: Labels): WaypointResource[] {
+  const wanted = buildWorkloadLabels(context, workload, labels);
+  if (wanted === undefined) return [];
+  return [{ typeUrl: WORKLOAD_LABELS_TYPE, name: workload.uid, bytes: WorkloadLabels.encode(wanted).finish() }];
+}

@@ -1,0 +1,26 @@
+/** What the control plane feeds to waypoints besides addresses: type URLs and names of resources (proto/ambit.proto). */
+
+const PREFIX = 'type.googleapis.com/ambit.';
+
+export const WAYPOINT_POLICY_TYPE = `${PREFIX}WaypointPolicy`;
+/** Named `<namespace>/<hostname>`, as services are. */
+export const SERVICE_ROUTES_TYPE = `${PREFIX}ServiceRoutes`;
+/** Named by `trafficPoliciesName`. */
+export const TRAFFIC_POLICIES_TYPE = `${PREFIX}TrafficPolicies`;
+/** Named by the workload's uid. */
+export const WORKLOAD_LABELS_TYPE = `${PREFIX}WorkloadLabels`;
+
+/** All of them. */
+export const WAYPOINT_TYPES = [
+  WAYPOINT_POLICY_TYPE,
+  SERVICE_ROUTES_TYPE,
+  TRAFFIC_POLICIES_TYPE,
+  WORKLOAD_LABELS_TYPE,
+] as const;
+
+export type WaypointType = (typeof WAYPOINT_TYPES)[number];
+
+/** @param clientNamespace where the waypoints are that it is for; empty for all that have nothing of their own */
+export function trafficPoliciesName(clientNamespace: string, namespace: string, hostname: string): string {
+  return `${clientNamespace}|${namespace}/${hostname}`;
+}
