@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { DEFAULT_MESH_OPTIONS } from '../../../../src/control/mesh-options.ts';
 import { buildWaypointPolicy } from '../../../../src/control/l7/waypoint-policy.ts';
+import { DEFAULT_MESH_OPTIONS } from '../../../../src/control/mesh-options.ts';
 import { readObject } from '../../../../src/model/manifest/read-object.ts';
 
 function built(spec: object, namespace = 'shop') {
