@@ -7,8 +7,11 @@
  */
 import type { HttpHeader, HttpStream } from './http-stream.ts';
 
+/** Where the bytes come from, as far as their credit goes. */
+type CreditTaker = Pick<HttpStream, 'consume' | 'releaseCredit'>;
+
 export class StreamPipe {
-  #from: HttpStream | undefined;
+  #from: CreditTaker | undefined;
   #to: HttpStream | undefined;
   /** Received while `to` takes nothing; at most a stream window. */
   #waiting: Buffer[] = [];
@@ -20,7 +23,7 @@ export class StreamPipe {
   ended = false;
 
   /** Once, before anything else is called. */
-  connect(from: HttpStream, to: HttpStream): void {
+  connect(from: CreditTaker, to: HttpStream): void {
     this.#from = from;
     this.#to = to;
   }

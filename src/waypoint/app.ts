@@ -19,9 +19,12 @@ import { listenTcp } from '../net/tcp-listener.ts';
 import { CaClient, type CertificateSource } from '../xds/client/ca-client.ts';
 import { DeltaClient } from '../xds/client/delta-client.ts';
 import type { ControlPlaneEndpoint } from '../xds/client/grpc-channel.ts';
+import { Clusters } from './clusters.ts';
 import type { WaypointConfig } from './config.ts';
 import { HttpUpstreams } from './http-upstreams.ts';
 import { WaypointPolicies } from './policies.ts';
+import { REPLAY_BUDGET_BYTES, ReplayBudget } from './request-body.ts';
+import { Routes } from './routes.ts';
 import { type Drainable, serveConnection } from './serve-connection.ts';
 import { Tunnels } from './tunnels.ts';
 import { Upstreams } from './upstreams.ts';
@@ -66,6 +69,7 @@ class Waypoint {
   readonly #certificates: CertificateManager;
   readonly #tls: TlsStore;
   readonly #policies = new WaypointPolicies();
+  readonly #routes = new Routes();
   readonly #upstreams: Upstreams;
   readonly #http: HttpUpstreams;
   readonly #served = new Set<Drainable>();
@@ -101,9 +105,13 @@ class Waypoint {
     const serving = {
       config,
       clock,
+      random,
       blocks: this.#blocks,
       state: this.#state,
       policies: this.#policies,
+      routes: this.#routes,
+      clusters: new Clusters(this.#upstreams),
+      replayBudget: new ReplayBudget(REPLAY_BUDGET_BYTES),
       upstreams: this.#upstreams,
       http: this.#http,
       served: this.#served,
@@ -175,7 +183,11 @@ class Waypoint {
 
   #subscribe(): void {
     const { clock, logger } = this.#deps;
-    const handlers = [...feedHandlers({}, (changes) => this.#state.apply(changes)), this.#policies.handler()];
+    const handlers = [
+      ...feedHandlers({}, (changes) => this.#state.apply(changes)),
+      this.#policies.handler(),
+      this.#routes.handler(),
+    ];
     const tasks = new Map(handlers.map(({ typeUrl }) => [typeUrl, this.#readiness.task(`feed of ${typeUrl}`)]));
     const client = new DeltaClient(
       { endpoint: controlPlane(this.#config), node: feedNode(this.#config), handlers },

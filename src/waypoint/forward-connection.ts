@@ -6,15 +6,21 @@ import { Http2Code } from '../http2/http2-error.ts';
 import { relay } from '../http2/relay.ts';
 import { relayStreams } from '../http2/relay-streams.ts';
 import type { Workload } from '../model/workload.ts';
+import { chooseBackend, type ForwardPlan } from '../routing/compile-routes.ts';
+import type { Outcome, PickedEndpoint } from './clusters.ts';
 import type { ConnectTarget } from './connect-target.ts';
+import { backendTarget, ownTarget, type RouteTarget, type RouteTargetDeps } from './route-target.ts';
 import { type DownstreamConnection, refuse } from './tunnels.ts';
-import type { Endpoint, Upstream, Upstreams } from './upstreams.ts';
+import type { Upstream, Upstreams } from './upstreams.ts';
 
-export interface ForwardDeps {
+export interface ForwardDeps extends RouteTargetDeps {
   readonly clock: Clock;
+  readonly random: () => number;
   readonly upstreams: Upstreams;
   readonly accessLog: Logger;
 }
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 /** Bytes as the client's side saw them. */
 interface Traffic {
@@ -22,14 +28,18 @@ interface Traffic {
   received: number;
 }
 
-/** Carries a connection that was answered already to an endpoint; every way of ending is logged once. */
+/**
+ * Carries a connection that was answered already to an endpoint; every way of ending is logged once.
+ * @param plan where the routes send it; undefined for the target itself
+ */
 export function forwardBytes(
   connection: DownstreamConnection,
   target: ConnectTarget,
+  plan: ForwardPlan | undefined,
   self: Workload,
   deps: ForwardDeps,
 ): void {
-  new ForwardedConnection(connection, deps).start(target, self);
+  new ForwardedConnection(connection, deps).start(target, plan, self);
 }
 
 /** Refuses a connection, by the status of its tunnel if that was not answered yet, and logs it. */
@@ -42,7 +52,8 @@ class ForwardedConnection {
   readonly #deps: ForwardDeps;
   readonly #startMs: number;
   readonly #traffic: Traffic = { sent: 0, received: 0 };
-  #endpoint: Endpoint | undefined;
+  #picked: PickedEndpoint | undefined;
+  #outcome: Outcome | undefined;
 
   constructor(connection: DownstreamConnection, deps: ForwardDeps) {
     this.#connection = connection;
@@ -50,15 +61,25 @@ class ForwardedConnection {
     this.#startMs = deps.clock.monotonicMs();
   }
 
-  start(target: ConnectTarget, self: Workload): void {
-    const { upstreams } = this.#deps;
-    const endpoint = upstreams.pick(target, self);
-    if (!endpoint.ok) return this.refuse(endpoint.error);
-    this.#endpoint = endpoint.value;
-    void upstreams.connect(endpoint.value, self, this.#connection.forwarded, (result) => {
-      if (!result.ok) this.refuse(result.error);
-      else this.#relay(result.value);
+  start(target: ConnectTarget, plan: ForwardPlan | undefined, self: Workload): void {
+    const to = this.#targetOf(target, plan);
+    const picked = to?.cluster.pick(self, { hashKey: undefined, avoid: NOTHING });
+    if (picked === undefined) {
+      const name = target.kind === 'service' ? target.service.hostname : target.workload.uid;
+      return this.refuse(proxyError('NO_HEALTHY_UPSTREAM', `no healthy upstream: ${name}:${target.port}`));
+    }
+    this.#picked = picked;
+    void this.#deps.upstreams.connect(picked.endpoint, self, this.#connection.forwarded, (result) => {
+      if (result.ok) return this.#relay(result.value);
+      this.#outcome = { kind: 'connect-failure' };
+      this.refuse(result.error);
     });
+  }
+
+  #targetOf(target: ConnectTarget, plan: ForwardPlan | undefined): RouteTarget | undefined {
+    if (plan === undefined) return ownTarget(target, 'http1', this.#deps);
+    const named = chooseBackend(plan, this.#deps.random())?.backend;
+    return named && backendTarget(named, target.port, 'http1', this.#deps);
   }
 
   #relay(upstream: Upstream): void {
@@ -109,7 +130,8 @@ class ForwardedConnection {
   #end(error: ProxyError | undefined): void {
     const { accessLog, clock } = this.#deps;
     const { clientAddress, peerIdentity, authority } = this.#connection;
-    const endpoint = this.#endpoint;
+    const endpoint = this.#picked?.endpoint;
+    this.#picked?.done(this.#outcome);
     accessLog[error === undefined ? 'info' : 'error']('connection complete', {
       'src.addr': clientAddress,
       'src.identity': peerIdentity,

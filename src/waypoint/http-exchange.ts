@@ -1,26 +1,45 @@
 /**
- * One request through the waypoint, in phases: path normalisation, authorization, upstream pick, upstream request, response, log
- * (facts l7-and-control 3.1, 5.4, 10.2, 10.4, 8.4).
+ * One request through the waypoint, in phases: path normalisation, authorization, route, CORS, faults, upstream request,
+ * response, log (facts l7-and-control 1.2, 3.1, 5.4, 10.2, 10.4, 8.4).
  *
  * Invariants:
  * - No upstream hears of a request before policy let it through.
  * - Every request ends in exactly one line of the access log.
  */
-import { randomUUID } from 'node:crypto';
 import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
-import type { Clock } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
-import { normalizePath } from '../http/normalize-path.ts';
-import { spiffeId } from '../model/spiffe.ts';
 import type { Workload } from '../model/workload.ts';
+import type { Fault } from '../proto/gen/ambit.ts';
+import {
+  type CompiledPort,
+  type CompiledRoute,
+  chooseBackend,
+  type ForwardPlan,
+  type RouteBackend,
+} from '../routing/compile-routes.ts';
+import type { HeaderChange } from '../routing/header-changes.ts';
+import { requestTimeoutMs } from '../routing/request-timeout.ts';
+import { AccessRecord } from './access-record.ts';
 import type { ConnectTarget } from './connect-target.ts';
+import { ForwardedRequest } from './forward-request.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
-import { accessDenied, type HttpResponseFlag, LOCAL_REPLIES, type LocalReply, sendLocalReply } from './local-reply.ts';
-import type { HttpUpstream } from './pooled-connection.ts';
-import { type ExchangeBytes, RequestBody, relayExchange } from './relay-exchange.ts';
-import type { Endpoint, Upstreams } from './upstreams.ts';
+import {
+  accessDenied,
+  afterRetries,
+  clusterMissing,
+  faultAbort,
+  LOCAL_REPLIES,
+  type LocalReply,
+  sendLocalReply,
+} from './local-reply.ts';
+import { mirrorRequest } from './mirror-request.ts';
+import { type ReplayBudget, RequestBody } from './request-body.ts';
+import { RequestFields } from './request-fields.ts';
+import { backendTarget, DEFAULT_PLAN, ownTarget, type RouteTarget, type RouteTargetDeps } from './route-target.ts';
+import type { Endpoint } from './upstreams.ts';
 
 /** What requests of one connection have in common. */
 export interface HttpConnectionContext {
@@ -29,22 +48,25 @@ export interface HttpConnectionContext {
   /** `ip:port`. */
   readonly clientAddress: string;
   readonly forwarded: string;
-  readonly version: UpstreamVersion;
+  /** What the client speaks. */
+  readonly spoken: UpstreamVersion;
   /** What policies see of the connection. */
   readonly subject: Omit<RequestSubject, 'http'>;
   /** The policies in force now. */
   policies(): readonly RequestPolicy[];
+  /** The routes in force now. */
+  routes(): CompiledPort | undefined;
 }
 
-export interface HttpExchangeDeps {
+export interface HttpExchangeDeps extends RouteTargetDeps {
   readonly clock: Clock;
+  readonly random: () => number;
   readonly accessLog: Logger;
-  readonly upstreams: Upstreams;
   readonly http: HttpUpstreams;
+  readonly replayBudget: ReplayBudget;
 }
 
-/** Attempts on another connection when one that was kept open turns out to be gone. */
-const MAX_STALE_RETRIES = 2;
+const MILLION = 1_000_000;
 
 /** Takes a request. @returns the handler of its stream */
 export function handleRequest(
@@ -65,14 +87,13 @@ class HttpExchange {
   readonly #context: HttpConnectionContext;
   readonly #deps: HttpExchangeDeps;
   readonly #request: RequestFields;
-  readonly #bytes: ExchangeBytes = { received: 0, sent: 0 };
-  readonly #startMs: number;
+  readonly #record: AccessRecord;
   readonly body: RequestBody;
-  #endpoint: Endpoint | undefined;
-  #status = 0;
-  #flag: HttpResponseFlag = '-';
-  #details = 'via_upstream';
-  #logged = false;
+  #forwarded: ForwardedRequest | undefined;
+  #delay: Timer | undefined;
+  /** What the route, and what CORS, change of the response. */
+  #responseChanges: (HeaderChange | undefined)[] = [];
+  #mirror: (() => void) | undefined;
 
   constructor(
     stream: HttpStream,
@@ -85,200 +106,170 @@ class HttpExchange {
     this.#context = context;
     this.#deps = deps;
     this.#request = new RequestFields(headers);
-    this.#startMs = deps.clock.monotonicMs();
-    this.body = new RequestBody(endStream, () => this.#clientGone());
+    this.#record = new AccessRecord(this.#request, context, deps);
+    this.body = new RequestBody(endStream, deps.replayBudget, {
+      onEnded: () => this.#bodyEnded(),
+      onClosed: () => this.#clientGone(),
+    });
   }
 
   start(): void {
     if (this.body.closed !== undefined) return;
-    if (!this.#request.valid) return this.#reply(LOCAL_REPLIES.badRequest);
-    const upgrade = this.#request.header('upgrade');
+    const request = this.#request;
+    if (!request.valid) return this.#reply(LOCAL_REPLIES.badRequest);
+    const upgrade = request.header('upgrade');
     if (upgrade !== undefined && upgrade.toLowerCase() !== 'websocket')
       return this.#reply(LOCAL_REPLIES.upgradeRefused);
     const { subject, policies } = this.#context;
-    const http = {
-      authority: this.#request.authority,
-      method: this.#request.method,
-      path: this.#request.path,
-      header: (name: string) => this.#request.header(name),
-      token: undefined,
-    };
+    const { authority, method, target } = request;
+    const http = { authority, method, path: target, header: (name: string) => request.header(name), token: undefined };
     const decision = authorizeRequest(policies(), { ...subject, http });
     if (!decision.allowed) return this.#reply(accessDenied(decision.rule));
-    void this.#send(0);
+    this.#route();
   }
 
-  async #send(retries: number): Promise<void> {
-    const { target, self, version, forwarded } = this.#context;
-    const endpoint = this.#deps.upstreams.pick(target, self);
-    if (!endpoint.ok) return this.#reply(LOCAL_REPLIES.noHealthyUpstream);
-    this.#endpoint = endpoint.value;
-    const upstream = await this.#deps.http.acquire(endpoint.value, version, self, forwarded);
-    if (this.body.closed !== undefined) {
-      if (upstream.ok) upstream.value.release();
-      return;
-    }
-    if (!upstream.ok) return this.#reply(LOCAL_REPLIES.connectFailed);
-    this.#relay(upstream.value, retries);
+  #route(): void {
+    const routes = this.#context.routes()?.http;
+    if (routes === undefined) return this.#forward(DEFAULT_PLAN, undefined);
+    const route = routes.find(this.#request);
+    if (route === undefined) return this.#reply(LOCAL_REPLIES.noRoute);
+    this.#record.route = route.name;
+    this.#responseChanges.push(route.responseHeaders);
+    const cors = route.cors?.(this.#request) ?? { kind: 'none' };
+    if (cors.kind === 'answer')
+      return this.#reply({ status: 200, body: '', flag: '-', details: 'cors', headers: cors.headers });
+    if (cors.kind === 'mark') this.#responseChanges.push(replacing(cors.headers));
+    if (route.fault === undefined) this.#act(route);
+    else this.#inject(route.fault, route);
   }
 
-  #relay(upstream: HttpUpstream, retries: number): void {
-    const mayRetry = retries < MAX_STALE_RETRIES;
-    const again = () => {
-      this.#stream.setHandler(this.body);
-      void this.#send(retries + 1);
+  /** Delay first, then abort, each by its own chance. */
+  #inject(fault: Fault, route: CompiledRoute): void {
+    const { clock, random } = this.#deps;
+    const goOn = () => {
+      if (this.body.closed !== undefined) return;
+      if (random() * MILLION >= fault.abortSharePpm) return this.#act(route);
+      const grpcStatus = fault.abortIsGrpc ? fault.abortGrpcStatus : undefined;
+      this.#reply(faultAbort(fault.abortIsGrpc ? 200 : fault.abortStatus, grpcStatus));
     };
-    const refused = relayExchange(
-      this.#stream,
-      this.body,
-      upstream,
-      this.#request.forUpstream(this.#context.version),
-      this.#bytes,
-      {
-        onResponse: (headers) => this.#onResponse(headers),
-        onFailed: (reply, unseen) => {
-          const repeatable = unseen === 'never' || (unseen === 'maybe' && upstream.reused && this.#request.idempotent);
-          if (mayRetry && repeatable) again();
-          else this.#reply(reply);
-        },
-        onDone: (aborted) => this.#onDone(aborted),
-      },
-    );
-    if (refused === undefined) return;
-    upstream.release();
-    if (refused.code.endsWith('_HEADERS_INVALID')) this.#reply(LOCAL_REPLIES.badRequest);
-    // The connection was lost, or filled up, while this request waited for it.
-    else if (mayRetry) again();
-    else this.#reply(LOCAL_REPLIES.connectFailed);
+    if (random() * MILLION >= fault.delaySharePpm) return goOn();
+    this.#record.flag('DI');
+    this.#delay = clock.after(fault.delayMs, goOn);
+  }
+
+  #act(route: CompiledRoute): void {
+    const { action } = route;
+    if (action.kind === 'forward') return this.#forward(action.plan, route);
+    const { status } = action;
+    const direct = { status, flag: '-', details: 'direct_response' } as const;
+    if (action.kind === 'respond') return this.#reply({ ...direct, body: action.body });
+    const location = action.location(this.#request, this.#calledPort);
+    this.#reply({ ...direct, body: '', headers: [['location', location]] });
+  }
+
+  get #calledPort(): number {
+    return this.#context.target.port;
+  }
+
+  #forward(plan: ForwardPlan, route: CompiledRoute | undefined): void {
+    const { target, spoken, self, forwarded } = this.#context;
+    const backend = chooseBackend(plan, this.#deps.random());
+    const to = plan === DEFAULT_PLAN ? ownTarget(target, spoken, this.#deps) : this.#targetOf(backend);
+    if (backend === undefined || to === undefined) return this.#reply(clusterMissing(plan.missingStatus));
+    this.#responseChanges.push(backend.responseHeaders);
+    const headersFor = (version: UpstreamVersion) =>
+      this.#request.forUpstream(version, { ...backend, headers: [route?.requestHeaders, backend.requestHeaders] });
+    const grpcTimeout = this.#request.isGrpc ? this.#request.header('grpc-timeout') : undefined;
+    const request = {
+      ...to,
+      stream: this.#stream,
+      body: this.body,
+      headers: headersFor(to.version),
+      idempotent: this.#request.idempotent,
+      self,
+      forwarded,
+      hashKey: undefined,
+      retry: plan.retry,
+      timeoutMs: requestTimeoutMs(plan.timeoutMs, grpcTimeout),
+    };
+    this.#prepareMirrors(plan, headersFor);
+    this.#forwarded = new ForwardedRequest(request, this.#events, this.#deps);
+    this.#forwarded.start();
+  }
+
+  #targetOf(backend: RouteBackend | undefined): RouteTarget | undefined {
+    const named = backend?.backend;
+    return named && backendTarget(named, this.#calledPort, this.#context.spoken, this.#deps);
+  }
+
+  readonly #events = {
+    onEndpoint: (endpoint: Endpoint) => {
+      this.#record.endpoint = endpoint;
+    },
+    onResponse: (headers: readonly HttpHeader[]) => this.#onResponse(headers),
+    onData: (bytes: number) => {
+      this.#record.sentBytes += bytes;
+    },
+    onFailed: (reply: LocalReply, retries: number) => {
+      if (retries === 0) return this.#reply(reply);
+      this.#record.flag('URX');
+      this.#reply(afterRetries(reply));
+    },
+    onDone: (aborted: 'upstream' | 'downstream' | 'timeout' | undefined) => this.#record.end(aborted, this.body),
+  };
+
+  /** Copies go out once the request is whole, whatever becomes of it. */
+  #prepareMirrors(plan: ForwardPlan, headersFor: (version: UpstreamVersion) => readonly HttpHeader[]): void {
+    const { random } = this.#deps;
+    const { self, forwarded, spoken } = this.#context;
+    const chosen = plan.mirrors.filter(({ sharePpm }) => random() * MILLION < sharePpm);
+    if (chosen.length === 0) return;
+    this.#mirror = () => {
+      const body = this.body.complete;
+      // A body that was too long to keep is not copied.
+      if (body === undefined) return;
+      for (const { backend } of chosen) {
+        const to = backend && backendTarget(backend, this.#calledPort, spoken, this.#deps);
+        if (to === undefined) continue;
+        void mirrorRequest({ ...to, headers: headersFor(to.version), body, self, forwarded }, this.#deps);
+      }
+    };
+    if (this.body.ended) this.#mirror();
+  }
+
+  #bodyEnded(): void {
+    this.#forwarded?.bodyEnded();
+    this.#mirror?.();
   }
 
   #onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[] {
-    this.#status = Number(headers[0]?.[1] ?? 0);
-    const serviceMs = Math.round(this.#deps.clock.monotonicMs() - this.#startMs);
-    return [
+    this.#record.status = Number(headers[0]?.[1] ?? 0);
+    const answer: readonly HttpHeader[] = [
       ...headers.filter(([name]) => name !== 'server' && name !== 'x-envoy-upstream-service-time'),
-      ['x-envoy-upstream-service-time', String(serviceMs)],
+      ['x-envoy-upstream-service-time', String(Math.round(this.#record.durationMs))],
       ['server', 'istio-envoy'],
     ];
-  }
-
-  #onDone(aborted: 'upstream' | 'downstream' | undefined): void {
-    if (aborted === 'downstream') {
-      this.#flag = 'DC';
-      this.#details = 'downstream_remote_disconnect';
-    } else if (aborted === 'upstream') {
-      this.#flag = 'UC';
-      this.#details = 'upstream_reset_after_response_started{connection_termination}';
-    }
-    this.#log();
+    return this.#responseChanges.reduce((list, change) => change?.(list) ?? list, answer);
   }
 
   #reply(reply: LocalReply): void {
-    this.#status = reply.status;
-    this.#flag = reply.flag;
-    this.#details = reply.details;
     const { isGrpc, method } = this.#request;
-    sendLocalReply(this.#stream, reply, { isGrpc, isHead: method === 'HEAD' });
+    const change: HeaderChange = (headers) =>
+      this.#responseChanges.reduce((list, each) => each?.(list) ?? list, headers);
+    sendLocalReply(this.#stream, reply, { isGrpc, isHead: method === 'HEAD', change });
     this.body.discard(this.#stream);
-    this.#log();
+    this.#record.answered(reply, this.body);
   }
 
   #clientGone(): void {
-    if (this.#status !== 0) return;
-    this.#flag = 'DC';
-    this.#details = 'downstream_remote_disconnect';
-    this.#log();
-  }
-
-  #log(): void {
-    if (this.#logged) return;
-    this.#logged = true;
-    const { accessLog, clock } = this.#deps;
-    if (!accessLog.enabled('info')) return;
-    const { target, clientAddress, subject } = this.#context;
-    const service = target.kind === 'service' ? target.service : undefined;
-    accessLog.info('request complete', {
-      method: this.#request.method,
-      path: this.#request.path,
-      authority: this.#request.authority,
-      response_code: this.#status,
-      response_flags: this.#flag,
-      response_code_details: this.#details,
-      bytes_received: this.#bytes.received,
-      bytes_sent: this.#bytes.sent,
-      duration: Math.round(clock.monotonicMs() - this.#startMs),
-      request_id: this.#request.requestId,
-      'src.addr': clientAddress,
-      'src.identity': subject.identity && spiffeId(subject.identity),
-      'dst.service': service?.hostname,
-      'dst.workload': this.#endpoint?.workload.name,
-      'dst.namespace': this.#endpoint?.workload.namespace,
-    });
+    this.#delay?.cancel();
+    this.#forwarded?.cancel();
+    this.#record.clientGone(this.body);
   }
 }
 
-/** What may be sent again when it is not known whether somebody read it (RFC 9110 9.2.2). */
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
-
-/** Headers of a client that speak of other hops, and so are not taken from it (facts l7-and-control 10.2). */
-const NOT_FORWARDED: ReadonlySet<string> = new Set([
-  'host',
-  'x-forwarded-client-cert',
-  'proxy-connection',
-  'keep-alive',
-]);
-
-/** A request's header list, with its pseudo-headers at hand. */
-class RequestFields {
-  readonly #headers: readonly HttpHeader[];
-  readonly method: string;
-  /** Normalised, which is also how it goes on; as it came when it cannot be. */
-  readonly path: string;
-  /** Whether the path can be normalised, and it is clear whom the request is for. */
-  readonly valid: boolean;
-  readonly authority: string;
-  readonly requestId: string;
-  readonly isGrpc: boolean;
-  readonly idempotent: boolean;
-
-  constructor(headers: readonly HttpHeader[]) {
-    this.#headers = headers;
-    this.method = this.header(':method') ?? '';
-    const target = this.header(':path') ?? '';
-    const path = normalizePath(target);
-    this.path = path ?? target;
-    // Where a client says it by `host` alone, that is what the endpoint will see (RFC 9113 8.3.1).
-    const hosts = headers.filter(([name]) => name === 'host');
-    this.authority = this.header(':authority') ?? (hosts.length === 1 ? (hosts[0]?.[1] ?? '') : '');
-    this.valid = path !== undefined && this.authority !== '';
-    this.requestId = this.header('x-request-id') ?? randomUUID();
-    this.idempotent = IDEMPOTENT.has(this.method);
-    this.isGrpc = this.header('content-type')?.startsWith('application/grpc') === true;
-  }
-
-  /** All values of the name, joined by a comma. */
-  header(name: string): string | undefined {
-    let joined: string | undefined;
-    for (const [own, value] of this.#headers)
-      if (own === name) joined = joined === undefined ? value : `${joined},${value}`;
-    return joined;
-  }
-
-  /** What goes on to the endpoint. */
-  forUpstream(version: UpstreamVersion): readonly HttpHeader[] {
-    const own = this.#headers.filter(
-      ([name]) => !name.startsWith(':') && !NOT_FORWARDED.has(name) && !(version === 'http2' && name === 'upgrade'),
-    );
-    const scheme = this.header(':scheme') ?? 'http';
-    const headers: HttpHeader[] = [
-      [':method', this.method],
-      [':scheme', scheme],
-      [':authority', this.authority],
-      [':path', this.path],
-      ...own,
-    ];
-    if (this.header('x-forwarded-proto') === undefined) headers.push(['x-forwarded-proto', scheme]);
-    if (this.header('x-request-id') === undefined) headers.push(['x-request-id', this.requestId]);
-    return headers;
-  }
+/** These headers in place of those of the same names. */
+function replacing(headers: readonly HttpHeader[]): HeaderChange {
+  const names = new Set(headers.map(([name]) => name));
+  return (own) => [...own.filter(([name]) => !names.has(name)), ...headers];
 }

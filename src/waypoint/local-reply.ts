@@ -1,23 +1,45 @@
 /** Answers that the waypoint gives itself, and how each is seen from outside (facts l7-and-control 8.5, 10.4). */
 import type { HttpHeader, HttpStream } from '../http/http-stream.ts';
+import type { HeaderChange } from '../routing/header-changes.ts';
 
 /** The flags of access logs and metrics. */
-export type HttpResponseFlag = '-' | 'UH' | 'UF' | 'UC' | 'UR' | 'NR' | 'DC' | 'DPE' | 'UPE';
+export type HttpResponseFlag =
+  | '-'
+  | 'UH'
+  | 'UF'
+  | 'UC'
+  | 'UR'
+  | 'UO'
+  | 'UT'
+  | 'NR'
+  | 'NC'
+  | 'FI'
+  | 'DI'
+  | 'URX'
+  | 'DC'
+  | 'DPE'
+  | 'UPE';
 
 export interface LocalReply {
   readonly status: number;
-  readonly body: string;
+  readonly body: string | Uint8Array;
   readonly flag: HttpResponseFlag;
   /** The response code details of the access log. */
   readonly details: string;
+  /** Besides those that every answer has. */
+  readonly headers?: readonly HttpHeader[];
+  /** In place of the one that follows from the status. */
+  readonly grpcStatus?: number;
 }
 
 const UPSTREAM_FAILED = 'upstream connect error or disconnect/reset before headers. reset reason: ';
+const RETRIED = 'upstream connect error or disconnect/reset before headers. retried and the latest reset reason: ';
 
 /** By what went wrong. */
 export const LOCAL_REPLIES = {
   badRequest: { status: 400, body: '', flag: 'DPE', details: 'http.bad_request' },
   upgradeRefused: { status: 403, body: '', flag: '-', details: 'upgrade_failed' },
+  noRoute: { status: 404, body: '', flag: 'NR', details: 'route_not_found' },
   noHealthyUpstream: { status: 503, body: 'no healthy upstream', flag: 'UH', details: 'no_healthy_upstream' },
   connectFailed: {
     status: 503,
@@ -37,12 +59,21 @@ export const LOCAL_REPLIES = {
     flag: 'UR',
     details: 'upstream_reset_before_response_started{remote_reset}',
   },
+  upstreamOverflow: {
+    status: 503,
+    body: `${UPSTREAM_FAILED}overflow`,
+    flag: 'UO',
+    details: 'upstream_reset_before_response_started{overflow}',
+    headers: [['x-envoy-overloaded', 'true']],
+  },
   upstreamProtocolError: {
     status: 502,
     body: `${UPSTREAM_FAILED}protocol error`,
     flag: 'UPE',
     details: 'upstream_reset_before_response_started{protocol_error}',
   },
+  requestTimeout: { status: 504, body: 'upstream request timeout', flag: 'UT', details: 'response_timeout' },
+  tryTimeout: { status: 504, body: 'upstream request timeout', flag: 'UT', details: 'upstream_per_try_timeout' },
 } as const satisfies Record<string, LocalReply>;
 
 /** What a request is told that no policy lets through. @param rule the rule that decided, `none` without one */
@@ -51,42 +82,77 @@ export function accessDenied(rule: string): LocalReply {
   return { status: 403, body, flag: '-', details: `rbac_access_denied_matched_policy[${rule}]` };
 }
 
-const GRPC_UNAVAILABLE = 14;
-const GRPC_PERMISSION_DENIED = 7;
-const GRPC_UNAUTHENTICATED = 16;
+/** What a request is told whose backend does not exist. */
+export function clusterMissing(status: number): LocalReply {
+  return { status, body: '', flag: 'NC', details: 'cluster_not_found' };
+}
+
+/** What a request is told that a fault was made up for. */
+export function faultAbort(status: number, grpcStatus: number | undefined): LocalReply {
+  const reply: LocalReply = { status, body: 'fault filter abort', flag: 'FI', details: 'fault_filter_abort' };
+  return grpcStatus === undefined ? reply : { ...reply, grpcStatus };
+}
+
+/** The same answer after several tries. */
+export function afterRetries(reply: LocalReply): LocalReply {
+  if (typeof reply.body !== 'string') return reply;
+  return { ...reply, body: reply.body.replace(UPSTREAM_FAILED, RETRIED) };
+}
+
+export interface ReplyOptions {
+  readonly isGrpc: boolean;
+  readonly isHead: boolean;
+  /** What the route changes of responses. */
+  readonly change?: HeaderChange | undefined;
+}
+
+const SERVER: HttpHeader = ['server', 'istio-envoy'];
 
 /** Sends the answer and ends this side; a gRPC client gets it as a status in a response without a body. */
-export function sendLocalReply(
-  stream: HttpStream,
-  reply: LocalReply,
-  { isGrpc, isHead }: { readonly isGrpc: boolean; readonly isHead: boolean },
-): void {
-  const server: HttpHeader = ['server', 'istio-envoy'];
-  if (isGrpc) {
-    stream.respond(
-      [
-        [':status', '200'],
-        ['content-type', 'application/grpc'],
-        ['grpc-status', String(grpcStatus(reply.status))],
-        ['grpc-message', reply.body],
-        server,
-      ],
-      true,
-    );
+export function sendLocalReply(stream: HttpStream, reply: LocalReply, { isGrpc, isHead, change }: ReplyOptions): void {
+  const more = reply.headers ?? [];
+  const body = Buffer.from(reply.body);
+  if (isGrpc || reply.grpcStatus !== undefined) {
+    const headers: HttpHeader[] = [
+      [':status', '200'],
+      ['content-type', 'application/grpc'],
+      ['grpc-status', String(reply.grpcStatus ?? grpcStatusOf(reply.status))],
+      ['grpc-message', grpcMessage(body.toString('utf8'))],
+      ...more,
+      SERVER,
+    ];
+    stream.respond(change?.(headers) ?? headers, true);
     return;
   }
-  const body = Buffer.from(reply.body);
+  const type: HttpHeader[] = body.length === 0 ? [] : [['content-type', 'text/plain']];
   const headers: HttpHeader[] = [
     [':status', String(reply.status)],
     ['content-length', String(body.length)],
-    ['content-type', 'text/plain'],
-    server,
+    ...type,
+    ...more,
+    SERVER,
   ];
   const withoutBody = isHead || body.length === 0;
-  if (stream.respond(headers, withoutBody) && !withoutBody) stream.end(body);
+  if (stream.respond(change?.(headers) ?? headers, withoutBody) && !withoutBody) stream.end(body);
 }
 
-function grpcStatus(status: number): number {
-  if (status === 403) return GRPC_PERMISSION_DENIED;
-  return status === 401 ? GRPC_UNAUTHENTICATED : GRPC_UNAVAILABLE;
+const GRPC_STATUS: Readonly<Record<number, number>> = {
+  400: 13,
+  401: 16,
+  403: 7,
+  404: 12,
+  429: 14,
+  502: 14,
+  503: 14,
+  504: 14,
+};
+const GRPC_UNKNOWN = 2;
+
+function grpcStatusOf(status: number): number {
+  return GRPC_STATUS[status] ?? GRPC_UNKNOWN;
+}
+
+/** Printable ASCII but `%`; all else as escapes (gRPC over HTTP/2, Status-Message). */
+function grpcMessage(text: string): string {
+  return text.replace(/[^ -$&-~]/g, (character) => encodeURIComponent(character));
 }

@@ -1,127 +1,75 @@
 /**
- * A request from its upstream connection on: body and trailers up, response down, both at the pace of the slower side.
+ * One try of a request on an upstream connection: body and trailers up, response down, both at the pace of the slower
+ * side.
  *
  * Invariants:
  * - Credit goes back to a sender only for bytes that the other side took.
- * - The outcome is reported exactly once, when both sides are over.
- * - Once a response began, a failure cuts it visibly; before, it becomes an answer of the waypoint.
+ * - The outcome is reported exactly once: `onFailed`, `onRejected`, or `onDone` when both sides are over.
+ * - Once a response began, a failure cuts it visibly; before, it is the caller's to answer or to try again.
  */
 import type { AmbitError } from '../base/errors.ts';
+import { fail, ok, type Result } from '../base/result.ts';
 import type { HttpCloseReason, HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
 import { StreamPipe } from '../http/stream-pipe.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 
 import { LOCAL_REPLIES, type LocalReply } from './local-reply.ts';
 import type { HttpUpstream } from './pooled-connection.ts';
-
-export interface ExchangeBytes {
-  received: number;
-  sent: number;
-}
+import type { RequestBody } from './request-body.ts';
 
 export interface ExchangeEvents {
+  /** Whether the answer is dropped: the request is sent again, and this try is abandoned. */
+  rejects(headers: readonly HttpHeader[]): boolean;
   /** The final response's headers, before they go out. Returns what goes out. */
   onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[];
-  /**
-   * The upstream failed before a response.
-   * @param unseen whether the endpoint read the request, which is still whole then
-   */
-  onFailed(reply: LocalReply, unseen: Unseen): void;
+  /** Bytes of the response came. */
+  onData(bytes: number): void;
+  /** The upstream failed before a response. The request can be sent again if its body is whole. */
+  onFailed(failure: ExchangeFailure): void;
   /** Everything is over. `aborted`: after the response began, or by the client. */
   onDone(aborted: 'upstream' | 'downstream' | undefined): void;
 }
 
-/** Drops what arrives, so that a client that goes on sending keeps no credit from its other requests. */
-const DROP: HttpStreamHandler = {
-  onHeaders: () => undefined,
-  onData: (stream, chunk) => stream.consume(chunk.length),
-  onEnd: () => undefined,
-  onWritable: () => undefined,
-  onClosed: (stream) => stream.releaseCredit(),
-};
-
-/** Keeps what the client sends while no upstream takes it. */
-export class RequestBody implements HttpStreamHandler {
-  #chunks: Buffer[] = [];
-  #trailers: readonly HttpHeader[] | undefined;
-  #ended: boolean;
-  closed: HttpCloseReason | undefined;
-  readonly #onClosed: () => void;
-
-  /** @param onClosed the client went away before anybody took over */
-  constructor(ended: boolean, onClosed: () => void) {
-    this.#ended = ended;
-    this.#onClosed = onClosed;
-  }
-
-  get ended(): boolean {
-    return this.#ended;
-  }
-
-  get empty(): boolean {
-    return this.#ended && this.#chunks.length === 0 && this.#trailers === undefined;
-  }
-
-  onHeaders(_stream: HttpStream, headers: readonly HttpHeader[]): void {
-    this.#trailers = headers;
-  }
-
-  onData(_stream: HttpStream, chunk: Buffer): void {
-    this.#chunks.push(chunk);
-  }
-
-  onEnd(): void {
-    this.#ended = true;
-  }
-
-  onWritable(): void {
-    // Nothing is written before an upstream answers.
-  }
-
-  onClosed(stream: HttpStream, reason: HttpCloseReason): void {
-    this.closed = reason;
-    stream.releaseCredit();
-    this.#onClosed();
-  }
-
-  /** The answer is given: what came of the request, and what still comes, is dropped. */
-  discard(stream: HttpStream): void {
-    this.#chunks = [];
-    stream.setHandler(DROP);
-    stream.releaseCredit();
-  }
-
-  /** Hands everything to the handler that comes next. */
-  release(stream: HttpStream, next: HttpStreamHandler): void {
-    for (const chunk of this.#chunks.splice(0)) next.onData(stream, chunk);
-    if (this.#trailers !== undefined) next.onHeaders(stream, this.#trailers, true);
-    if (this.#ended) next.onEnd(stream);
-  }
+export interface ExchangeFailure {
+  readonly reply: LocalReply;
+  /** Whether the endpoint read the request: never, or not known as when it grew tired of an idle connection just then. */
+  readonly unseen: 'never' | 'maybe' | undefined;
 }
 
-/** Sends the request and relays until both sides are over. Returns why the connection does not take it, if so. */
+/** A try that is under way. */
+export interface RunningExchange {
+  readonly responded: boolean;
+  /** Ends the upstream's side without a word to the client, whose stream is free for another try or an answer. */
+  abandon(): void;
+}
+
+export interface ExchangeRequest {
+  readonly headers: readonly HttpHeader[];
+  readonly body: RequestBody;
+  /** Whether this may not be the last try. */
+  readonly keepBody: boolean;
+}
+
+/** Sends the request and relays until both sides are over. Fails with why the connection does not take it. */
 export function relayExchange(
   downstream: HttpStream,
-  body: RequestBody,
   upstream: HttpUpstream,
-  headers: readonly HttpHeader[],
-  bytes: ExchangeBytes,
+  { headers, body, keepBody }: ExchangeRequest,
   events: ExchangeEvents,
-): AmbitError | undefined {
-  const exchange = new Exchange(downstream, bytes, events);
+): Result<RunningExchange, AmbitError> {
+  const exchange = new Exchange(downstream, body, events);
   // What asks for a tunnel has no body: bytes follow only once it was granted.
   const asksForTunnel = headers.some(([name]) => name === 'upgrade');
   const opened = upstream.request(headers, exchange.fromUpstream, body.empty || asksForTunnel);
-  if (!opened.ok) return opened.error;
-  exchange.start(opened.value, body);
-  return undefined;
+  if (!opened.ok) return fail(opened.error);
+  exchange.start(opened.value, keepBody && !asksForTunnel);
+  return ok(exchange);
 }
 
-class Exchange {
+class Exchange implements RunningExchange {
   readonly #downstream: HttpStream;
-  readonly #bytes: ExchangeBytes;
+  readonly #body: RequestBody;
   readonly #events: ExchangeEvents;
-  #withoutBody = false;
   #upstream: HttpStream | undefined;
   /** Body and trailers of the request that wait for the upstream. */
   readonly #up = new StreamPipe();
@@ -129,36 +77,65 @@ class Exchange {
   #responded = false;
   #downstreamClosed = false;
   #upstreamClosed = false;
+  #abandoned = false;
   #aborted: 'upstream' | 'downstream' | undefined;
 
-  constructor(downstream: HttpStream, bytes: ExchangeBytes, events: ExchangeEvents) {
+  constructor(downstream: HttpStream, body: RequestBody, events: ExchangeEvents) {
     this.#downstream = downstream;
-    this.#bytes = bytes;
+    this.#body = body;
     this.#events = events;
   }
 
-  start(upstream: HttpStream, body: RequestBody): void {
+  get responded(): boolean {
+    return this.#responded;
+  }
+
+  start(upstream: HttpStream, keepBody: boolean): void {
+    const body = this.#body;
+    const downstream = this.#downstream;
     this.#upstream = upstream;
-    this.#up.connect(this.#downstream, upstream);
-    this.#down.connect(upstream, this.#downstream);
-    this.#withoutBody = body.empty;
+    this.#up.connect(
+      { consume: (bytes) => body.consume(downstream, bytes), releaseCredit: () => body.release(downstream) },
+      upstream,
+    );
+    this.#down.connect(upstream, downstream);
+    downstream.setHandler(this.fromDownstream);
     if (body.empty) this.#up.ended = true;
-    this.#downstream.setHandler(this.fromDownstream);
-    if (!body.empty) body.release(this.#downstream, this.fromDownstream);
-    if (this.#downstream.state === 'closed')
-      this.fromDownstream.onClosed(this.#downstream, { kind: 'reset', by: 'peer', code: Http2Code.CANCEL });
+    else {
+      body.sendTo((chunk) => this.#up.data(chunk), keepBody);
+      if (body.trailers !== undefined) this.#up.trailers(body.trailers);
+      if (body.ended) this.#up.end();
+    }
+    if (downstream.state === 'closed')
+      this.fromDownstream.onClosed(downstream, { kind: 'reset', by: 'peer', code: Http2Code.CANCEL });
+  }
+
+  abandon(): void {
+    if (this.#abandoned || this.#upstreamClosed) return;
+    this.#abandoned = true;
+    this.#downstream.setHandler(this.#body);
+    this.#up.abandon();
+    this.#upstream?.reset(Http2Code.CANCEL);
   }
 
   readonly fromDownstream: HttpStreamHandler = {
-    onHeaders: (_stream, trailers) => this.#up.trailers(trailers),
+    onHeaders: (stream, trailers) => {
+      this.#body.onHeaders(stream, trailers);
+      this.#up.trailers(trailers);
+    },
     onData: (_stream, chunk) => {
-      this.#bytes.received += chunk.length;
+      this.#body.receive(chunk);
       this.#up.data(chunk);
     },
-    onEnd: () => this.#up.end(),
+    onEnd: () => {
+      this.#body.onEnd();
+      this.#up.end();
+    },
     onWritable: () => this.#down.resume(),
     onClosed: (stream, reason) => {
       this.#downstreamClosed = true;
+      this.#body.closed = reason;
+      this.#body.forget();
       stream.releaseCredit();
       this.#down.abandon();
       if (reason.kind !== 'normal' && !this.#upstreamClosed) {
@@ -171,15 +148,21 @@ class Exchange {
 
   readonly fromUpstream: HttpStreamHandler = {
     onHeaders: (_stream, headers, endStream) => this.#headers(headers, endStream),
-    onData: (_stream, chunk) => {
-      this.#bytes.sent += chunk.length;
+    onData: (stream, chunk) => {
+      if (this.#abandoned) return stream.consume(chunk.length);
+      this.#events.onData(chunk.length);
       this.#down.data(chunk);
     },
-    onEnd: () => this.#down.end(),
-    onWritable: () => this.#up.resume(),
+    onEnd: () => {
+      if (!this.#abandoned) this.#down.end();
+    },
+    onWritable: () => {
+      if (!this.#abandoned) this.#up.resume();
+    },
     onClosed: (stream, reason) => {
       this.#upstreamClosed = true;
       stream.releaseCredit();
+      if (this.#abandoned) return;
       this.#up.abandon();
       this.#judge(reason);
       this.#finish();
@@ -187,13 +170,17 @@ class Exchange {
   };
 
   #headers(headers: readonly HttpHeader[], endStream: boolean): void {
+    if (this.#abandoned) return;
     const status = headers[0]?.[0] === ':status' ? headers[0][1] : undefined;
     if (status === undefined) return this.#down.trailers(headers);
     if (status.startsWith('1') && status !== '101') {
       this.#downstream.respond(headers);
       return;
     }
+    if (this.#events.rejects(headers)) return this.abandon();
     this.#responded = true;
+    // An answer is on its way: no other try follows.
+    this.#body.forget();
     this.#downstream.respond(this.#events.onResponse(headers), endStream);
     if (endStream) this.#down.ended = true;
   }
@@ -208,8 +195,9 @@ class Exchange {
       this.#downstream.reset(Http2Code.INTERNAL_ERROR);
       return;
     }
-    this.#responded = true;
-    this.#events.onFailed(failureReply(reason), this.#withoutBody ? unseen(reason) : undefined);
+    this.#abandoned = true;
+    this.#downstream.setHandler(this.#body);
+    this.#events.onFailed({ reply: failureReply(reason), unseen: unseen(reason) });
   }
 
   #finish(): void {
@@ -217,10 +205,7 @@ class Exchange {
   }
 }
 
-/** Whether the endpoint read the request: never, or not known as when it grew tired of an idle connection just then. */
-export type Unseen = 'never' | 'maybe' | undefined;
-
-function unseen(reason: HttpCloseReason): Unseen {
+function unseen(reason: HttpCloseReason): ExchangeFailure['unseen'] {
   if (reason.kind === 'unprocessed') return 'never';
   if (reason.kind === 'reset' && reason.by === 'peer' && reason.code === Http2Code.REFUSED_STREAM) return 'never';
   return reason.kind === 'lost' && reason.error?.code === 'HTTP1_NO_RESPONSE' ? 'maybe' : undefined;

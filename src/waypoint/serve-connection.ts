@@ -20,12 +20,16 @@ import type { MeshState } from '../mesh/mesh-state.ts';
 import type { AppProtocol } from '../model/service.ts';
 import { parseSpiffeId } from '../model/spiffe.ts';
 import type { Workload } from '../model/workload.ts';
+import type { CompiledPort } from '../routing/compile-routes.ts';
+import type { Clusters } from './clusters.ts';
 import type { WaypointConfig } from './config.ts';
 import { type ConnectTarget, findConnectTarget } from './connect-target.ts';
 import { forwardBytes, refuseConnection } from './forward-connection.ts';
 import { type HttpConnectionContext, handleRequest } from './http-exchange.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
 import { policyTargets, type WaypointPolicies } from './policies.ts';
+import type { ReplayBudget } from './request-body.ts';
+import type { Routes } from './routes.ts';
 import { type SniffedProtocol, sniffProtocol } from './sniff-protocol.ts';
 import type { DownstreamConnection } from './tunnels.ts';
 import type { Upstreams } from './upstreams.ts';
@@ -33,9 +37,13 @@ import type { Upstreams } from './upstreams.ts';
 export interface ServeDeps {
   readonly config: WaypointConfig;
   readonly clock: Clock;
+  readonly random: () => number;
   readonly blocks: BlockPool;
   readonly state: MeshState;
   readonly policies: WaypointPolicies;
+  readonly routes: Routes;
+  readonly clusters: Clusters;
+  readonly replayBudget: ReplayBudget;
   readonly upstreams: Upstreams;
   readonly http: HttpUpstreams;
   readonly accessLog: Logger;
@@ -65,7 +73,7 @@ const HTTP2_SETTINGS = {
 /** Takes a connection and brings it to its end. */
 export function serveConnection(connection: DownstreamConnection, deps: ServeDeps): void {
   const self = deps.self();
-  if (self === undefined || !deps.policies.known) {
+  if (self === undefined || !deps.policies.known || !deps.routes.known) {
     const error = proxyError('UNKNOWN_LOCAL_WORKLOAD', 'the control plane has not told this waypoint everything yet');
     return refuseConnection(connection, error, deps);
   }
@@ -143,10 +151,9 @@ class ServedConnection implements StreamHandler {
     this.#decided = true;
     this.#timer?.cancel();
     const declared = this.#declared;
-    const isHttp = declared === 'http1' || declared === 'http2';
-    if (protocol === 'http2') this.#serveHttp2(isHttp ? declared : 'http2');
+    if (protocol === 'http2') this.#serveHttp2();
     // Where HTTP is declared, something else is told that it is none.
-    else if (protocol === 'http1' || isHttp) this.#serveHttp1(isHttp ? declared : 'http1');
+    else if (protocol === 'http1' || declared === 'http1' || declared === 'http2') this.#serveHttp1();
     else this.#serveBytes();
   }
 
@@ -154,7 +161,7 @@ class ServedConnection implements StreamHandler {
     const connection = { ...this.#connection, release: () => this.#replay() };
     const decision = authorizeRequest(this.#policies(), { ...this.#subject(), http: undefined });
     if (!decision.allowed) return refuseConnection(connection, policyDenied(decision.rule), this.#deps);
-    forwardBytes(connection, this.#target, this.#self, this.#deps);
+    forwardBytes(connection, this.#target, this.#routes()?.tcp, this.#self, this.#deps);
   }
 
   /** Hands what was read to whoever took over the stream. */
@@ -165,9 +172,9 @@ class ServedConnection implements StreamHandler {
     if (this.#ended) handler.onEnd(stream);
   }
 
-  #serveHttp1(upstream: UpstreamVersion): void {
+  #serveHttp1(): void {
     const { clock, blocks } = this.#deps;
-    const context = this.#context(upstream);
+    const context = this.#context('http1');
     const served: Http1ServerConnection = new Http1ServerConnection(
       streamTransport(this.#connection.stream, this.#early, this.#ended),
       { clock, pool: blocks, scheme: 'http', halfClose: false },
@@ -179,9 +186,9 @@ class ServedConnection implements StreamHandler {
     this.#deps.served.add(served);
   }
 
-  #serveHttp2(upstream: UpstreamVersion): void {
+  #serveHttp2(): void {
     const { clock, blocks } = this.#deps;
-    const context = this.#context(upstream);
+    const context = this.#context('http2');
     const served: Http2Connection = new Http2Connection(
       streamTransport(this.#connection.stream, this.#early, this.#ended),
       'server',
@@ -201,17 +208,23 @@ class ServedConnection implements StreamHandler {
     this.#deps.served.add(served);
   }
 
-  #context(version: UpstreamVersion): HttpConnectionContext {
+  #context(spoken: UpstreamVersion): HttpConnectionContext {
     const { clientAddress, forwarded } = this.#connection;
     return {
       target: this.#target,
       self: this.#self,
       clientAddress,
       forwarded,
-      version,
+      spoken,
       subject: this.#subject(),
       policies: () => this.#policies(),
+      routes: () => this.#routes(),
     };
+  }
+
+  #routes(): CompiledPort | undefined {
+    const target = this.#target;
+    return target.kind === 'service' ? this.#deps.routes.of(target.service, target.port) : undefined;
   }
 
   #subject(): Omit<RequestSubject, 'http'> {

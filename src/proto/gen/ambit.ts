@@ -16,6 +16,8 @@ export const PortChoice = {
   BY_SCHEME_OR_REQUEST: 0,
   FROM_PROTOCOL_DEFAULT: 1,
   FROM_REQUEST_PORT: 2,
+  /** AS_CALLED - The one that the client wrote in the authority, if any. */
+  AS_CALLED: 3,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -25,6 +27,7 @@ export namespace PortChoice {
   export type BY_SCHEME_OR_REQUEST = typeof PortChoice.BY_SCHEME_OR_REQUEST;
   export type FROM_PROTOCOL_DEFAULT = typeof PortChoice.FROM_PROTOCOL_DEFAULT;
   export type FROM_REQUEST_PORT = typeof PortChoice.FROM_REQUEST_PORT;
+  export type AS_CALLED = typeof PortChoice.AS_CALLED;
   export type UNRECOGNIZED = typeof PortChoice.UNRECOGNIZED;
 }
 

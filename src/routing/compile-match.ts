@@ -1,0 +1,75 @@
+/**
+ * Matches of routes as tests (facts l7-and-control 1.2, 4.4). Regular expressions are RE2: their time grows with the
+ * length of the text and with nothing else, whatever a client sends.
+ */
+import { RE2JS } from 're2js';
+import type { HttpMatch, NamedMatch, StringMatch } from '../proto/gen/ambit.ts';
+import { queryParameter, type RoutedRequest } from './routed-request.ts';
+
+export type TextTest = (text: string) => boolean;
+export type RequestTest = (request: RoutedRequest) => boolean;
+
+/** @throws Error for a regular expression that RE2 does not take */
+export function compileStringMatch({ kind, ignoreCase }: StringMatch): TextTest {
+  switch (kind?.$case) {
+    case 'exact':
+      return ignoreCase ? folded(kind.exact, (text, wanted) => text === wanted) : (text) => text === kind.exact;
+    case 'prefix':
+      if (ignoreCase) return folded(kind.prefix, (text, wanted) => text.startsWith(wanted));
+      return (text) => text.startsWith(kind.prefix);
+    case 'pathPrefix':
+      return pathPrefixTest(kind.pathPrefix);
+    case 'regex': {
+      const regex = RE2JS.compile(kind.regex, ignoreCase ? RE2JS.CASE_INSENSITIVE : 0);
+      return (text) => regex.matches(text);
+    }
+    default:
+      return () => true;
+  }
+}
+
+function folded(wanted: string, test: (text: string, wanted: string) => boolean): TextTest {
+  const lower = wanted.toLowerCase();
+  return (text) => test(text.toLowerCase(), lower);
+}
+
+/** `/a` and `/a/` match `/a`, `/a/` and what is below it, but not `/ab`. */
+function pathPrefixTest(prefix: string): TextTest {
+  const own = prefix.endsWith('/') ? prefix.slice(0, -1) : prefix;
+  const below = `${own}/`;
+  return (path) => path === own || path.startsWith(below);
+}
+
+/** @throws Error as `compileStringMatch` */
+export function compileMatch(match: HttpMatch | undefined): RequestTest {
+  if (match === undefined) return () => true;
+  const tests = [
+    ...textTest(match.path, ({ path }) => path),
+    ...textTest(match.method, ({ method }) => method),
+    ...textTest(match.scheme, ({ scheme }) => scheme),
+    ...textTest(match.authority, ({ authority }) => authority),
+    ...match.headers.map((named) => namedTest(named, (request) => request.header(named.name))),
+    ...match.query.map((named) => namedTest(named, ({ target }) => queryParameter(target, named.name))),
+  ];
+  const [first, second] = tests;
+  if (first === undefined) return () => true;
+  if (second === undefined) return first;
+  return (request) => tests.every((test) => test(request));
+}
+
+function textTest(match: StringMatch | undefined, read: (request: RoutedRequest) => string): RequestTest[] {
+  if (match === undefined) return [];
+  const test = compileStringMatch(match);
+  return [(request) => test(read(request))];
+}
+
+function namedTest({ value, invert }: NamedMatch, read: (request: RoutedRequest) => string | undefined): RequestTest {
+  const asksPresence = value === undefined || value.kind === undefined || value.kind.$case === 'present';
+  if (asksPresence) return (request) => (read(request) !== undefined) !== invert;
+  const test = compileStringMatch(value);
+  if (invert) return (request) => !test(read(request) ?? '');
+  return (request) => {
+    const text = read(request);
+    return text !== undefined && test(text);
+  };
+}

@@ -1,0 +1,199 @@
+/**
+ * The routes of a service, ready to be asked for every request.
+ *
+ * Invariant: the first route that matches decides, in the order of the feed. Routes of one exact path are found by it;
+ * only the others are gone through.
+ */
+import type {
+  Backend,
+  Fault,
+  HttpForward,
+  HttpMatch,
+  HttpRoute,
+  Mirror,
+  PortRoutes,
+  ServiceRoutes,
+  WeightedBackend,
+} from '../proto/gen/ambit.ts';
+import { compileMatch, type RequestTest } from './compile-match.ts';
+import { type CorsCheck, compileCors } from './cors.ts';
+import { compileHeaderChanges, type HeaderChange } from './header-changes.ts';
+import { compileRedirect, type Location } from './redirect.ts';
+import { type CompiledRetry, compileRetry, DEFAULT_RETRY } from './retry-policy.ts';
+import { compilePathRewrite, type PathChange } from './rewrite-path.ts';
+import type { RoutedRequest } from './routed-request.ts';
+
+/** One of the places that requests of a route go to. */
+export interface RouteBackend {
+  readonly weight: number;
+  /** Undefined where the configuration names none that there is. */
+  readonly backend: Backend | undefined;
+  readonly requestHeaders: HeaderChange | undefined;
+  readonly responseHeaders: HeaderChange | undefined;
+  readonly path: PathChange | undefined;
+  /** Empty for the client's own. */
+  readonly authority: string;
+}
+
+export interface ForwardPlan {
+  readonly backends: readonly RouteBackend[];
+  readonly totalWeight: number;
+  /** 0 for none. */
+  readonly timeoutMs: number;
+  readonly retry: CompiledRetry;
+  readonly mirrors: readonly Mirror[];
+  readonly missingStatus: number;
+}
+
+export type RouteAction =
+  | { readonly kind: 'forward'; readonly plan: ForwardPlan }
+  | { readonly kind: 'redirect'; readonly status: number; readonly location: Location }
+  | { readonly kind: 'respond'; readonly status: number; readonly body: Uint8Array };
+
+export interface CompiledRoute {
+  readonly name: string;
+  readonly action: RouteAction;
+  readonly requestHeaders: HeaderChange | undefined;
+  readonly responseHeaders: HeaderChange | undefined;
+  readonly fault: Fault | undefined;
+  readonly cors: CorsCheck | undefined;
+}
+
+export interface CompiledPort {
+  /** Undefined where no HTTP route is configured: requests go to the service itself. */
+  readonly http: HttpRoutes | undefined;
+  /** As `http`, for connections that are not HTTP. */
+  readonly tcp: ForwardPlan | undefined;
+}
+
+interface Candidate {
+  readonly test: RequestTest;
+  readonly route: CompiledRoute;
+}
+
+export class HttpRoutes {
+  readonly #candidates: readonly Candidate[];
+  readonly #byExactPath = new Map<string, number[]>();
+  readonly #others: number[] = [];
+
+  /** @throws Error for a regular expression that RE2 does not take */
+  constructor(routes: readonly HttpRoute[]) {
+    this.#candidates = routes.map((route) => ({ test: compileMatch(route.match), route: compileRoute(route) }));
+    for (const [index, { match }] of routes.entries()) {
+      const path = exactPath(match);
+      if (path === undefined) this.#others.push(index);
+      else this.#byExactPath.set(path, [...(this.#byExactPath.get(path) ?? []), index]);
+    }
+  }
+
+  /** The route of a request; undefined when none matches. */
+  find(request: RoutedRequest): CompiledRoute | undefined {
+    const exact = this.#byExactPath.get(request.path) ?? [];
+    const others = this.#others;
+    let atExact = 0;
+    let atOther = 0;
+    while (atExact < exact.length || atOther < others.length) {
+      const next = exact[atExact] ?? Number.POSITIVE_INFINITY;
+      const other = others[atOther] ?? Number.POSITIVE_INFINITY;
+      if (next < other) atExact++;
+      else atOther++;
+      const candidate = this.#candidates[Math.min(next, other)];
+      if (candidate?.test(request)) return candidate.route;
+    }
+    return undefined;
+  }
+}
+
+/** By port; 0 for all that are not named. @throws Error for a regular expression that RE2 does not take */
+export function compileRoutes({ ports }: ServiceRoutes): ReadonlyMap<number, CompiledPort> {
+  return new Map(ports.map((port) => [port.port, compilePort(port)]));
+}
+
+function compilePort({ http, tcp, hasHttp, hasTcp }: PortRoutes): CompiledPort {
+  return {
+    http: hasHttp ? new HttpRoutes(http) : undefined,
+    tcp: hasTcp ? planOf({ ...NO_FORWARD, backends: tcp }, undefined) : undefined,
+  };
+}
+
+function exactPath(match: HttpMatch | undefined): string | undefined {
+  const path = match?.path;
+  return path?.kind?.$case === 'exact' && !path.ignoreCase ? path.kind.exact : undefined;
+}
+
+function compileRoute(route: HttpRoute): CompiledRoute {
+  const { name, fault, cors } = route;
+  return {
+    name,
+    action: compileAction(route),
+    requestHeaders: compileHeaderChanges(route.requestHeaders),
+    responseHeaders: compileHeaderChanges(route.responseHeaders),
+    fault,
+    cors: cors && compileCors(cors),
+  };
+}
+
+function compileAction({ action, match }: HttpRoute): RouteAction {
+  switch (action?.$case) {
+    case 'redirect':
+      return {
+        kind: 'redirect',
+        status: action.redirect.status || 301,
+        location: compileRedirect(action.redirect, match),
+      };
+    case 'directResponse':
+      return { kind: 'respond', status: action.directResponse.status, body: action.directResponse.body };
+    default:
+      return { kind: 'forward', plan: planOf(action?.forward ?? NO_FORWARD, match) };
+  }
+}
+
+const NO_FORWARD: HttpForward = {
+  backends: [],
+  path: undefined,
+  authority: '',
+  timeoutMs: 0,
+  retry: undefined,
+  mirrors: [],
+  missingStatus: 503,
+};
+
+function planOf(forward: HttpForward, match: HttpMatch | undefined): ForwardPlan {
+  const path = compilePathRewrite(forward.path, match);
+  const backends = forward.backends.map((backend) => compileBackend(backend, forward, match, path));
+  return {
+    backends,
+    totalWeight: backends.reduce((sum, { weight }) => sum + weight, 0),
+    timeoutMs: forward.timeoutMs,
+    retry: forward.retry === undefined ? DEFAULT_RETRY : compileRetry(forward.retry),
+    mirrors: forward.mirrors,
+    missingStatus: forward.missingStatus || 503,
+  };
+}
+
+function compileBackend(
+  { weight, backend, requestHeaders, responseHeaders, path, authority }: WeightedBackend,
+  forward: HttpForward,
+  match: HttpMatch | undefined,
+  rulePath: PathChange | undefined,
+): RouteBackend {
+  return {
+    weight,
+    backend,
+    requestHeaders: compileHeaderChanges(requestHeaders),
+    responseHeaders: compileHeaderChanges(responseHeaders),
+    path: compilePathRewrite(path, match) ?? rulePath,
+    authority: authority || forward.authority,
+  };
+}
+
+/** One of the backends by weight; undefined when none has any. @param random from 0 to 1 */
+export function chooseBackend({ backends, totalWeight }: ForwardPlan, random: number): RouteBackend | undefined {
+  if (totalWeight <= 0) return undefined;
+  let rest = random * totalWeight;
+  for (const backend of backends) {
+    rest -= backend.weight;
+    if (rest < 0) return backend;
+  }
+  return backends.findLast(({ weight }) => weight > 0);
+}

@@ -1,0 +1,46 @@
+/** Changes of headers by routes (facts l7-and-control 1.2): what is removed goes first, so that `set` and `add` win. */
+import type { HttpHeader } from '../http/http-stream.ts';
+import type { HeaderChanges, HeaderValue } from '../proto/gen/ambit.ts';
+
+export type HeaderChange = (headers: readonly HttpHeader[]) => readonly HttpHeader[];
+
+/** What belongs to one connection is the proxy's business, not a route's. */
+const UNTOUCHABLE: ReadonlySet<string> = new Set([
+  'connection',
+  'host',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'content-length',
+  'upgrade',
+]);
+
+/** One change out of several, the first ones first; undefined when they change nothing. */
+export function compileHeaderChanges(...changes: readonly (HeaderChanges | undefined)[]): HeaderChange | undefined {
+  const steps = changes.flatMap((change) => (change === undefined ? [] : stepsOf(change)));
+  if (steps.length === 0) return undefined;
+  return (headers) => steps.reduce((list, step) => step(list), headers);
+}
+
+function stepsOf({ set, add, remove }: HeaderChanges): HeaderChange[] {
+  const overwritten = new Map(fieldsOf(set));
+  const added = fieldsOf(add);
+  const dropped = new Set([...remove.map((name) => name.toLowerCase()).filter(isTouchable), ...overwritten.keys()]);
+  if (dropped.size === 0 && added.length === 0) return [];
+  return [
+    (headers) => [
+      ...headers.filter(([name]) => name.startsWith(':') || !dropped.has(name)),
+      ...overwritten.entries(),
+      ...added,
+    ],
+  ];
+}
+
+function fieldsOf(values: readonly HeaderValue[]): HttpHeader[] {
+  return values.map(({ name, value }): HttpHeader => [name.toLowerCase(), value]).filter(([name]) => isTouchable(name));
+}
+
+function isTouchable(name: string): boolean {
+  return name !== '' && !name.startsWith(':') && !UNTOUCHABLE.has(name);
+}

@@ -1,0 +1,244 @@
+/**
+ * A request on its way to the endpoints of a cluster: tries, timeouts, retries (facts l7-and-control 1.2, 10.3, 10.6).
+ *
+ * Invariants:
+ * - At any time a request has at most one try, one timer of a kind, and its permits, which all end with it.
+ * - A request is sent again only while its body is whole and no response began.
+ */
+import type { Clock, Timer } from '../base/clock.ts';
+import type { HttpHeader, HttpStream } from '../http/http-stream.ts';
+import { Http2Code } from '../http2/http2-error.ts';
+import type { Workload } from '../model/workload.ts';
+import type { CompiledRetry, TryOutcome } from '../routing/retry-policy.ts';
+import type { Cluster, Permit, PickedEndpoint } from './clusters.ts';
+import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
+import { LOCAL_REPLIES, type LocalReply } from './local-reply.ts';
+import type { HttpUpstream } from './pooled-connection.ts';
+import { type ExchangeFailure, type RunningExchange, relayExchange } from './relay-exchange.ts';
+import type { RequestBody } from './request-body.ts';
+import type { Endpoint } from './upstreams.ts';
+
+/** What is sent, and where to. */
+export interface OutboundRequest {
+  readonly stream: HttpStream;
+  readonly body: RequestBody;
+  readonly headers: readonly HttpHeader[];
+  /** Whether it may be sent again when it is not known whether somebody read it. */
+  readonly idempotent: boolean;
+  readonly cluster: Cluster;
+  readonly version: UpstreamVersion;
+  readonly self: Workload;
+  /** Names the client to the endpoint's tunnel. */
+  readonly forwarded: string;
+  readonly hashKey: string | undefined;
+  readonly retry: CompiledRetry;
+  /** 0 for none. */
+  readonly timeoutMs: number;
+}
+
+export interface ForwardEvents {
+  /** A try goes to this endpoint. */
+  onEndpoint(endpoint: Endpoint): void;
+  /** Before the final response's headers go out. Returns what goes out. */
+  onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[];
+  onData(bytes: number): void;
+  /** No endpoint answered; nothing was answered yet. @param retries tries after the first one */
+  onFailed(reply: LocalReply, retries: number): void;
+  /** Everything is over. `aborted`: after the response began, or by the client. */
+  onDone(aborted: 'upstream' | 'downstream' | 'timeout' | undefined): void;
+}
+
+export interface ForwardDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly http: HttpUpstreams;
+}
+
+/** Attempts on another connection when one that was kept open turns out to be gone. */
+const MAX_STALE_RETRIES = 2;
+
+export class ForwardedRequest {
+  readonly #request: OutboundRequest;
+  readonly #events: ForwardEvents;
+  readonly #deps: ForwardDeps;
+  readonly #avoid = new Set<string>();
+  readonly #permits: Permit[] = [];
+  #retries = 0;
+  #stale = 0;
+  #picked: PickedEndpoint | undefined;
+  #exchange: RunningExchange | undefined;
+  #status = 0;
+  #totalTimer: Timer | undefined;
+  /** Of the present try, or the pause before the next. */
+  #tryTimer: Timer | undefined;
+  #timedOut = false;
+  #over = false;
+
+  constructor(request: OutboundRequest, events: ForwardEvents, deps: ForwardDeps) {
+    this.#request = request;
+    this.#events = events;
+    this.#deps = deps;
+  }
+
+  start(): void {
+    const permit = this.#request.cluster.admitRequest();
+    if (permit === undefined) return this.#fail(LOCAL_REPLIES.upstreamOverflow);
+    this.#permits.push(permit);
+    if (this.#request.body.ended) this.bodyEnded();
+    void this.#try();
+  }
+
+  /** The client has sent all of the request: from here on its time counts. */
+  bodyEnded(): void {
+    const { timeoutMs } = this.#request;
+    if (timeoutMs > 0 && !this.#over) {
+      this.#totalTimer ??= this.#deps.clock.after(timeoutMs, () => this.#outOfTime());
+    }
+  }
+
+  /** The client went away while no endpoint had the request. */
+  cancel(): void {
+    this.#end(undefined);
+  }
+
+  async #try(): Promise<void> {
+    const { cluster, self, version, forwarded, hashKey, body } = this.#request;
+    const picked = cluster.pick(self, { hashKey, avoid: this.#avoid });
+    if (picked === undefined) return this.#fail(LOCAL_REPLIES.noHealthyUpstream);
+    this.#picked = picked;
+    this.#events.onEndpoint(picked.endpoint);
+    const upstream = await this.#deps.http.acquire(picked.endpoint, version, self, forwarded);
+    if (this.#over || body.closed !== undefined) {
+      if (upstream.ok) upstream.value.release();
+      if (this.#picked === picked) this.#finishTry(undefined);
+      return;
+    }
+    if (upstream.ok) return this.#send(upstream.value);
+    this.#finishTry({ kind: 'connect-failure' });
+    this.#failedTry({ kind: 'connect-failure' }, LOCAL_REPLIES.connectFailed);
+  }
+
+  #send(upstream: HttpUpstream): void {
+    const { stream, headers, body, retry } = this.#request;
+    const exchange = relayExchange(
+      stream,
+      upstream,
+      { headers, body, keepBody: retry.attempts > this.#retries },
+      {
+        rejects: (response) => this.#rejects(response),
+        onResponse: (response) => this.#onResponse(response),
+        onData: (bytes) => this.#events.onData(bytes),
+        onFailed: (failure) => this.#onLost(failure, upstream.reused),
+        onDone: (aborted) => this.#onDone(aborted),
+      },
+    );
+    if (exchange.ok) {
+      if (this.#over) return;
+      this.#exchange = exchange.value;
+      const { perTryTimeoutMs } = retry;
+      if (perTryTimeoutMs > 0) this.#tryTimer = this.#deps.clock.after(perTryTimeoutMs, () => this.#tryOutOfTime());
+      return;
+    }
+    upstream.release();
+    this.#finishTry(undefined);
+    if (exchange.error.code.endsWith('_HEADERS_INVALID')) this.#fail(LOCAL_REPLIES.badRequest);
+    // The connection was lost, or filled up, while this request waited for it.
+    else if (this.#stale++ < MAX_STALE_RETRIES) void this.#try();
+    else this.#failedTry({ kind: 'connect-failure' }, LOCAL_REPLIES.connectFailed);
+  }
+
+  /** Whether an answer is worse than another try. */
+  #rejects(headers: readonly HttpHeader[]): boolean {
+    const status = Number(headers[0]?.[1] ?? 0);
+    const header = (name: string) => headers.find(([own]) => own === name)?.[1];
+    if (!this.#mayRetry({ kind: 'response', status, header })) return false;
+    this.#exchange = undefined;
+    this.#finishTry({ kind: 'status', status });
+    this.#retryLater();
+    return true;
+  }
+
+  #onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[] {
+    this.#tryTimer?.cancel();
+    this.#status = Number(headers[0]?.[1] ?? 0);
+    return this.#events.onResponse(headers);
+  }
+
+  #onLost({ reply, unseen }: ExchangeFailure, wasReused: boolean): void {
+    const { body, idempotent } = this.#request;
+    const isStale = unseen === 'never' || (unseen === 'maybe' && wasReused && idempotent);
+    this.#exchange = undefined;
+    this.#finishTry(isStale ? undefined : { kind: 'reset' });
+    if (isStale && body.whole && this.#stale++ < MAX_STALE_RETRIES) void this.#try();
+    else this.#failedTry(unseen === 'never' ? { kind: 'refused' } : { kind: 'reset', sent: true }, reply);
+  }
+
+  #failedTry(outcome: TryOutcome, reply: LocalReply): void {
+    if (this.#mayRetry(outcome)) this.#retryLater();
+    else this.#fail(reply);
+  }
+
+  /** Whether there is another try; takes the permit for it. */
+  #mayRetry(outcome: TryOutcome): boolean {
+    const { retry, body, cluster } = this.#request;
+    if (this.#over || this.#retries >= retry.attempts || !body.whole || !retry.wants(outcome)) return false;
+    const permit = cluster.admitRetry();
+    if (permit === undefined) return false;
+    this.#permits.push(permit);
+    return true;
+  }
+
+  #retryLater(): void {
+    const { clock, random } = this.#deps;
+    this.#retries += 1;
+    const pauseMs = this.#request.retry.pauseMs(this.#retries, random());
+    this.#tryTimer = clock.after(pauseMs, () => void this.#try());
+  }
+
+  #tryOutOfTime(): void {
+    if (this.#exchange === undefined || this.#exchange.responded) return;
+    this.#exchange.abandon();
+    this.#exchange = undefined;
+    this.#finishTry({ kind: 'timeout' });
+    this.#failedTry({ kind: 'timeout' }, LOCAL_REPLIES.tryTimeout);
+  }
+
+  #outOfTime(): void {
+    if (this.#exchange?.responded === true) {
+      this.#timedOut = true;
+      this.#request.stream.reset(Http2Code.INTERNAL_ERROR);
+      return;
+    }
+    this.#exchange?.abandon();
+    this.#finishTry({ kind: 'timeout' });
+    this.#fail(LOCAL_REPLIES.requestTimeout);
+  }
+
+  #onDone(aborted: 'upstream' | 'downstream' | undefined): void {
+    if (aborted === 'upstream') this.#finishTry({ kind: 'reset' });
+    else this.#finishTry(this.#status === 0 ? undefined : { kind: 'status', status: this.#status });
+    this.#end(() => this.#events.onDone(this.#timedOut ? 'timeout' : aborted));
+  }
+
+  #finishTry(outcome: Parameters<PickedEndpoint['done']>[0]): void {
+    this.#tryTimer?.cancel();
+    const picked = this.#picked;
+    this.#picked = undefined;
+    if (picked === undefined) return;
+    if (outcome !== undefined && this.#request.retry.avoidsPrevious) this.#avoid.add(picked.endpoint.workload.uid);
+    picked.done(outcome);
+  }
+
+  #fail(reply: LocalReply): void {
+    this.#end(() => this.#events.onFailed(reply, this.#retries));
+  }
+
+  #end(report: (() => void) | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#totalTimer?.cancel();
+    this.#finishTry(undefined);
+    for (const permit of this.#permits.splice(0)) permit.release();
+    report?.();
+  }
+}

@@ -1,0 +1,88 @@
+/** A request's header list, with its pseudo-headers at hand (facts l7-and-control 10.2). */
+import { randomUUID } from 'node:crypto';
+import type { HttpHeader } from '../http/http-stream.ts';
+import { normalizePath } from '../http/normalize-path.ts';
+import type { HeaderChange } from '../routing/header-changes.ts';
+import { type PathChange, rewriteTarget } from '../routing/rewrite-path.ts';
+import type { RoutedRequest } from '../routing/routed-request.ts';
+import type { UpstreamVersion } from './http-upstreams.ts';
+
+/** What may be sent again when it is not known whether somebody read it (RFC 9110 9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/** Headers of a client that speak of other hops, and so are not taken from it (facts l7-and-control 10.2). */
+const NOT_FORWARDED: ReadonlySet<string> = new Set([
+  'host',
+  'x-forwarded-client-cert',
+  'proxy-connection',
+  'keep-alive',
+]);
+
+/** What a route changes of a request. */
+export interface RequestChanges {
+  readonly path: PathChange | undefined;
+  /** Empty: the client's own. */
+  readonly authority: string;
+  /** In this order. */
+  readonly headers: readonly (HeaderChange | undefined)[];
+}
+
+export class RequestFields implements RoutedRequest {
+  readonly #headers: readonly HttpHeader[];
+  readonly method: string;
+  readonly scheme: string;
+  /** Normalised, which is also how it goes on; as it came when it cannot be. */
+  readonly target: string;
+  readonly path: string;
+  /** Whether the path can be normalised, and it is clear whom the request is for. */
+  readonly valid: boolean;
+  readonly authority: string;
+  readonly requestId: string;
+  readonly isGrpc: boolean;
+  readonly idempotent: boolean;
+
+  constructor(headers: readonly HttpHeader[]) {
+    this.#headers = headers;
+    this.method = this.header(':method') ?? '';
+    this.scheme = this.header(':scheme') ?? 'http';
+    const written = this.header(':path') ?? '';
+    const target = normalizePath(written);
+    this.target = target ?? written;
+    const queryAt = this.target.indexOf('?');
+    this.path = queryAt < 0 ? this.target : this.target.slice(0, queryAt);
+    // Where a client says it by `host` alone, that is what the endpoint will see (RFC 9113 8.3.1).
+    const hosts = headers.filter(([name]) => name === 'host');
+    this.authority = this.header(':authority') ?? (hosts.length === 1 ? (hosts[0]?.[1] ?? '') : '');
+    this.valid = target !== undefined && this.authority !== '';
+    this.requestId = this.header('x-request-id') ?? randomUUID();
+    this.idempotent = IDEMPOTENT.has(this.method);
+    this.isGrpc = this.header('content-type')?.startsWith('application/grpc') === true;
+  }
+
+  /** All values of the name, joined by a comma. */
+  header(name: string): string | undefined {
+    let joined: string | undefined;
+    for (const [own, value] of this.#headers)
+      if (own === name) joined = joined === undefined ? value : `${joined},${value}`;
+    return joined;
+  }
+
+  /** What goes on to the endpoint. */
+  forUpstream(version: UpstreamVersion, changes: RequestChanges): readonly HttpHeader[] {
+    const own = this.#headers.filter(
+      ([name]) => !name.startsWith(':') && !NOT_FORWARDED.has(name) && !(version === 'http2' && name === 'upgrade'),
+    );
+    const target = changes.path === undefined ? this.target : rewriteTarget(this.target, changes.path);
+    const headers: HttpHeader[] = [
+      [':method', this.method],
+      [':scheme', this.scheme],
+      [':authority', changes.authority || this.authority],
+      [':path', target],
+      ...own,
+    ];
+    if (this.header('x-forwarded-proto') === undefined) headers.push(['x-forwarded-proto', this.scheme]);
+    if (this.header('x-request-id') === undefined) headers.push(['x-request-id', this.requestId]);
+    if (target !== this.target) headers.push(['x-envoy-original-path', this.target]);
+    return changes.headers.reduce<readonly HttpHeader[]>((list, change) => change?.(list) ?? list, headers);
+  }
+}

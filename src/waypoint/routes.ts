@@ -1,0 +1,47 @@
+/** The routes that the control plane gives to waypoints, ready for requests. */
+import { errorText } from '../base/errors.ts';
+import { type Service, serviceKey } from '../model/service.ts';
+import { SERVICE_ROUTES_TYPE } from '../model/waypoint-feed.ts';
+import { ServiceRoutes } from '../proto/gen/ambit.ts';
+import { type CompiledPort, compileRoutes } from '../routing/compile-routes.ts';
+import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/client/delta-client.ts';
+
+export class Routes {
+  readonly #byService = new Map<string, ReadonlyMap<number, CompiledPort>>();
+  #known = false;
+
+  /** The subscription that fills this. */
+  handler(): ResourceHandler {
+    return {
+      typeUrl: SERVICE_ROUTES_TYPE,
+      onDemand: false,
+      apply: (resources, removed) => this.#apply(resources, removed),
+    };
+  }
+
+  /** Whether the control plane has said which there are: before, nothing is known to be without routes. */
+  get known(): boolean {
+    return this.#known;
+  }
+
+  /** What is configured for a port of the service; undefined for nothing. */
+  of(service: Service, port: number): CompiledPort | undefined {
+    const ports = this.#byService.get(serviceKey(service));
+    return ports?.get(port) ?? ports?.get(0);
+  }
+
+  #apply(resources: readonly ReceivedResource[], removed: readonly string[]): readonly RefusedResource[] {
+    const refused: RefusedResource[] = [];
+    for (const name of removed) this.#byService.delete(name);
+    for (const { name, bytes } of resources) {
+      try {
+        this.#byService.set(name, compileRoutes(ServiceRoutes.decode(bytes)));
+      } catch (error) {
+        // The last good routes stay.
+        refused.push({ name, reason: `it cannot be used: ${errorText(error)}` });
+      }
+    }
+    this.#known = true;
+    return refused;
+  }
+}

@@ -1,0 +1,21 @@
+/** A request for tests of routes. */
+import type { RoutedRequest } from '../../src/routing/routed-request.ts';
+
+export interface RequestParts {
+  readonly method?: string;
+  readonly scheme?: string;
+  readonly authority?: string;
+  readonly target?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export function requestOf({
+  method = 'GET',
+  scheme = 'http',
+  authority = 'shop',
+  target = '/',
+  headers = {},
+}: RequestParts): RoutedRequest {
+  const [path = ''] = target.split('?');
+  return { method, scheme, authority, target, path, header: (name) => headers[name] };
+}

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { HttpRoute, StringMatch } from '../../../src/proto/gen/ambit.ts';
+import { chooseBackend, compileRoutes, HttpRoutes } from '../../../src/routing/compile-routes.ts';
+import { DEFAULT_RETRY } from '../../../src/routing/retry-policy.ts';
+import { requestOf } from '../../helpers/routed-request.ts';
+
+function route(name: string, kind?: StringMatch['kind'], fields: Partial<HttpRoute> = {}): HttpRoute {
+  const path = kind && { kind, ignoreCase: false };
+  return {
+    name,
+    match: { path, scheme: undefined, method: undefined, authority: undefined, headers: [], query: [] },
+    action: undefined,
+    requestHeaders: undefined,
+    responseHeaders: undefined,
+    fault: undefined,
+    cors: undefined,
+    ...fields,
+  };
+}
+const exact = (path: string): StringMatch['kind'] => ({ $case: 'exact', exact: path });
+const prefix = (path: string): StringMatch['kind'] => ({ $case: 'prefix', prefix: path });
+const backend = (hostname: string, weight: number) => ({
+  weight,
+  backend: { namespace: 'shop', hostname, port: 80, subset: '' },
+  requestHeaders: undefined,
+  responseHeaders: undefined,
+  path: undefined,
+  authority: '',
+});
+
+describe('routes', () => {
+  it('decide by the first that matches, whether an exact path or another comes first', () => {
+    const routes = new HttpRoutes([
+      route('early', prefix('/a/x')),
+      route('exact', exact('/a')),
+      route('other', exact('/a/x/y')),
+      route('late', prefix('/a')),
+      route('never', exact('/a')),
+      route('rest'),
+    ]);
+    const found = (target: string) => routes.find(requestOf({ target }))?.name;
+    assert.deepEqual(['/a', '/a?q', '/a/x/y', '/a/z', '/'].map(found), ['exact', 'exact', 'early', 'late', 'rest']);
+  });
+
+  it('find nothing where nothing matches', () => {
+    assert.equal(new HttpRoutes([route('a', exact('/a'))]).find(requestOf({ target: '/b' })), undefined);
+    assert.equal(new HttpRoutes([]).find(requestOf({})), undefined);
+  });
+
+  it('are those of the port, or of all ports', () => {
+    const port = { http: [], tcp: [backend('a', 1)], hasHttp: true, hasTcp: false };
+    const ports = compileRoutes({ namespace: 'shop', hostname: 'cart', ports: [{ ...port, port: 0 }] });
+    assert.ok(ports.get(0)?.http);
+    assert.equal(ports.get(0)?.tcp, undefined);
+  });
+
+  it('say 301 for a redirect and 503 for a missing backend where they say nothing', () => {
+    const redirect = {
+      scheme: 'https',
+      authority: '',
+      port: 0,
+      path: undefined,
+      status: 0,
+      portChoice: 0 as const,
+    };
+    const routes = new HttpRoutes([
+      route('redirect', exact('/r'), { action: { $case: 'redirect', redirect } }),
+      route('forward', undefined),
+    ]);
+    const redirected = routes.find(requestOf({ target: '/r' }))?.action;
+    assert.ok(redirected?.kind === 'redirect');
+    assert.equal(redirected.status, 301);
+    const forwarded = routes.find(requestOf({}))?.action;
+    assert.ok(forwarded?.kind === 'forward');
+    assert.equal(forwarded.plan.missingStatus, 503);
+    assert.equal(forwarded.plan.retry, DEFAULT_RETRY);
+  });
+});
+
+describe('the backends of a route', () => {
+  const planOf = (...weights: number[]) => {
+    const forward = {
+      backends: weights.map((weight, index) => backend(`b${index}`, weight)),
+      path: undefined,
+      authority: '',
+      timeoutMs: 0,
+      retry: undefined,
+      mirrors: [],
+      missingStatus: 500,
+    };
+    const action = new HttpRoutes([route('r', undefined, { action: { $case: 'forward', forward } })]).find(
+      requestOf({}),
+    )?.action;
+    assert.ok(action?.kind === 'forward');
+    return action.plan;
+  };
+  const chosen = (plan: ReturnType<typeof planOf>, random: number) => chooseBackend(plan, random)?.backend?.hostname;
+
+  it('share by weight', () => {
+    const plan = planOf(90, 10);
+    assert.deepEqual(
+      [0, 0.5, 0.899, 0.9, 0.9999].map((random) => chosen(plan, random)),
+      ['b0', 'b0', 'b0', 'b1', 'b1'],
+    );
+  });
+
+  it('get nothing with weight 0', () => {
+    assert.deepEqual(
+      [0, 0.5, 1].map((random) => chosen(planOf(0, 5, 0), random)),
+      ['b1', 'b1', 'b1'],
+    );
+    assert.equal(chosen(planOf(0, 0), 0.5), undefined);
+    assert.equal(chosen(planOf(), 0.5), undefined);
+  });
+});

@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { HttpHeader } from '../../../src/http/http-stream.ts';
+import type { Cors, HttpMatch, HttpRedirect, PathRewrite } from '../../../src/proto/gen/ambit.ts';
+import { PortChoice } from '../../../src/proto/gen/ambit.ts';
+import { compileCors } from '../../../src/routing/cors.ts';
+import { compileHeaderChanges } from '../../../src/routing/header-changes.ts';
+import { compileRedirect } from '../../../src/routing/redirect.ts';
+import { requestTimeoutMs } from '../../../src/routing/request-timeout.ts';
+import { compileRetry, DEFAULT_RETRY, type TryOutcome } from '../../../src/routing/retry-policy.ts';
+import { compilePathRewrite, rewriteTarget } from '../../../src/routing/rewrite-path.ts';
+import { requestOf } from '../../helpers/routed-request.ts';
+
+function matchOf(kind: NonNullable<NonNullable<HttpMatch['path']>['kind']>): HttpMatch {
+  const path = { kind, ignoreCase: false };
+  return { path, scheme: undefined, method: undefined, authority: undefined, headers: [], query: [] };
+}
+
+describe('changes of headers', () => {
+  const HEADERS: HttpHeader[] = [
+    [':status', '200'],
+    ['a', '1'],
+    ['b', '2'],
+    ['a', '3'],
+  ];
+  it('set overwrites all values, add appends one, remove drops all', () => {
+    const change = compileHeaderChanges({
+      set: [{ name: 'A', value: 'x' }],
+      add: [{ name: 'b', value: 'y' }],
+      remove: [],
+    });
+    assert.deepEqual(change?.(HEADERS), [
+      [':status', '200'],
+      ['b', '2'],
+      ['a', 'x'],
+      ['b', 'y'],
+    ]);
+    const remove = compileHeaderChanges({ set: [], add: [], remove: ['A'] });
+    assert.deepEqual(remove?.(HEADERS), [
+      [':status', '200'],
+      ['b', '2'],
+    ]);
+  });
+
+  it('keep what is both removed and set', () => {
+    const change = compileHeaderChanges({ set: [{ name: 'a', value: 'x' }], add: [], remove: ['a'] });
+    assert.deepEqual(change?.([['a', '1']]), [['a', 'x']]);
+  });
+
+  it('cannot touch what belongs to the connection, or says where a request goes', () => {
+    const names = ['connection', 'host', ':path', 'content-length', 'transfer-encoding', 'Upgrade'];
+    const set = names.map((name) => ({ name, value: 'x' }));
+    assert.equal(compileHeaderChanges({ set, add: set, remove: names }), undefined);
+  });
+
+  it('follow each other', () => {
+    const add = (value: string) => ({ set: [], add: [{ name: 'a', value }], remove: [] });
+    assert.deepEqual(compileHeaderChanges(add('1'), undefined, add('2'))?.([]), [
+      ['a', '1'],
+      ['a', '2'],
+    ]);
+  });
+});
+
+describe('another path', () => {
+  const prefix = (value: string) => matchOf({ $case: 'prefix', prefix: value });
+  const elements = (value: string) => matchOf({ $case: 'pathPrefix', pathPrefix: value });
+  const cases: [string, PathRewrite['kind'], HttpMatch | undefined, string, string][] = [
+    ['replaces all of it', { $case: 'full', full: '/x' }, undefined, '/a/b?q=1', '/x?q=1'],
+    ['replaces the text of a prefix', { $case: 'prefix', prefix: '/x' }, prefix('/a'), '/abc', '/xbc'],
+    ['joins texts as they are', { $case: 'prefix', prefix: '/' }, prefix('/a'), '/a/b', '//b'],
+    ['replaces elements', { $case: 'pathPrefix', pathPrefix: '/x' }, elements('/a'), '/a/b', '/x/b'],
+    ['takes elements away', { $case: 'pathPrefix', pathPrefix: '/' }, elements('/a'), '/a/b?q', '/b?q'],
+    ['leaves the root at least', { $case: 'pathPrefix', pathPrefix: '/' }, elements('/a'), '/a', '/'],
+    ['puts elements before the root', { $case: 'pathPrefix', pathPrefix: '/x/' }, elements('/'), '/b', '/x/b'],
+    [
+      'goes by a pattern with groups',
+      { $case: 'regex', regex: { pattern: '/(\\w+)/(\\w+)', substitution: '/\\2$/\\1' } },
+      undefined,
+      '/a/b?c/d',
+      '/b$/a?c/d',
+    ],
+  ];
+  for (const [name, kind, match, target, expected] of cases) {
+    it(name, () => {
+      const change = compilePathRewrite({ kind }, match);
+      assert.ok(change);
+      assert.equal(rewriteTarget(target, change), expected);
+    });
+  }
+});
+
+describe('a redirect', () => {
+  const NONE: HttpRedirect = {
+    scheme: '',
+    authority: '',
+    port: 0,
+    path: undefined,
+    status: 302,
+    portChoice: PortChoice.BY_SCHEME_OR_REQUEST,
+  };
+  const to = (fields: Partial<HttpRedirect>, authority = 'shop:8080', calledPort = 8080) =>
+    compileRedirect({ ...NONE, ...fields }, undefined)(requestOf({ authority, target: '/a?q=1' }), calledPort);
+
+  it('keeps what it does not name, and the port that was called', () => {
+    assert.equal(to({}), 'http://shop:8080/a?q=1');
+    assert.equal(to({ authority: 'other.example' }), 'http://other.example:8080/a?q=1');
+    assert.equal(to({}, 'shop', 80), 'http://shop/a?q=1');
+  });
+
+  it('goes to the port of a scheme that it names, unless it names one itself', () => {
+    assert.equal(to({ scheme: 'https' }), 'https://shop/a?q=1');
+    assert.equal(to({ scheme: 'https', port: 8443 }), 'https://shop:8443/a?q=1');
+    assert.equal(to({ scheme: 'https', port: 443 }), 'https://shop/a?q=1');
+    assert.equal(to({ port: 80 }), 'http://shop/a?q=1');
+  });
+
+  it('takes the port as a VirtualService says', () => {
+    assert.equal(to({ portChoice: PortChoice.AS_CALLED }), 'http://shop:8080/a?q=1');
+    assert.equal(to({ portChoice: PortChoice.AS_CALLED, authority: 'x' }), 'http://x/a?q=1');
+    assert.equal(to({ portChoice: PortChoice.FROM_PROTOCOL_DEFAULT }), 'http://shop/a?q=1');
+    assert.equal(to({ portChoice: PortChoice.FROM_REQUEST_PORT, scheme: 'https' }), 'https://shop:8080/a?q=1');
+  });
+});
+
+describe('CORS', () => {
+  const CORS: Cors = {
+    allowOrigins: [{ kind: { $case: 'exact', exact: 'https://a.example' }, ignoreCase: false }],
+    allowMethods: ['GET', 'PUT'],
+    allowHeaders: ['x-a'],
+    exposeHeaders: ['x-b'],
+    maxAgeSec: 5,
+    allowCredentials: true,
+    answerUnmatchedPreflights: false,
+  };
+  const preflight = (origin: string) =>
+    requestOf({ method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'PUT' } });
+
+  it('answers a preflight of an allowed origin', () => {
+    assert.deepEqual(compileCors(CORS)(preflight('https://a.example')), {
+      kind: 'answer',
+      headers: [
+        ['access-control-allow-origin', 'https://a.example'],
+        ['access-control-allow-credentials', 'true'],
+        ['access-control-allow-methods', 'GET,PUT'],
+        ['access-control-allow-headers', 'x-a'],
+        ['access-control-max-age', '5'],
+      ],
+    });
+  });
+
+  it('lets the preflight of another origin go on, or answers it with nothing', () => {
+    assert.deepEqual(compileCors(CORS)(preflight('https://b.example')), { kind: 'none' });
+    const check = compileCors({ ...CORS, answerUnmatchedPreflights: true });
+    assert.deepEqual(check(preflight('https://b.example')), { kind: 'answer', headers: [] });
+  });
+
+  it('marks the answers to an allowed origin', () => {
+    assert.deepEqual(compileCors(CORS)(requestOf({ headers: { origin: 'https://a.example' } })), {
+      kind: 'mark',
+      headers: [
+        ['access-control-allow-origin', 'https://a.example'],
+        ['access-control-allow-credentials', 'true'],
+        ['access-control-expose-headers', 'x-b'],
+      ],
+    });
+    assert.deepEqual(compileCors(CORS)(requestOf({})), { kind: 'none' });
+  });
+});
+
+describe('a retry policy', () => {
+  const policy = (conditions: string[], statusCodes: number[] = []) =>
+    compileRetry({
+      attempts: 1,
+      perTryTimeoutMs: 0,
+      conditions,
+      statusCodes,
+      backoffMs: 0,
+      keepPreviousHosts: false,
+    });
+  const answer = (status: number, headers: Record<string, string> = {}): TryOutcome => ({
+    kind: 'response',
+    status,
+    header: (name) => headers[name],
+  });
+
+  it('that nobody wrote repeats what no endpoint took, and two statuses of gRPC', () => {
+    assert.equal(DEFAULT_RETRY.attempts, 2);
+    assert.equal(DEFAULT_RETRY.wants({ kind: 'connect-failure' }), true);
+    assert.equal(DEFAULT_RETRY.wants({ kind: 'refused' }), true);
+    assert.equal(DEFAULT_RETRY.wants(answer(200, { 'grpc-status': '14' })), true);
+    assert.equal(DEFAULT_RETRY.wants(answer(200, { 'grpc-status': '13' })), false);
+    assert.equal(DEFAULT_RETRY.wants(answer(503)), false);
+    assert.equal(DEFAULT_RETRY.wants({ kind: 'reset', sent: true }), false);
+    assert.equal(DEFAULT_RETRY.wants({ kind: 'timeout' }), false);
+  });
+
+  const table: [string, TryOutcome, boolean][] = [
+    ['5xx', answer(500), true],
+    ['5xx', answer(499), false],
+    ['5xx', { kind: 'connect-failure' }, true],
+    ['5xx', { kind: 'timeout' }, true],
+    ['gateway-error', answer(503), true],
+    ['gateway-error', answer(500), false],
+    ['reset', { kind: 'reset', sent: true }, true],
+    ['reset', answer(500), false],
+    ['reset-before-request', { kind: 'reset', sent: true }, false],
+    ['reset-before-request', { kind: 'reset', sent: false }, true],
+    ['retriable-4xx', answer(409), true],
+    ['retriable-4xx', answer(404), false],
+    ['5xx', answer(503, { 'x-envoy-ratelimited': 'true' }), false],
+    ['envoy-ratelimited', answer(429, { 'x-envoy-ratelimited': 'true' }), true],
+    ['internal', answer(200, { 'grpc-status': '13' }), true],
+  ];
+  for (const [condition, outcome, wanted] of table) {
+    const what = outcome.kind === 'response' ? `status ${outcome.status}` : outcome.kind;
+    it(`on ${condition} ${wanted ? 'repeats' : 'does not repeat'} ${what}`, () => {
+      assert.equal(policy([condition]).wants(outcome), wanted);
+    });
+  }
+
+  it('goes by statuses', () => {
+    assert.equal(policy([], [418]).wants(answer(418)), true);
+    assert.equal(policy([], [418]).wants(answer(500)), false);
+  });
+
+  it('pauses longer from try to try, up to ten times the base', () => {
+    const { pauseMs } = DEFAULT_RETRY;
+    assert.deepEqual([pauseMs(1, 1), pauseMs(2, 1), pauseMs(3, 1), pauseMs(9, 1)], [25, 75, 175, 250]);
+    assert.equal(pauseMs(3, 0), 0);
+  });
+});
+
+describe('the time of a request', () => {
+  it("is the route's, or a shorter one that a gRPC client asks for", () => {
+    assert.equal(requestTimeoutMs(500, undefined), 500);
+    assert.equal(requestTimeoutMs(500, '100m'), 100);
+    assert.equal(requestTimeoutMs(500, '2S'), 500);
+    assert.equal(requestTimeoutMs(0, '2S'), 2000);
+    assert.equal(requestTimeoutMs(0, '1n'), 1);
+    for (const wrong of ['', '5', 'S', '123456789S', '-1S', '1s']) assert.equal(requestTimeoutMs(7, wrong), 7, wrong);
+  });
+});

@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { fail, ok } from '../../../src/base/result.ts';
+import { proxyError } from '../../../src/hbone/proxy-error.ts';
+import type { HttpHeader, HttpStreamHandler } from '../../../src/http/http-stream.ts';
+import { Http2Code } from '../../../src/http2/http2-error.ts';
+import { compileRetry } from '../../../src/routing/retry-policy.ts';
+import type { Outcome } from '../../../src/waypoint/clusters.ts';
+import { ForwardedRequest, type OutboundRequest } from '../../../src/waypoint/forward-request.ts';
+import type { HttpUpstreams } from '../../../src/waypoint/http-upstreams.ts';
+import type { LocalReply } from '../../../src/waypoint/local-reply.ts';
+import { ReplayBudget, RequestBody } from '../../../src/waypoint/request-body.ts';
+import { FakeHttpStream } from '../../helpers/fake-http-stream.ts';
+import { ManualClock } from '../../helpers/manual-clock.ts';
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+interface Setup {
+  readonly endpoints?: number;
+  readonly attempts?: number;
+  readonly on?: string[];
+  readonly codes?: number[];
+  readonly timeoutMs?: number;
+  readonly perTryTimeoutMs?: number;
+  readonly ended?: boolean;
+  readonly budgetBytes?: number;
+  readonly permits?: { requests?: number; retries?: number };
+  readonly refuse?: number;
+}
+
+/** One request; endpoints are called `e0`, `e1`, and so on, and every try gets the first that is not avoided. */
+function setUp(options: Setup = {}) {
+  const { endpoints = 3, attempts = 2, on = ['5xx'], codes = [], ended = true, permits = {} } = options;
+  const clock = new ManualClock();
+  const downstream = new FakeHttpStream();
+  const tries: { endpoint: string; stream: FakeHttpStream; headers: readonly HttpHeader[] }[] = [];
+  const outcomes: (Outcome | undefined)[] = [];
+  const replies: { reply: LocalReply; retries: number }[] = [];
+  const done: unknown[] = [];
+  const open = { requests: 0, retries: 0, refusals: options.refuse ?? 0 };
+  const admit = (kind: 'requests' | 'retries') => () => {
+    if (open[kind] >= (permits[kind] ?? 100)) return undefined;
+    open[kind]++;
+    return { release: () => void open[kind]-- };
+  };
+  let picked = '';
+  const cluster = {
+    policy: undefined,
+    pick: (_self: unknown, { avoid }: { avoid: ReadonlySet<string> }) => {
+      const all = Array.from({ length: endpoints }, (_, index) => `e${index}`);
+      const uid = all.find((one) => !avoid.has(one)) ?? all[0];
+      if (uid === undefined) return undefined;
+      picked = uid;
+      return { endpoint: { workload: { uid } }, done: (outcome: Outcome | undefined) => void outcomes.push(outcome) };
+    },
+    admitRequest: admit('requests'),
+    admitRetry: admit('retries'),
+  };
+  const http = {
+    acquire: async () => {
+      if (open.refusals-- > 0) return fail(proxyError('CONNECT_FAILED', 'refused'));
+      return ok({
+        reused: false,
+        release: () => undefined,
+        request: (headers: readonly HttpHeader[], handler: HttpStreamHandler, endStream: boolean) => {
+          const stream = new FakeHttpStream();
+          stream.setHandler(handler);
+          stream.ended = endStream;
+          tries.push({ endpoint: picked, stream, headers });
+          return ok(stream);
+        },
+      });
+    },
+  };
+  let forwarded: ForwardedRequest | undefined;
+  const body = new RequestBody(ended, new ReplayBudget(options.budgetBytes ?? 1_000_000), {
+    onEnded: () => forwarded?.bodyEnded(),
+    onClosed: () => forwarded?.cancel(),
+  });
+  downstream.setHandler(body);
+  const retry = compileRetry({
+    attempts,
+    perTryTimeoutMs: options.perTryTimeoutMs ?? 0,
+    conditions: on,
+    statusCodes: codes,
+    backoffMs: 0,
+    keepPreviousHosts: false,
+  });
+  const request = {
+    stream: downstream,
+    body,
+    headers: [[':method', 'POST']],
+    idempotent: false,
+    cluster,
+    version: 'http1',
+    self: {},
+    forwarded: '',
+    hashKey: undefined,
+    retry,
+    timeoutMs: options.timeoutMs ?? 0,
+  } as unknown as OutboundRequest;
+  forwarded = new ForwardedRequest(
+    request,
+    {
+      onEndpoint: () => undefined,
+      onResponse: (headers) => headers,
+      onData: () => undefined,
+      onFailed: (reply, retries) => replies.push({ reply, retries }),
+      onDone: (aborted) => done.push(aborted),
+    },
+    { clock, random: () => 0.5, http: http as unknown as HttpUpstreams },
+  );
+  forwarded.start();
+  return { clock, downstream, tries, outcomes, replies, done, open, body };
+}
+
+/** The last try, once it is there. */
+async function latest({ clock, tries }: ReturnType<typeof setUp>) {
+  await settle();
+  clock.advance(1000);
+  await settle();
+  const last = tries.at(-1);
+  assert.ok(last);
+  return last;
+}
+
+describe('a forwarded request', () => {
+  it('gets the answer of its endpoint, and leaves nothing behind', async () => {
+    const lab = setUp();
+    const { stream } = await latest(lab);
+    stream.headers(200, { a: 'b' });
+    stream.data('hello');
+    stream.finish();
+    stream.close({ kind: 'normal' });
+    lab.downstream.close({ kind: 'normal' });
+    assert.deepEqual(lab.downstream.written, ['hello']);
+    assert.deepEqual(lab.done, [undefined]);
+    assert.deepEqual(lab.outcomes, [{ kind: 'status', status: 200 }]);
+    assert.deepEqual(lab.open, { requests: 0, retries: 0, refusals: -1 });
+    assert.deepEqual(lab.clock.waitingMs, []);
+  });
+
+  it('is sent again to another endpoint after an answer that the route does not want', async () => {
+    const lab = setUp();
+    (await latest(lab)).stream.headers(503);
+    const second = await latest(lab);
+    second.stream.headers(200, {}, true);
+    assert.deepEqual(
+      lab.tries.map(({ endpoint }) => endpoint),
+      ['e0', 'e1'],
+    );
+    assert.deepEqual(lab.tries[0]?.stream.resets, [Http2Code.CANCEL]);
+    assert.deepEqual(lab.downstream.responses, [[[':status', '200']]]);
+  });
+
+  it('passes on the last answer when the tries are used up', async () => {
+    const lab = setUp({ attempts: 1 });
+    (await latest(lab)).stream.headers(503);
+    (await latest(lab)).stream.headers(503, { n: '2' }, true);
+    assert.equal(lab.tries.length, 2);
+    assert.deepEqual(lab.downstream.responses, [
+      [
+        [':status', '503'],
+        ['n', '2'],
+      ],
+    ]);
+  });
+
+  it('fails with what happened last when no endpoint answered', async () => {
+    const lab = setUp({ refuse: 5, attempts: 1 });
+    await settle();
+    lab.clock.advance(1000);
+    await settle();
+    assert.equal(lab.replies[0]?.reply.flag, 'UF');
+    assert.equal(lab.replies[0]?.retries, 1);
+    assert.deepEqual(lab.outcomes, [{ kind: 'connect-failure' }, { kind: 'connect-failure' }]);
+    assert.equal(lab.open.requests, 0);
+    assert.equal(lab.open.retries, 0);
+  });
+
+  it('sends its body again from the beginning, and gives credit for each byte once', async () => {
+    const lab = setUp({ ended: false });
+    const first = await latest(lab);
+    lab.downstream.data('one ');
+    lab.downstream.data('two ');
+    assert.deepEqual(first.stream.written, ['one ', 'two ']);
+    assert.equal(lab.downstream.creditBytes, 8);
+    first.stream.headers(500);
+    lab.downstream.data('three');
+    assert.equal(lab.downstream.creditBytes, 8, 'nobody took it yet');
+    const second = await latest(lab);
+    lab.downstream.finish();
+    assert.deepEqual(second.stream.written, ['one ', 'two ', 'three']);
+    assert.equal(second.stream.ended, true);
+    assert.equal(lab.downstream.creditBytes, 13);
+  });
+
+  it('is not sent again when its body was too long to keep', async () => {
+    const lab = setUp({ ended: false });
+    const first = await latest(lab);
+    lab.downstream.data('x'.repeat(300 * 1024));
+    first.stream.headers(500, {}, true);
+    await latest(lab);
+    assert.equal(lab.tries.length, 1);
+    assert.deepEqual(lab.downstream.responses, [[[':status', '500']]]);
+  });
+
+  it('is not sent again when the bodies of all requests together are too long', async () => {
+    const lab = setUp({ ended: false, budgetBytes: 10 });
+    const first = await latest(lab);
+    lab.downstream.data('0123456789ab');
+    first.stream.headers(500, {}, true);
+    await latest(lab);
+    assert.equal(lab.tries.length, 1);
+  });
+
+  it('is cut, not sent again, once an answer began', async () => {
+    const lab = setUp();
+    const { stream } = await latest(lab);
+    stream.headers(200);
+    stream.data('half');
+    stream.close({ kind: 'lost', error: undefined });
+    assert.deepEqual(lab.downstream.resets, [Http2Code.INTERNAL_ERROR]);
+    assert.deepEqual(lab.outcomes, [{ kind: 'reset' }]);
+    assert.deepEqual(lab.done, ['upstream']);
+  });
+
+  it('ends after its time, whatever it is doing', async () => {
+    const lab = setUp({ timeoutMs: 500 });
+    await settle();
+    lab.clock.advance(500);
+    assert.equal(lab.replies[0]?.reply.status, 504);
+    assert.deepEqual(lab.tries[0]?.stream.resets, [Http2Code.CANCEL]);
+    assert.deepEqual(lab.outcomes, [{ kind: 'timeout' }]);
+    assert.deepEqual(lab.clock.waitingMs, []);
+  });
+
+  it('has its time from the end of its body on', async () => {
+    const lab = setUp({ timeoutMs: 500, ended: false });
+    await settle();
+    lab.clock.advance(5000);
+    assert.equal(lab.replies.length, 0);
+    lab.downstream.finish();
+    lab.clock.advance(500);
+    assert.equal(lab.replies[0]?.reply.status, 504);
+  });
+
+  it('is tried again when a single try takes too long', async () => {
+    const lab = setUp({ perTryTimeoutMs: 100, attempts: 1 });
+    await settle();
+    lab.clock.advance(100);
+    lab.clock.advance(50);
+    await settle();
+    assert.equal(lab.tries.length, 2);
+    lab.clock.advance(100);
+    assert.equal(lab.replies[0]?.reply.details, 'upstream_per_try_timeout');
+    assert.equal(lab.replies[0]?.retries, 1);
+  });
+
+  it('is refused when there are too many requests, and not tried again when there are too many tries', async () => {
+    assert.equal(setUp({ permits: { requests: 0 } }).replies[0]?.reply.flag, 'UO');
+    const lab = setUp({ permits: { retries: 0 } });
+    (await latest(lab)).stream.headers(503, {}, true);
+    await latest(lab);
+    assert.equal(lab.tries.length, 1);
+    assert.deepEqual(lab.downstream.responses, [[[':status', '503']]]);
+  });
+
+  it('says so when there is no endpoint', () => {
+    assert.equal(setUp({ endpoints: 0 }).replies[0]?.reply.flag, 'UH');
+  });
+
+  it('ends with its client between two tries', async () => {
+    const lab = setUp();
+    await settle();
+    lab.tries[0]?.stream.headers(503);
+    lab.downstream.close({ kind: 'reset', by: 'peer', code: 8 });
+    lab.clock.advance(1000);
+    await settle();
+    assert.equal(lab.tries.length, 1);
+    assert.deepEqual(lab.open, { requests: 0, retries: 0, refusals: -1 });
+    assert.deepEqual(lab.clock.waitingMs, []);
+  });
+});
