@@ -49,8 +49,8 @@ export type RouteFilter =
 const VISIBLE = /^[^\s\p{Cc}]*$/u;
 const REDIRECT_STATUSES = [301, 302, 303, 307, 308];
 const DEFAULT_REDIRECT_STATUS = 302;
-const DEFAULT_MAX_AGE_SEC = 5;
-const MAX_INT32 = 2 ** 31 - 1;
+const DEFAULT_CORS_SEC = 5;
+const LARGEST_INT32 = 2 ** 31 - 1;
 const MILLION = 1_000_000;
 
 /** @param namespace of the route */
@@ -158,8 +158,8 @@ function readShare(mirror: FieldReader): number {
   if (percent !== undefined) return percent * (MILLION / 100);
   const fraction = mirror.child('fraction');
   if (!fraction.isPresent) return MILLION;
-  const denominator = fraction.integer('denominator', 1, MAX_INT32) ?? 100;
-  const numerator = fraction.integer('numerator', 0, MAX_INT32) ?? 0;
+  const denominator = fraction.integer('denominator', 1, LARGEST_INT32) ?? 100;
+  const numerator = fraction.integer('numerator', 0, LARGEST_INT32) ?? 0;
   if (numerator > denominator) fraction.report('numerator', 'must not be more than the denominator');
   return Math.round((Math.min(numerator, denominator) / denominator) * MILLION);
 }
@@ -171,7 +171,7 @@ function readCors(cors: FieldReader): CorsFilter {
     allowMethods: cors.nonEmptyStrings('allowMethods'),
     allowHeaders: cors.nonEmptyStrings('allowHeaders'),
     exposeHeaders: cors.nonEmptyStrings('exposeHeaders'),
-    maxAgeSec: cors.integer('maxAge', 1, MAX_INT32) ?? DEFAULT_MAX_AGE_SEC,
+    maxAgeSec: cors.integer('maxAge', 1, LARGEST_INT32) ?? DEFAULT_CORS_SEC,
     allowCredentials: cors.boolean('allowCredentials') ?? false,
   };
 }
