@@ -469,6 +469,8 @@ export const LIMIT_GROUPS = [
       ['model/manifest/core-objects.ts', 'MAX_REPLICAS', '', 'A Deployment with more replicas is refused.'],
       ['model/manifest/service-entry.ts', 'MAX_HOSTS', '', 'A ServiceEntry with more hosts is refused.'],
       ['model/manifest/workload-entry.ts', 'MAX_WEIGHT', '', 'A larger weight is refused.'],
+      ['model/manifest/route-refs.ts', 'MAX_WEIGHT', '', 'A larger weight of a backend of a route is refused.'],
+      ['model/manifest/http-route.ts', 'MAX_ATTEMPTS', '', 'More retries of an HTTPRoute are refused.'],
       ['model/manifest/pod.ts', 'MAX_SECONDS', '', 'Larger times of probes, in seconds, are refused.'],
       ['model/manifest/object-meta.ts', 'MAX_NAME_LENGTH', '', 'Longer names are refused.'],
       [

@@ -8,12 +8,25 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
-import { AUTHORIZATION_POLICIES, type ResourceKind, SERVICE_ENTRIES, SERVICES } from '../kube/resource-kind.ts';
+import {
+  AUTHORIZATION_POLICIES,
+  GRPC_ROUTES,
+  HTTP_ROUTES,
+  type ResourceKind,
+  SERVICE_ENTRIES,
+  SERVICES,
+  TCP_ROUTES,
+  TLS_ROUTES,
+} from '../kube/resource-kind.ts';
 import type { ObjectChange, ObjectStore } from '../manifests/object-store.ts';
 import { keyOf, type ManifestKind } from '../model/manifest/manifest-object.ts';
+import { isRoute } from '../model/manifest/route-object.ts';
+import { wantedParents } from './l7/route-conditions.ts';
+import { conditionTime, mergeConditions } from './merge-conditions.ts';
 import type { MeshOptions } from './mesh-options.ts';
-import type { Observed, ObservedCondition, ObservedConditions } from './observed-conditions.ts';
-import { type WantedConditions, wantedConditions } from './wanted-conditions.ts';
+import type { Observed, ObservedConditions } from './observed-conditions.ts';
+import { mergeParents } from './route-parent-status.ts';
+import { wantedConditions } from './wanted-conditions.ts';
 import { WorkQueue } from './work-queue.ts';
 
 export interface ConditionWriterDeps {
@@ -29,10 +42,20 @@ const RESOURCES: ReadonlyMap<ManifestKind, ResourceKind> = new Map([
   ['AuthorizationPolicy', AUTHORIZATION_POLICIES],
   ['Service', SERVICES],
   ['ServiceEntry', SERVICE_ENTRIES],
+  ['HTTPRoute', HTTP_ROUTES],
+  ['GRPCRoute', GRPC_ROUTES],
+  ['TCPRoute', TCP_ROUTES],
+  ['TLSRoute', TLS_ROUTES],
 ]);
-const KINDS = ['AuthorizationPolicy', 'Service', 'ServiceEntry'] as const;
+const KINDS = [...RESOURCES.keys()];
 /** On what bindings of all objects depend. */
-const FAR_REACHING: ReadonlySet<string> = new Set(['Gateway', 'Namespace', 'Service', 'ServiceEntry']);
+const FAR_REACHING: ReadonlySet<string> = new Set([
+  'Gateway',
+  'Namespace',
+  'ReferenceGrant',
+  'Service',
+  'ServiceEntry',
+]);
 /** Pushes come first, and several changes are looked at together. */
 const SETTLE_MS = 100;
 /** 20 writes a second at most. */
@@ -70,8 +93,11 @@ export class ConditionWriter {
   }
 
   #note(changes: readonly ObjectChange[]): void {
-    for (const { before, after } of changes) if (FAR_REACHING.has((after ?? before)?.kind ?? '')) this.#all = true;
-    if (this.#all) this.#checkSoon();
+    for (const { key, before, after } of changes) {
+      if (FAR_REACHING.has((after ?? before)?.kind ?? '')) this.#all = true;
+      if (isRoute(after)) this.#changed.add(key);
+    }
+    if (this.#all || this.#changed.size > 0) this.#checkSoon();
   }
 
   #checkSoon(): void {
@@ -80,7 +106,7 @@ export class ConditionWriter {
       const keys = this.#all ? this.#everything() : [...this.#changed];
       this.#all = false;
       this.#changed.clear();
-      for (const key of keys) if (this.#nextConditions(key) !== undefined) this.#queue.add(key);
+      for (const key of keys) if (this.#next(key) !== undefined) this.#queue.add(key);
     });
   }
 
@@ -88,27 +114,31 @@ export class ConditionWriter {
     return KINDS.flatMap((kind) => [...this.#deps.store.all(kind)].map(keyOf));
   }
 
-  /** The conditions to write; undefined when those that are there will do. */
-  #nextConditions(key: string): { observed: Observed; conditions: readonly ObservedCondition[] } | undefined {
+  /** The status to write; undefined when the one that is there will do. */
+  #next(key: string): { observed: Observed; status: object } | undefined {
     const { store, observed: all, mesh, clock } = this.#deps;
     const object = store.getByKey(key);
     const observed = all.get(key);
     if (object === undefined || observed === undefined || object.meta.deleting) return undefined;
-    const wanted = wantedConditions(store, mesh(), object);
-    const conditions = mergeConditions(observed, wanted, conditionTime(clock.nowMs()));
-    return conditions === undefined ? undefined : { observed, conditions };
+    const now = conditionTime(clock.nowMs());
+    if (isRoute(object)) {
+      const parents = mergeParents(observed, wantedParents({ store, mesh: mesh() }, object), now);
+      return parents && { observed, status: { parents } };
+    }
+    const conditions = mergeConditions(observed, wantedConditions(store, mesh(), object), now);
+    return conditions && { observed, status: { conditions } };
   }
 
   /** @returns false when it has to be tried again */
   async #write(key: string): Promise<boolean> {
-    const next = this.#nextConditions(key);
+    const next = this.#next(key);
     const [kind = '', namespace = '', name = ''] = key.split('/');
-    const resource = RESOURCES.get(kind as ManifestKind);
-    if (next === undefined || resource === undefined) return true;
-    const body = {
-      metadata: { resourceVersion: next.observed.resourceVersion },
-      status: { conditions: next.conditions },
-    };
+    const known = RESOURCES.get(kind as ManifestKind);
+    if (next === undefined || known === undefined) return true;
+    const { observed, status } = next;
+    // A cluster may serve an older version than the one that is asked for first.
+    const resource = { ...known, version: observed.apiVersion.split('/').at(-1) || known.version };
+    const body = { metadata: { resourceVersion: observed.resourceVersion }, status };
     const { client, logger } = this.#deps;
     const written = await client.patch(resource, namespace, name, { type: 'merge', subresource: 'status', body });
     // A newer version comes with the watch and is looked at then.
@@ -116,35 +146,4 @@ export class ConditionWriter {
     logger.warn('status not written', { object: key, reason: written.error.message });
     return false;
   }
-}
-
-/** The time of a transition, in whole seconds as API servers keep it. */
-export function conditionTime(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
-}
-
-/** What is there with what is wanted in its place; undefined when nothing differs. */
-export function mergeConditions(
-  observed: Pick<Observed, 'conditions' | 'generation'>,
-  wanted: WantedConditions,
-  now: string,
-): ObservedCondition[] | undefined {
-  const merged = observed.conditions.filter(({ type }) => !wanted.has(type));
-  let differs = false;
-  for (const [type, want] of wanted) {
-    const current = observed.conditions.find((condition) => condition.type === type);
-    if (want === undefined) {
-      differs ||= current !== undefined;
-      continue;
-    }
-    const same =
-      current?.status === want.status &&
-      current.reason === want.reason &&
-      current.message === want.message &&
-      Number(current['observedGeneration'] ?? 0) === observed.generation;
-    differs ||= !same;
-    const lastTransitionTime = current?.status === want.status ? (current['lastTransitionTime'] ?? now) : now;
-    merged.push({ type, ...want, observedGeneration: observed.generation, lastTransitionTime });
-  }
-  return differs ? merged : undefined;
 }

@@ -8,12 +8,17 @@ import {
   AUTHORIZATION_POLICIES,
   ENDPOINT_SLICES,
   GATEWAYS,
+  GRPC_ROUTES,
+  HTTP_ROUTES,
   NAMESPACES,
   NODES,
   PEER_AUTHENTICATIONS,
   PODS,
+  REFERENCE_GRANTS,
   SERVICE_ENTRIES,
   SERVICES,
+  TCP_ROUTES,
+  TLS_ROUTES,
   WORKLOAD_ENTRIES,
 } from '../kube/resource-kind.ts';
 import type { IntakeKind, KubeIntake } from './kube-intake.ts';
@@ -53,6 +58,11 @@ const KINDS: readonly SourceKind[] = [
   { resource: SERVICE_ENTRIES, kind: 'ServiceEntry', olderVersions: OLDER_ISTIO, slim: slimToSpec },
   { resource: WORKLOAD_ENTRIES, kind: 'WorkloadEntry', olderVersions: OLDER_ISTIO, slim: slimToSpec },
   { resource: GATEWAYS, kind: 'Gateway', olderVersions: ['v1beta1'], slim: slimToSpec },
+  { resource: HTTP_ROUTES, kind: 'HTTPRoute', olderVersions: ['v1beta1'], slim: slimToSpec },
+  { resource: GRPC_ROUTES, kind: 'GRPCRoute', slim: slimToSpec },
+  { resource: TCP_ROUTES, kind: 'TCPRoute', olderVersions: ['v1alpha2'], slim: slimToSpec },
+  { resource: TLS_ROUTES, kind: 'TLSRoute', olderVersions: ['v1alpha3', 'v1alpha2'], slim: slimToSpec },
+  { resource: REFERENCE_GRANTS, kind: 'ReferenceGrant', olderVersions: ['v1beta1'], slim: slimToSpec },
 ];
 /** Bounds what one answer takes in memory: whole pods are ten times what is kept of them. */
 const PAGE_SIZE = 100;

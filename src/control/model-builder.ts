@@ -29,6 +29,7 @@ import { Address, Workload as WorkloadProto } from '../proto/gen/workload.ts';
 import { ResourceStore, type StoredResource } from '../xds/server/resource-store.ts';
 import { collectAffected } from './affected-objects.ts';
 import type { BuildContext } from './build-context.ts';
+import { routeNote } from './l7/route-conditions.ts';
 import {
   policyResources,
   serviceResources,
@@ -237,6 +238,12 @@ export class ModelBuilder {
         const policy = buildPeerAuthentication(object, inherited);
         return policy === undefined ? [] : [policyOutput(policy)];
       }
+      case 'HTTPRoute':
+      case 'GRPCRoute':
+      case 'TCPRoute':
+      case 'TLSRoute':
+        this.#note(sourceKey, routeNote(context, object));
+        return [];
       default:
         return [];
     }

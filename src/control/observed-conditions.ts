@@ -1,7 +1,8 @@
-/** What the objects that get status say about themselves: their conditions. */
+/** What the objects that get status say about themselves: their conditions, and those of a route about its parents. */
 import type { KubeObject } from '../kube/kube-object.ts';
 import { fieldsOf, isRecord } from '../model/manifest/field-reader.ts';
 import { type ManifestKind, objectKey } from '../model/manifest/manifest-object.ts';
+import { ROUTE_KINDS } from '../model/manifest/route-object.ts';
 
 /** A condition as it stands in an object; fields that are not known here are kept. */
 export interface ObservedCondition {
@@ -14,11 +15,15 @@ export interface ObservedCondition {
 
 export interface Observed {
   readonly resourceVersion: string;
+  /** The version of the API in which the object came. */
+  readonly apiVersion: string;
   readonly generation: number;
   readonly conditions: readonly ObservedCondition[];
+  /** `status.parents` as it stands. */
+  readonly parents: readonly unknown[];
 }
 
-const KINDS: ReadonlySet<ManifestKind> = new Set(['AuthorizationPolicy', 'Service', 'ServiceEntry']);
+const KINDS: ReadonlySet<ManifestKind> = new Set(['AuthorizationPolicy', 'Service', 'ServiceEntry', ...ROUTE_KINDS]);
 
 export class ObservedConditions {
   readonly #byKey = new Map<string, Observed>();
@@ -34,7 +39,9 @@ export class ObservedConditions {
       return;
     }
     const conditions = conditionsOf(object['status']);
-    this.#byKey.set(key, { resourceVersion, generation, conditions });
+    const listed = fieldsOf(object['status'])['parents'];
+    const parents = Array.isArray(listed) ? listed : [];
+    this.#byKey.set(key, { resourceVersion, apiVersion: object.apiVersion ?? '', generation, conditions, parents });
     for (const listener of this.#listeners) listener(key);
   }
 

@@ -13,7 +13,7 @@ import { DEPLOYMENTS, GATEWAYS, type ResourceKind, SERVICE_ACCOUNTS, SERVICES } 
 import type { ObjectStore } from '../manifests/object-store.ts';
 import { type GatewayObject, isWaypoint } from '../model/manifest/gateway.ts';
 import { GATEWAY_NAME_LABEL, waypointAccount, waypointService } from '../model/waypoint-objects.ts';
-import { conditionTime } from './condition-writer.ts';
+import { conditionTime } from './merge-conditions.ts';
 import { type MeshOptions, serviceHostname } from './mesh-options.ts';
 import { type WaypointRuntime, waypointDeployment } from './waypoint-deployment.ts';
 import { waypointStatus } from './waypoint-status.ts';

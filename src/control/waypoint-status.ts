@@ -3,7 +3,7 @@
 import { HBONE_PORT } from '../model/gateway-address.ts';
 import { fieldsOf } from '../model/manifest/field-reader.ts';
 import type { GatewayObject } from '../model/manifest/gateway.ts';
-import { mergeConditions } from './condition-writer.ts';
+import { mergeConditions } from './merge-conditions.ts';
 import { conditionsOf } from './observed-conditions.ts';
 import type { WantedCondition, WantedConditions } from './wanted-conditions.ts';
 

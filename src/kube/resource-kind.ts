@@ -63,6 +63,11 @@ export const AUTHORIZATION_POLICIES = kindOf('security.istio.io', 'v1', 'Authori
 export const SERVICE_ENTRIES = kindOf('networking.istio.io', 'v1', 'ServiceEntry', 'serviceentries');
 export const WORKLOAD_ENTRIES = kindOf('networking.istio.io', 'v1', 'WorkloadEntry', 'workloadentries');
 export const GATEWAYS = kindOf('gateway.networking.k8s.io', 'v1', 'Gateway', 'gateways');
+export const HTTP_ROUTES = kindOf('gateway.networking.k8s.io', 'v1', 'HTTPRoute', 'httproutes');
+export const GRPC_ROUTES = kindOf('gateway.networking.k8s.io', 'v1', 'GRPCRoute', 'grpcroutes');
+export const TCP_ROUTES = kindOf('gateway.networking.k8s.io', 'v1', 'TCPRoute', 'tcproutes');
+export const TLS_ROUTES = kindOf('gateway.networking.k8s.io', 'v1', 'TLSRoute', 'tlsroutes');
+export const REFERENCE_GRANTS = kindOf('gateway.networking.k8s.io', 'v1', 'ReferenceGrant', 'referencegrants');
 
 /** `v1`, or `<group>/<version>`. */
 export function apiVersionOf(kind: ResourceKind): string {

@@ -13,6 +13,7 @@ import {
   objectKey,
 } from '../model/manifest/manifest-object.ts';
 import type { PodObject } from '../model/manifest/pod.ts';
+import { referencesOf } from './object-references.ts';
 
 /** One object that appeared, changed or went. */
 export interface ObjectChange {
@@ -27,6 +28,7 @@ type ByName = Map<string, ManifestObject>;
 
 const NO_OBJECTS: ReadonlyMap<string, ManifestObject> = new Map();
 const NO_PODS: ReadonlySet<PodObject> = new Set();
+const NO_KEYS: ReadonlySet<string> = new Set();
 
 export class ObjectStore {
   readonly #byKey = new Map<string, ManifestObject>();
@@ -34,6 +36,8 @@ export class ObjectStore {
   readonly #byNamespace = new Map<string, ByName>();
   readonly #namespacesOf = new Map<ManifestKind, Set<string>>();
   readonly #podsOfNode = new Map<string, Set<PodObject>>();
+  /** Keys of objects, by what they refer to. */
+  readonly #referrers = new Map<string, Set<string>>();
   readonly #listeners = new Set<ObjectListener>();
 
   get size(): number {
@@ -66,6 +70,11 @@ export class ObjectStore {
 
   podsOnNode(node: string): Iterable<PodObject> {
     return this.#podsOfNode.get(node) ?? NO_PODS;
+  }
+
+  /** Keys of the objects that make a reference, named as in `object-references.ts`. */
+  referrers(reference: string): Iterable<string> {
+    return this.#referrers.get(reference) ?? NO_KEYS;
   }
 
   /** Puts objects in place and takes others out, as one batch. */
@@ -102,6 +111,7 @@ export class ObjectStore {
     else objects.set(name, object);
     addTo(this.#namespacesOf, object.kind, namespace);
     if (object.kind === 'Pod') addTo(this.#podsOfNode, object.spec.nodeName, object);
+    for (const reference of referencesOf(object)) addTo(this.#referrers, reference, key);
   }
 
   #remove(key: string, object: ManifestObject): void {
@@ -115,6 +125,7 @@ export class ObjectStore {
       removeFrom(this.#namespacesOf, object.kind, namespace);
     }
     if (object.kind === 'Pod') removeFrom(this.#podsOfNode, object.spec.nodeName, object);
+    for (const reference of referencesOf(object)) removeFrom(this.#referrers, reference, key);
   }
 }
 

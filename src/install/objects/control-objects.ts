@@ -38,6 +38,7 @@ const SERVICE_NAME = 'istiod';
 const SELECTOR: TemplateMap = { app: SERVICE_NAME, 'app.kubernetes.io/name': CONTROL_NAME };
 const WATCH = ['list', 'watch'];
 const ISTIO_GROUPS = ['security.istio.io', 'networking.istio.io', 'telemetry.istio.io'];
+const ROUTES = ['httproutes', 'grpcroutes', 'tcproutes', 'tlsroutes'];
 
 const CLUSTER_RULES: readonly TemplateMap[] = [
   rule('', ['namespaces', 'nodes', 'pods', 'services'], WATCH),
@@ -45,7 +46,8 @@ const CLUSTER_RULES: readonly TemplateMap[] = [
   rule('security.istio.io', ['authorizationpolicies', 'peerauthentications'], WATCH),
   rule('networking.istio.io', ['serviceentries', 'workloadentries'], WATCH),
   rule('gateway.networking.k8s.io', ['gateways'], ['get', ...WATCH]),
-  rule('gateway.networking.k8s.io', ['gateways/status'], ['patch']),
+  rule('gateway.networking.k8s.io', [...ROUTES, 'referencegrants'], WATCH),
+  rule('gateway.networking.k8s.io', ['gateways/status', ...ROUTES.map((route) => `${route}/status`)], ['patch']),
   // Waypoints run where their Gateways are. To apply is to patch, and to create where there is nothing yet.
   rule('', ['serviceaccounts', 'services'], ['create', 'patch']),
   rule('apps', ['deployments'], ['create', 'patch']),

@@ -5,6 +5,8 @@ import type { GatewayObject } from './gateway.ts';
 import type { EndpointSliceObject, ServiceObject } from './kubernetes-service.ts';
 import type { PeerAuthenticationObject } from './peer-authentication.ts';
 import type { PodObject } from './pod.ts';
+import type { ReferenceGrantObject } from './reference-grant.ts';
+import type { RouteObject } from './route-object.ts';
 import type { ServiceEntryObject } from './service-entry.ts';
 import type { WorkloadEntryObject } from './workload-entry.ts';
 
@@ -20,7 +22,9 @@ export type ManifestObject =
   | AuthorizationPolicyObject
   | ServiceEntryObject
   | WorkloadEntryObject
-  | GatewayObject;
+  | GatewayObject
+  | RouteObject
+  | ReferenceGrantObject;
 
 export type ManifestKind = ManifestObject['kind'];
 

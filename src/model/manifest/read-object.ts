@@ -6,13 +6,17 @@ import { readAuthorizationPolicy } from './authorization-policy.ts';
 import { readDeployment, readNamespace, readNode, readServiceAccount } from './core-objects.ts';
 import { FieldReader, isRecord } from './field-reader.ts';
 import { readGateway } from './gateway.ts';
+import { readGrpcRoute } from './grpc-route.ts';
+import { readHttpRoute } from './http-route.ts';
 import { readEndpointSlice, readService } from './kubernetes-service.ts';
 import { type ManifestKind, type ManifestObject, objectKey, objectTitle } from './manifest-object.ts';
 import { type FieldPath, formatFieldPath, type ManifestProblem, type SourcePosition } from './manifest-problem.ts';
 import { DEFAULT_NAMESPACE, isObjectName, type ObjectMeta, readObjectMeta } from './object-meta.ts';
 import { readPeerAuthentication } from './peer-authentication.ts';
 import { readPod } from './pod.ts';
+import { readReferenceGrant } from './reference-grant.ts';
 import { readServiceEntry } from './service-entry.ts';
+import { readTcpRoute, readTlsRoute } from './tcp-route.ts';
 import { readWorkloadEntry } from './workload-entry.ts';
 
 /** Where a field is in the text. */
@@ -33,6 +37,7 @@ interface KindReader {
 }
 
 const ISTIO_VERSIONS = ['v1', 'v1beta1', 'v1alpha3'];
+const GATEWAY_API = 'gateway.networking.k8s.io';
 const KINDS: readonly (KindReader & { readonly group: string })[] = [
   { group: '', kind: 'Namespace', versions: ['v1'], namespaced: false, read: readNamespace },
   { group: '', kind: 'ServiceAccount', versions: ['v1'], namespaced: true, read: readServiceAccount },
@@ -76,11 +81,28 @@ const KINDS: readonly (KindReader & { readonly group: string })[] = [
     read: readWorkloadEntry,
   },
   {
-    group: 'gateway.networking.k8s.io',
+    group: GATEWAY_API,
     kind: 'Gateway',
     versions: ['v1', 'v1beta1'],
     namespaced: true,
     read: readGateway,
+  },
+  { group: GATEWAY_API, kind: 'HTTPRoute', versions: ['v1', 'v1beta1'], namespaced: true, read: readHttpRoute },
+  { group: GATEWAY_API, kind: 'GRPCRoute', versions: ['v1'], namespaced: true, read: readGrpcRoute },
+  { group: GATEWAY_API, kind: 'TCPRoute', versions: ['v1', 'v1alpha2'], namespaced: true, read: readTcpRoute },
+  {
+    group: GATEWAY_API,
+    kind: 'TLSRoute',
+    versions: ['v1', 'v1alpha3', 'v1alpha2'],
+    namespaced: true,
+    read: readTlsRoute,
+  },
+  {
+    group: GATEWAY_API,
+    kind: 'ReferenceGrant',
+    versions: ['v1', 'v1beta1'],
+    namespaced: true,
+    read: readReferenceGrant,
   },
 ];
 const BY_GROUP_KIND = new Map(KINDS.map((entry) => [`${entry.group}/${entry.kind}`, entry]));

@@ -11,6 +11,7 @@ import {
   CONFIG_MAPS,
   DEPLOYMENTS,
   GATEWAYS,
+  HTTP_ROUTES,
   LEASES,
   NAMESPACES,
   NODES,
@@ -18,6 +19,7 @@ import {
   SECRETS,
   SERVICE_ACCOUNTS,
   SERVICES,
+  TCP_ROUTES,
 } from '../../../src/kube/resource-kind.ts';
 import { AUTHORIZATION_TYPE_URL } from '../../../src/model/feed-encode.ts';
 import { createCsr } from '../../../src/pki/csr.ts';
@@ -28,7 +30,8 @@ import { Address } from '../../../src/proto/gen/workload.ts';
 import { eventually } from '../../helpers/eventually.ts';
 import { FakeKubeApi } from '../../helpers/fake-kube-api.ts';
 import { FeedClient, feedRequest } from '../../helpers/feed-client.ts';
-import { authorizationPolicy, pod, service } from '../../helpers/manifests.ts';
+import { authorizationPolicy, object, pod, service } from '../../helpers/manifests.ts';
+import { GATEWAY_API, httpRoute, toService } from '../../helpers/routes.ts';
 import { createTestCa, testSpiffeId } from '../../helpers/test-ca.ts';
 
 type Raw = { metadata: Record<string, unknown> } & Record<string, unknown>;
@@ -456,6 +459,33 @@ describe('the control plane on Kubernetes', { timeout: 60_000 }, () => {
       () => condition(AUTHORIZATION_POLICIES, 'marker', 'ZtunnelAccepted') === 'True Accepted',
     );
     assert.equal(writes(), before + 1);
+  });
+
+  it('writes what became of routes for each parent, in the version that the cluster serves', async () => {
+    const tcpRoutes = { ...TCP_ROUTES, version: 'v1alpha2' };
+    api.serve(HTTP_ROUTES);
+    api.serve(tcpRoutes);
+    const foreign = { parentRef: { name: 'gate' }, controllerName: 'other.org/gateway', conditions: [] };
+    const rules = [{ backendRefs: [{ name: 'late', port: 80 }] }];
+    api.put(HTTP_ROUTES, { ...(httpRoute('r', toService('web'), rules) as Raw), status: { parents: [foreign] } });
+    const spec = { parentRefs: [toService('gone')], rules };
+    api.put(tcpRoutes, object(`${GATEWAY_API}/v1alpha2`, 'TCPRoute', 't', spec) as Raw);
+    await start();
+    type Parents = { controllerName: string; conditions: { type: string; reason: string }[] }[];
+    const reasons = (kind: typeof SERVICES, name: string) => {
+      const status = api.get(kind, 'demo', name)?.['status'] as { parents?: Parents } | undefined;
+      return (status?.parents ?? [])
+        .map(({ controllerName, conditions }) => [controllerName, ...conditions.map(({ reason }) => reason)].join(' '))
+        .join(', ');
+    };
+    const others = 'other.org/gateway, istio.io/mesh-controller';
+    await eventually('missing', () => reasons(HTTP_ROUTES, 'r') === `${others} Accepted BackendNotFound`);
+    await eventually(
+      'no parent',
+      () => reasons(tcpRoutes, 't') === 'istio.io/mesh-controller NoMatchingParent BackendNotFound',
+    );
+    api.put(SERVICES, service('late', { clusterIP: '10.96.0.11' }) as Raw);
+    await eventually('found', () => reasons(HTTP_ROUTES, 'r') === `${others} Accepted ResolvedRefs`);
   });
 
   it('counts under the names of istiod', async () => {

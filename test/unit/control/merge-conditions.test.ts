@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { mergeConditions } from '../../../src/control/condition-writer.ts';
+import { mergeConditions } from '../../../src/control/merge-conditions.ts';
 
 const NOW = '2026-02-02T00:00:00Z';
 const BEFORE = '2026-01-01T00:00:00Z';

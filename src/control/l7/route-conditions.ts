@@ -1,0 +1,76 @@
+/** What routes say about their parents between services: status on Kubernetes, notes elsewhere (facts l7-and-control 4.3). */
+import type { HttpRouteRule } from '../../model/manifest/http-route.ts';
+import { backendsOf, type RouteObject } from '../../model/manifest/route-object.ts';
+import type { ParentRef } from '../../model/manifest/route-refs.ts';
+import type { WantedCondition, WantedConditions } from '../wanted-conditions.ts';
+import { attachRoute, type RouteLookup } from './route-attachment.ts';
+import { findBackend } from './route-backends.ts';
+
+export interface WantedParent {
+  readonly parentRef: ParentRef['written'];
+  readonly conditions: WantedConditions;
+}
+
+/** One entry for each parent that is ours to speak for. */
+export function wantedParents(lookup: RouteLookup, route: RouteObject): WantedParent[] {
+  const unsupported = unsupportedFilters(route);
+  const ownCondition = unsupported === undefined ? FINE : refused('UnsupportedValue', unsupported);
+  const resolvedRefs = resolvedCondition(lookup, route);
+  const parents = new Map<string, WantedParent>();
+  for (const ref of route.parents) {
+    const attachment = attachRoute(lookup, route, ref);
+    if (attachment === undefined) continue;
+    const accepted = attachment.kind === 'refused' ? refused(attachment.reason, attachment.message) : ownCondition;
+    parents.set(JSON.stringify(ref.written), {
+      parentRef: ref.written,
+      conditions: new Map([
+        ['Accepted', accepted],
+        ['ResolvedRefs', resolvedRefs],
+      ]),
+    });
+  }
+  return [...parents.values()];
+}
+
+/** Everything that is wrong with a route between services, in one line; undefined when all is well. */
+export function routeNote(lookup: RouteLookup, route: RouteObject): string | undefined {
+  const messages = new Set<string>();
+  for (const { conditions } of wantedParents(lookup, route)) {
+    for (const condition of conditions.values()) if (condition?.status === 'False') messages.add(condition.message);
+  }
+  return messages.size === 0 ? undefined : [...messages].join('; ');
+}
+
+const FINE: WantedCondition = { status: 'True', reason: 'Accepted', message: 'Route was valid' };
+
+function refused(reason: string, message: string): WantedCondition {
+  return { status: 'False', reason, message };
+}
+
+/** The reason is that of the first reference; the message names them all. */
+function resolvedCondition(lookup: RouteLookup, route: RouteObject): WantedCondition {
+  const messages = new Set<string>();
+  let first: string | undefined;
+  for (const ref of backendsOf(route)) {
+    const reading = findBackend(lookup, route, ref);
+    if (reading.kind === 'found') continue;
+    first ??= reading.reason;
+    messages.add(reading.message);
+  }
+  if (first === undefined) {
+    return { status: 'True', reason: 'ResolvedRefs', message: 'All references resolved' };
+  }
+  return refused(first, [...messages].join('; '));
+}
+
+function unsupportedFilters(route: RouteObject): string | undefined {
+  if (route.kind === 'TCPRoute' || route.kind === 'TLSRoute') return undefined;
+  const names = route.rules.flatMap((rule, index) => unsupportedOf(rule).map((name) => `${name} (rule ${index})`));
+  return names.length === 0 ? undefined : `these filters are not supported: ${[...new Set(names)].join(', ')}`;
+}
+
+function unsupportedOf({ filters, backends }: HttpRouteRule): string[] {
+  return [...filters, ...backends.flatMap((backend) => backend.filters)].flatMap((filter) =>
+    filter.type === 'unsupported' ? [filter.name] : [],
+  );
+}
