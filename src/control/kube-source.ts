@@ -14,6 +14,7 @@ import {
   PODS,
   SERVICE_ENTRIES,
   SERVICES,
+  VIRTUAL_SERVICES,
   WORKLOAD_ENTRIES,
 } from '../kube/resource-kind.ts';
 import type { IntakeKind, KubeIntake } from './kube-intake.ts';
@@ -52,6 +53,7 @@ const KINDS: readonly SourceKind[] = [
   { resource: AUTHORIZATION_POLICIES, kind: 'AuthorizationPolicy', olderVersions: ['v1beta1'], slim: slimToSpec },
   { resource: SERVICE_ENTRIES, kind: 'ServiceEntry', olderVersions: OLDER_ISTIO, slim: slimToSpec },
   { resource: WORKLOAD_ENTRIES, kind: 'WorkloadEntry', olderVersions: OLDER_ISTIO, slim: slimToSpec },
+  { resource: VIRTUAL_SERVICES, kind: 'VirtualService', olderVersions: OLDER_ISTIO, slim: slimToSpec },
   { resource: GATEWAYS, kind: 'Gateway', olderVersions: ['v1beta1'], slim: slimToSpec },
 ];
 /** Bounds what one answer takes in memory: whole pods are ten times what is kept of them. */

@@ -29,6 +29,7 @@ import { Address, Workload as WorkloadProto } from '../proto/gen/workload.ts';
 import { ResourceStore, type StoredResource } from '../xds/server/resource-store.ts';
 import { collectAffected } from './affected-objects.ts';
 import type { BuildContext } from './build-context.ts';
+import { virtualServiceNote } from './l7/virtual-service/virtual-service-notes.ts';
 import {
   policyResources,
   serviceResources,
@@ -237,6 +238,9 @@ export class ModelBuilder {
         const policy = buildPeerAuthentication(object, inherited);
         return policy === undefined ? [] : [policyOutput(policy)];
       }
+      case 'VirtualService':
+        this.#note(sourceKey, virtualServiceNote(context.store, context.mesh, object));
+        return [];
       default:
         return [];
     }

@@ -13,6 +13,8 @@ import {
   objectKey,
 } from '../model/manifest/manifest-object.ts';
 import type { PodObject } from '../model/manifest/pod.ts';
+import type { ServiceEntryObject } from '../model/manifest/service-entry.ts';
+import { VirtualServiceIndex } from './virtual-service-index.ts';
 
 /** One object that appeared, changed or went. */
 export interface ObjectChange {
@@ -27,6 +29,7 @@ type ByName = Map<string, ManifestObject>;
 
 const NO_OBJECTS: ReadonlyMap<string, ManifestObject> = new Map();
 const NO_PODS: ReadonlySet<PodObject> = new Set();
+const NO_ENTRIES: ReadonlySet<ServiceEntryObject> = new Set();
 
 export class ObjectStore {
   readonly #byKey = new Map<string, ManifestObject>();
@@ -34,6 +37,8 @@ export class ObjectStore {
   readonly #byNamespace = new Map<string, ByName>();
   readonly #namespacesOf = new Map<ManifestKind, Set<string>>();
   readonly #podsOfNode = new Map<string, Set<PodObject>>();
+  readonly #entriesOfHost = new Map<string, Set<ServiceEntryObject>>();
+  readonly #virtualServices = new VirtualServiceIndex();
   readonly #listeners = new Set<ObjectListener>();
 
   get size(): number {
@@ -66,6 +71,15 @@ export class ObjectStore {
 
   podsOnNode(node: string): Iterable<PodObject> {
     return this.#podsOfNode.get(node) ?? NO_PODS;
+  }
+
+  /** ServiceEntries that list the host. */
+  serviceEntriesOf(host: string): Iterable<ServiceEntryObject> {
+    return this.#entriesOfHost.get(host) ?? NO_ENTRIES;
+  }
+
+  get virtualServices(): Pick<VirtualServiceIndex, 'ofHost' | 'mentioning' | 'rootsOf'> {
+    return this.#virtualServices;
   }
 
   /** Puts objects in place and takes others out, as one batch. */
@@ -102,6 +116,8 @@ export class ObjectStore {
     else objects.set(name, object);
     addTo(this.#namespacesOf, object.kind, namespace);
     if (object.kind === 'Pod') addTo(this.#podsOfNode, object.spec.nodeName, object);
+    if (object.kind === 'ServiceEntry') for (const host of object.hosts) addTo(this.#entriesOfHost, host, object);
+    if (object.kind === 'VirtualService') this.#virtualServices.add(object);
   }
 
   #remove(key: string, object: ManifestObject): void {
@@ -115,6 +131,8 @@ export class ObjectStore {
       removeFrom(this.#namespacesOf, object.kind, namespace);
     }
     if (object.kind === 'Pod') removeFrom(this.#podsOfNode, object.spec.nodeName, object);
+    if (object.kind === 'ServiceEntry') for (const host of object.hosts) removeFrom(this.#entriesOfHost, host, object);
+    if (object.kind === 'VirtualService') this.#virtualServices.remove(object);
   }
 }
 

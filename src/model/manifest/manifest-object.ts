@@ -6,6 +6,7 @@ import type { EndpointSliceObject, ServiceObject } from './kubernetes-service.ts
 import type { PeerAuthenticationObject } from './peer-authentication.ts';
 import type { PodObject } from './pod.ts';
 import type { ServiceEntryObject } from './service-entry.ts';
+import type { VirtualServiceObject } from './virtual-service.ts';
 import type { WorkloadEntryObject } from './workload-entry.ts';
 
 export type ManifestObject =
@@ -20,7 +21,8 @@ export type ManifestObject =
   | AuthorizationPolicyObject
   | ServiceEntryObject
   | WorkloadEntryObject
-  | GatewayObject;
+  | GatewayObject
+  | VirtualServiceObject;
 
 export type ManifestKind = ManifestObject['kind'];
 

@@ -13,6 +13,7 @@ import { DEFAULT_NAMESPACE, isObjectName, type ObjectMeta, readObjectMeta } from
 import { readPeerAuthentication } from './peer-authentication.ts';
 import { readPod } from './pod.ts';
 import { readServiceEntry } from './service-entry.ts';
+import { readVirtualService } from './virtual-service.ts';
 import { readWorkloadEntry } from './workload-entry.ts';
 
 /** Where a field is in the text. */
@@ -74,6 +75,13 @@ const KINDS: readonly (KindReader & { readonly group: string })[] = [
     versions: ISTIO_VERSIONS,
     namespaced: true,
     read: readWorkloadEntry,
+  },
+  {
+    group: 'networking.istio.io',
+    kind: 'VirtualService',
+    versions: ISTIO_VERSIONS,
+    namespaced: true,
+    read: readVirtualService,
   },
   {
     group: 'gateway.networking.k8s.io',
