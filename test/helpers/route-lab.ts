@@ -32,7 +32,7 @@ export function virtualService(name: string, spec: unknown, meta: Record<string,
 
 export function serviceEntry(name: string, hosts: readonly string[], meta: Record<string, unknown> = {}): unknown {
   const ports = [{ number: 443, name: 'tls', protocol: 'TLS' }];
-  return object('networking.istio.io/v1', 'ServiceEntry', name, { hosts, ports, resolution: 'DNS' }, meta);
+  return object('networking.istio.io/v1', 'ServiceEntry', name, { hosts, ports, resolution: 'NONE' }, meta);
 }
 
 function parsed(raw: unknown): ManifestObject {
