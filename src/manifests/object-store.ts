@@ -29,7 +29,7 @@ type ByName = Map<string, ManifestObject>;
 
 const NO_OBJECTS: ReadonlyMap<string, ManifestObject> = new Map();
 const NO_PODS: ReadonlySet<PodObject> = new Set();
-const NO_ENTRIES: ReadonlySet<ServiceEntryObject> = new Set();
+const NOT_LISTED: ReadonlySet<ServiceEntryObject> = new Set();
 
 export class ObjectStore {
   readonly #byKey = new Map<string, ManifestObject>();
@@ -75,7 +75,7 @@ export class ObjectStore {
 
   /** ServiceEntries that list the host. */
   serviceEntriesOf(host: string): Iterable<ServiceEntryObject> {
-    return this.#entriesOfHost.get(host) ?? NO_ENTRIES;
+    return this.#entriesOfHost.get(host) ?? NOT_LISTED;
   }
 
   get virtualServices(): Pick<VirtualServiceIndex, 'ofHost' | 'mentioning' | 'rootsOf'> {

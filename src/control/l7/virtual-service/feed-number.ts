@@ -2,11 +2,11 @@
 import type { PercentSpec } from '../../../model/manifest/virtual-service-spec.ts';
 import { parseDurationMs } from '../../../model/validation/value-rules.ts';
 
-const MAX_UINT32 = 0xffff_ffff;
+const LARGEST_UINT32 = 0xffff_ffff;
 const PPM_PER_PERCENT = 10_000;
 
 export function toUint32(value: number): number {
-  return Math.min(MAX_UINT32, Math.max(0, Math.round(value)));
+  return Math.min(LARGEST_UINT32, Math.max(0, Math.round(value)));
 }
 
 /** 0 for what is not given. */

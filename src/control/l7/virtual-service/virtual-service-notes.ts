@@ -56,7 +56,8 @@ function destinationNotes(store: ObjectStore, mesh: MeshOptions, { meta, spec }:
 /** The whole name of a service that was written as `reviews.prod` or `reviews.prod.svc`. */
 function meantService(store: ObjectStore, mesh: MeshOptions, host: string): string | undefined {
   const [name = '', namespace = '', svc = 'svc', ...rest] = host.split('.');
-  if (svc !== 'svc' || rest.length > 0 || store.get('Service', namespace, name) === undefined) return undefined;
+  const service = svc === 'svc' && rest.length === 0 ? store.get('Service', namespace, name) : undefined;
+  if (service === undefined || service.type === 'ExternalName') return undefined;
   for (const _entry of store.serviceEntriesOf(host)) return undefined;
   return serviceHostname(mesh, namespace, name);
 }

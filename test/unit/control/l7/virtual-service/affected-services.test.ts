@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { collectAffected } from '../../../../../src/control/affected-objects.ts';
 import { DEFAULT_MESH_OPTIONS } from '../../../../../src/control/mesh-options.ts';
+import { ModelBuilder } from '../../../../../src/control/model-builder.ts';
 import { service } from '../../../../helpers/manifests.ts';
 import { BOUND, backendsOf, RouteLab, serviceEntry, virtualService, WEB } from '../../../../helpers/route-lab.ts';
 
@@ -92,5 +94,49 @@ describe('of thousands of VirtualServices', () => {
     lab.add(virtualService('v7', { hosts: ['s7'], ...to('web') }));
     assert.deepEqual(DEST(lab, 's7.demo.svc.cluster.local'), [`${WEB}=1`]);
     assert.equal(looks, 0);
+  });
+});
+
+describe('after any changes', () => {
+  const rules = (...hosts: string[]) => ({ http: hosts.map((host) => ({ route: [{ destination: { host } }] })) });
+  const inTeam = { namespace: 'team' };
+  const delegating = { http: [{ delegate: { name: 'part', namespace: 'team' } }] };
+  const pool = [
+    virtualService('a', { hosts: ['web'], ...rules('next') }),
+    virtualService('a', { hosts: ['next', 'web'], ...rules('late') }),
+    virtualService('a', { hosts: ['late.team'], ...rules('web') }),
+    virtualService('b', { hosts: ['*.local'], ...rules('api.example.com') }),
+    virtualService('b', { hosts: ['*.local'], ...delegating }),
+    virtualService('c', { hosts: ['api.example.com'], ...delegating }),
+    virtualService('part', rules('late'), inTeam),
+    virtualService('part', { ...rules('late'), exportTo: ['.'] }, inTeam),
+    virtualService('part', { hosts: ['late'], ...rules('late') }, inTeam),
+    service('late', {}, inTeam),
+    service('late', {}, { ...BOUND }),
+    service('late', { type: 'ExternalName', externalName: 'x' }, inTeam),
+    serviceEntry('ext', ['api.example.com', 'late.team'], BOUND),
+    serviceEntry('ext', ['other.example.com'], BOUND),
+    serviceEntry('far', ['api.example.com'], inTeam),
+  ];
+  const HOSTS = [WEB, 'late.demo.svc.cluster.local', 'api.example.com', 'other.example.com', 'late.team'];
+  const result = (lab: RouteLab) => [HOSTS.map((host) => lab.ports(host)), [...lab.model.notes].sort()];
+
+  it('routes and remarks are those of the objects in force', () => {
+    const step = fc.tuple(fc.constantFrom(...pool), fc.boolean());
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 20 }), (steps) => {
+        const lab = new RouteLab();
+        for (const [raw, stays] of steps) stays ? lab.add(raw) : lab.remove(raw);
+        const fresh = new RouteLab();
+        fresh.store.apply(
+          [...lab.store.keys()].map((key) => lab.store.getByKey(key)).filter((one) => one !== undefined),
+          [],
+        );
+        const rebuilt = new ModelBuilder(fresh.store, DEFAULT_MESH_OPTIONS);
+        const anew = Object.assign(Object.create(RouteLab.prototype), { store: fresh.store, model: rebuilt });
+        assert.deepEqual(result(lab), result(anew as RouteLab));
+      }),
+      { numRuns: 150, seed: 3 },
+    );
   });
 });
