@@ -509,6 +509,7 @@ export const LIMIT_GROUPS = [
       ['pki/ca-directory.ts', 'SETTLE_MS', 'ms', 'Files of one update are read together.'],
       ['control/kube-app.ts', 'CA_RETRY_MS', 'ms', 'Without a usable CA it is looked for again after this.'],
       ['control/kube-intake.ts', 'MAX_PAUSE_MS', 'ms', 'Changes that cost much wait at most this long and are merged.'],
+      ['control/l7/virtual-service/virtual-service-notes.ts', 'MAX_NOTES', '', 'Remarks on one VirtualService.'],
       ['control/condition-writer.ts', 'SETTLE_MS', 'ms', 'Status follows changes after this.'],
       ['control/token-review-authenticator.ts', 'MAX_TOKEN_BYTES', 'bytes', 'A longer token is refused unseen.'],
       ['control/token-review-authenticator.ts', 'MAX_CACHED', '', 'Verdicts on tokens that are remembered.'],

@@ -4,6 +4,7 @@ import type { ObjectChange, ObjectStore } from '../manifests/object-store.ts';
 import { keyOf, type ManifestObject } from '../model/manifest/manifest-object.ts';
 import { type Labels, selectorMatches } from '../model/manifest/object-meta.ts';
 import { collectAffectedByRoutes } from './affected-by-routes.ts';
+import { addAffectedByRoutes } from './l7/virtual-service/affected-services.ts';
 import type { MeshOptions } from './mesh-options.ts';
 
 /** Adds the keys of affected objects to `affected`. @returns false when everything is affected */
@@ -17,6 +18,7 @@ export function collectAffected(
   if (object === undefined) return true;
   affected.add(change.key);
   collectAffectedByRoutes(store, mesh, change, affected);
+  addAffectedByRoutes(store, mesh, change, affected);
   const { namespace, name } = object.meta;
   switch (object.kind) {
     case 'Service':

@@ -19,6 +19,7 @@ import {
   SERVICES,
   TCP_ROUTES,
   TLS_ROUTES,
+  VIRTUAL_SERVICES,
   WORKLOAD_ENTRIES,
 } from '../kube/resource-kind.ts';
 import type { IntakeKind, KubeIntake } from './kube-intake.ts';
@@ -57,6 +58,7 @@ const KINDS: readonly SourceKind[] = [
   { resource: AUTHORIZATION_POLICIES, kind: 'AuthorizationPolicy', olderVersions: ['v1beta1'], slim: slimToSpec },
   { resource: SERVICE_ENTRIES, kind: 'ServiceEntry', olderVersions: OLDER_ISTIO, slim: slimToSpec },
   { resource: WORKLOAD_ENTRIES, kind: 'WorkloadEntry', olderVersions: OLDER_ISTIO, slim: slimToSpec },
+  { resource: VIRTUAL_SERVICES, kind: 'VirtualService', olderVersions: OLDER_ISTIO, slim: slimToSpec },
   { resource: GATEWAYS, kind: 'Gateway', olderVersions: ['v1beta1'], slim: slimToSpec },
   { resource: HTTP_ROUTES, kind: 'HTTPRoute', olderVersions: ['v1beta1'], slim: slimToSpec },
   { resource: GRPC_ROUTES, kind: 'GRPCRoute', slim: slimToSpec },

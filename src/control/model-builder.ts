@@ -30,6 +30,7 @@ import { ResourceStore, type StoredResource } from '../xds/server/resource-store
 import { collectAffected } from './affected-objects.ts';
 import type { BuildContext } from './build-context.ts';
 import { routeNote } from './l7/route-conditions.ts';
+import { virtualServiceNote } from './l7/virtual-service/virtual-service-notes.ts';
 import {
   policyResources,
   serviceResources,
@@ -243,6 +244,9 @@ export class ModelBuilder {
       case 'TCPRoute':
       case 'TLSRoute':
         this.#note(sourceKey, routeNote(context, object));
+        return [];
+      case 'VirtualService':
+        this.#note(sourceKey, virtualServiceNote(context.store, context.mesh, object));
         return [];
       default:
         return [];

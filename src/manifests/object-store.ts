@@ -13,7 +13,9 @@ import {
   objectKey,
 } from '../model/manifest/manifest-object.ts';
 import type { PodObject } from '../model/manifest/pod.ts';
-import { referencesOf } from './object-references.ts';
+import type { ServiceEntryObject } from '../model/manifest/service-entry.ts';
+import { hostReference, referencesOf } from './object-references.ts';
+import { VirtualServiceIndex } from './virtual-service-index.ts';
 
 /** One object that appeared, changed or went. */
 export interface ObjectChange {
@@ -38,6 +40,7 @@ export class ObjectStore {
   readonly #podsOfNode = new Map<string, Set<PodObject>>();
   /** Keys of objects, by what they refer to. */
   readonly #referrers = new Map<string, Set<string>>();
+  readonly #virtualServices = new VirtualServiceIndex();
   readonly #listeners = new Set<ObjectListener>();
 
   get size(): number {
@@ -77,6 +80,16 @@ export class ObjectStore {
     return this.#referrers.get(reference) ?? NO_KEYS;
   }
 
+  /** ServiceEntries that list the host, by key. */
+  serviceEntriesOf(host: string): readonly ServiceEntryObject[] {
+    const keys = [...this.referrers(hostReference(host))].sort();
+    return keys.map((key) => this.#byKey.get(key)).filter((object) => object?.kind === 'ServiceEntry');
+  }
+
+  get virtualServices(): Pick<VirtualServiceIndex, 'ofHost' | 'mentioning' | 'rootsOf'> {
+    return this.#virtualServices;
+  }
+
   /** Puts objects in place and takes others out, as one batch. */
   apply(upserts: readonly ManifestObject[], removedKeys: readonly string[]): void {
     const changes: ObjectChange[] = [];
@@ -112,6 +125,7 @@ export class ObjectStore {
     addTo(this.#namespacesOf, object.kind, namespace);
     if (object.kind === 'Pod') addTo(this.#podsOfNode, object.spec.nodeName, object);
     for (const reference of referencesOf(object)) addTo(this.#referrers, reference, key);
+    if (object.kind === 'VirtualService') this.#virtualServices.add(object);
   }
 
   #remove(key: string, object: ManifestObject): void {
@@ -126,6 +140,7 @@ export class ObjectStore {
     }
     if (object.kind === 'Pod') removeFrom(this.#podsOfNode, object.spec.nodeName, object);
     for (const reference of referencesOf(object)) removeFrom(this.#referrers, reference, key);
+    if (object.kind === 'VirtualService') this.#virtualServices.remove(object);
   }
 }
 

@@ -2,7 +2,10 @@
 import type { HttpHeader } from '../http/http-stream.ts';
 import type { HeaderChanges, HeaderValue } from '../proto/gen/ambit.ts';
 
-export type HeaderChange = (headers: readonly HttpHeader[]) => readonly HttpHeader[];
+/** @param clientAddress `ip:port` of the client, which a value may ask for */
+export type HeaderChange = (headers: readonly HttpHeader[], clientAddress: string) => readonly HttpHeader[];
+
+const OPERATOR = /%DOWNSTREAM_REMOTE_ADDRESS(_WITHOUT_PORT)?%/g;
 
 /** What belongs to one connection is the proxy's business, not a route's. */
 const UNTOUCHABLE: ReadonlySet<string> = new Set([
@@ -20,7 +23,7 @@ const UNTOUCHABLE: ReadonlySet<string> = new Set([
 export function compileHeaderChanges(...changes: readonly (HeaderChanges | undefined)[]): HeaderChange | undefined {
   const steps = changes.flatMap((change) => (change === undefined ? [] : stepsOf(change)));
   if (steps.length === 0) return undefined;
-  return (headers) => steps.reduce((list, step) => step(list), headers);
+  return (headers, clientAddress) => steps.reduce((list, step) => step(list, clientAddress), headers);
 }
 
 function stepsOf({ set, add, remove }: HeaderChanges): HeaderChange[] {
@@ -29,12 +32,18 @@ function stepsOf({ set, add, remove }: HeaderChanges): HeaderChange[] {
   const dropped = new Set([...remove.map((name) => name.toLowerCase()).filter(isTouchable), ...overwritten.keys()]);
   if (dropped.size === 0 && added.length === 0) return [];
   return [
-    (headers) => [
+    (headers, clientAddress) => [
       ...headers.filter(([name]) => name.startsWith(':') || !dropped.has(name)),
-      ...overwritten.entries(),
-      ...added,
+      ...[...overwritten, ...added].map((field) => filledIn(field, clientAddress)),
     ],
   ];
+}
+
+function filledIn(field: HttpHeader, clientAddress: string): HttpHeader {
+  const [name, value] = field;
+  if (!value.includes('%')) return field;
+  const ip = clientAddress.slice(0, clientAddress.lastIndexOf(':')).replace(/^\[(.*)\]$/, '$1');
+  return [name, value.replace(OPERATOR, (_found, withoutPort) => (withoutPort === undefined ? clientAddress : ip))];
 }
 
 function fieldsOf(values: readonly HeaderValue[]): HttpHeader[] {

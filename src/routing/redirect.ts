@@ -20,7 +20,10 @@ export function compileRedirect(redirect: HttpRedirect, match: HttpMatch | undef
 
 function authorityOf(redirect: HttpRedirect, scheme: string, request: RoutedRequest, calledPort: number): string {
   const asCalled = redirect.port === 0 && redirect.portChoice === PortChoice.AS_CALLED;
-  if (asCalled) return redirect.authority === '' ? portWhereNeeded(request.authority, scheme) : redirect.authority;
+  if (asCalled) {
+    if (redirect.authority !== '') return redirect.authority;
+    return portWhereNeeded(portWhereNeeded(request.authority, request.scheme), scheme);
+  }
   const host = redirect.authority === '' ? hostOf(request.authority) : redirect.authority;
   return portWhereNeeded(`${host}:${portOf(redirect, scheme, calledPort)}`, scheme);
 }

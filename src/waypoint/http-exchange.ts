@@ -172,13 +172,17 @@ class HttpExchange {
   }
 
   #forward(plan: ForwardPlan, route: CompiledRoute | undefined): void {
-    const { target, spoken, self, forwarded } = this.#context;
+    const { target, spoken, self, forwarded, clientAddress } = this.#context;
     const backend = chooseBackend(plan, this.#deps.random());
     const to = plan === DEFAULT_PLAN ? ownTarget(target, spoken, this.#deps) : this.#targetOf(backend);
     if (backend === undefined || to === undefined) return this.#reply(clusterMissing(plan.missingStatus));
     this.#responseChanges.push(backend.responseHeaders);
     const headersFor = (version: UpstreamVersion) =>
-      this.#request.forUpstream(version, { ...backend, headers: [route?.requestHeaders, backend.requestHeaders] });
+      this.#request.forUpstream(
+        version,
+        { ...backend, headers: [route?.requestHeaders, backend.requestHeaders] },
+        clientAddress,
+      );
     const grpcTimeout = this.#request.isGrpc ? this.#request.header('grpc-timeout') : undefined;
     const request = {
       ...to,
@@ -249,13 +253,17 @@ class HttpExchange {
       ['x-envoy-upstream-service-time', String(Math.round(this.#record.durationMs))],
       ['server', 'istio-envoy'],
     ];
-    return this.#responseChanges.reduce((list, change) => change?.(list) ?? list, answer);
+    return this.#changed(answer);
+  }
+
+  #changed(headers: readonly HttpHeader[]): readonly HttpHeader[] {
+    const { clientAddress } = this.#context;
+    return this.#responseChanges.reduce((list, change) => change?.(list, clientAddress) ?? list, headers);
   }
 
   #reply(reply: LocalReply): void {
     const { isGrpc, method } = this.#request;
-    const change: HeaderChange = (headers) =>
-      this.#responseChanges.reduce((list, each) => each?.(list) ?? list, headers);
+    const change = (headers: readonly HttpHeader[]) => this.#changed(headers);
     sendLocalReply(this.#stream, reply, { isGrpc, isHead: method === 'HEAD', change });
     this.body.discard(this.#stream);
     this.#record.answered(reply, this.body);

@@ -1,6 +1,5 @@
 /** Answers that the waypoint gives itself, and how each is seen from outside (facts l7-and-control 8.5, 10.4). */
 import type { HttpHeader, HttpStream } from '../http/http-stream.ts';
-import type { HeaderChange } from '../routing/header-changes.ts';
 
 /** The flags of access logs and metrics. */
 export type HttpResponseFlag =
@@ -103,7 +102,7 @@ export interface ReplyOptions {
   readonly isGrpc: boolean;
   readonly isHead: boolean;
   /** What the route changes of responses. */
-  readonly change?: HeaderChange | undefined;
+  change(headers: readonly HttpHeader[]): readonly HttpHeader[];
 }
 
 const SERVER: HttpHeader = ['server', 'istio-envoy'];
@@ -121,7 +120,7 @@ export function sendLocalReply(stream: HttpStream, reply: LocalReply, { isGrpc, 
       ...more,
       SERVER,
     ];
-    stream.respond(change?.(headers) ?? headers, true);
+    stream.respond(change(headers), true);
     return;
   }
   const type: HttpHeader[] = body.length === 0 ? [] : [['content-type', 'text/plain']];
@@ -133,7 +132,7 @@ export function sendLocalReply(stream: HttpStream, reply: LocalReply, { isGrpc, 
     SERVER,
   ];
   const withoutBody = isHead || body.length === 0;
-  if (stream.respond(change?.(headers) ?? headers, withoutBody) && !withoutBody) stream.end(body);
+  if (stream.respond(change(headers), withoutBody) && !withoutBody) stream.end(body);
 }
 
 const GRPC_STATUS: Readonly<Record<number, number>> = {

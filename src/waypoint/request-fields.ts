@@ -67,8 +67,8 @@ export class RequestFields implements RoutedRequest {
     return joined;
   }
 
-  /** What goes on to the endpoint. */
-  forUpstream(version: UpstreamVersion, changes: RequestChanges): readonly HttpHeader[] {
+  /** What goes on to the endpoint. @param clientAddress `ip:port` */
+  forUpstream(version: UpstreamVersion, changes: RequestChanges, clientAddress: string): readonly HttpHeader[] {
     const own = this.#headers.filter(
       ([name]) => !name.startsWith(':') && !NOT_FORWARDED.has(name) && !(version === 'http2' && name === 'upgrade'),
     );
@@ -83,6 +83,9 @@ export class RequestFields implements RoutedRequest {
     if (this.header('x-forwarded-proto') === undefined) headers.push(['x-forwarded-proto', this.scheme]);
     if (this.header('x-request-id') === undefined) headers.push(['x-request-id', this.requestId]);
     if (target !== this.target) headers.push(['x-envoy-original-path', this.target]);
-    return changes.headers.reduce<readonly HttpHeader[]>((list, change) => change?.(list) ?? list, headers);
+    return changes.headers.reduce<readonly HttpHeader[]>(
+      (list, change) => change?.(list, clientAddress) ?? list,
+      headers,
+    );
   }
 }

@@ -8,6 +8,7 @@ import type { PodObject } from './pod.ts';
 import type { ReferenceGrantObject } from './reference-grant.ts';
 import type { RouteObject } from './route-object.ts';
 import type { ServiceEntryObject } from './service-entry.ts';
+import type { VirtualServiceObject } from './virtual-service.ts';
 import type { WorkloadEntryObject } from './workload-entry.ts';
 
 export type ManifestObject =
@@ -24,7 +25,8 @@ export type ManifestObject =
   | WorkloadEntryObject
   | GatewayObject
   | RouteObject
-  | ReferenceGrantObject;
+  | ReferenceGrantObject
+  | VirtualServiceObject;
 
 export type ManifestKind = ManifestObject['kind'];
 

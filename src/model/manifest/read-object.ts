@@ -17,6 +17,7 @@ import { readPod } from './pod.ts';
 import { readReferenceGrant } from './reference-grant.ts';
 import { readServiceEntry } from './service-entry.ts';
 import { readTcpRoute, readTlsRoute } from './tcp-route.ts';
+import { readVirtualService } from './virtual-service.ts';
 import { readWorkloadEntry } from './workload-entry.ts';
 
 /** Where a field is in the text. */
@@ -79,6 +80,13 @@ const KINDS: readonly (KindReader & { readonly group: string })[] = [
     versions: ISTIO_VERSIONS,
     namespaced: true,
     read: readWorkloadEntry,
+  },
+  {
+    group: 'networking.istio.io',
+    kind: 'VirtualService',
+    versions: ISTIO_VERSIONS,
+    namespaced: true,
+    read: readVirtualService,
   },
   {
     group: GATEWAY_API,

@@ -118,7 +118,12 @@ export function object(fields: Fields, more: Omit<ObjectSchema, 'type' | 'fields
  * Inside of what has the wrong type nothing is looked for. Never throws, and goes no deeper than the schema.
  */
 export function unknownFields(schema: Schema, value: unknown): string[] {
-  const found: string[] = [];
+  return unknownPaths(schema, value).map(formatFieldPath);
+}
+
+/** The same as paths. */
+export function unknownPaths(schema: Schema, value: unknown): FieldPath[] {
+  const found: FieldPath[] = [];
   collectUnknown(schema, value, [], found);
   return found;
 }
@@ -126,7 +131,7 @@ export function unknownFields(schema: Schema, value: unknown): string[] {
 /** Nobody reads more, and whoever wrote them all by intent shall not keep the reader busy. */
 const MAX_UNKNOWN = 100;
 
-function collectUnknown(schema: Schema, value: unknown, path: FieldPath, found: string[]): void {
+function collectUnknown(schema: Schema, value: unknown, path: FieldPath, found: FieldPath[]): void {
   if (found.length >= MAX_UNKNOWN) return;
   if (schema.type === 'list' && Array.isArray(value)) {
     for (const [index, item] of value.entries()) collectUnknown(schema.items, item, [...path, index], found);
@@ -138,7 +143,7 @@ function collectUnknown(schema: Schema, value: unknown, path: FieldPath, found: 
     if (inner !== undefined) collectUnknown(inner, child, [...path, name], found);
     else if (schema.type === 'object' && schema.open !== true && child !== null) {
       if (found.length >= MAX_UNKNOWN) return;
-      found.push(formatFieldPath([...path, name]));
+      found.push([...path, name]);
     }
   }
 }

@@ -2,7 +2,8 @@
 import type { FieldReader, ReportProblem } from '../manifest/field-reader.ts';
 import { checkDuration, checkPercent, durationMs, numberOf, quoted } from './value-rules.ts';
 
-const GRPC_STATUSES: readonly string[] = [
+/** By number. */
+export const GRPC_STATUSES: readonly string[] = [
   'OK',
   'CANCELLED',
   'UNKNOWN',

@@ -26,7 +26,11 @@ export function numberOf(reader: FieldReader, name: string): number | undefined 
 
 /** A duration in milliseconds; undefined when it is absent or none. */
 export function durationMs(reader: FieldReader, name: string): number | undefined {
-  const text = reader.raw(name);
+  return parseDurationMs(reader.raw(name));
+}
+
+/** The milliseconds of a text as `1m30s`; undefined when it is none. */
+export function parseDurationMs(text: unknown): number | undefined {
   if (typeof text !== 'string' || text.length > MAX_DURATION_LENGTH || !DURATION.test(text)) return undefined;
   let nanoseconds = 0;
   for (const [, number, unit = ''] of text.matchAll(/([\d.]+)([a-z]+)/g)) {

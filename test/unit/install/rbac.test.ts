@@ -41,6 +41,7 @@ describe('the rights of an installation', () => {
       'security.istio.io/authorizationpolicies: list watch',
       'security.istio.io/peerauthentications: list watch',
       'networking.istio.io/serviceentries: list watch',
+      'networking.istio.io/virtualservices: list watch',
       'networking.istio.io/workloadentries: list watch',
       'gateway.networking.k8s.io/gateways: get list watch',
       'gateway.networking.k8s.io/httproutes: list watch',

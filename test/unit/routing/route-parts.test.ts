@@ -29,14 +29,14 @@ describe('changes of headers', () => {
       add: [{ name: 'b', value: 'y' }],
       remove: [],
     });
-    assert.deepEqual(change?.(HEADERS), [
+    assert.deepEqual(change?.(HEADERS, ''), [
       [':status', '200'],
       ['b', '2'],
       ['a', 'x'],
       ['b', 'y'],
     ]);
     const remove = compileHeaderChanges({ set: [], add: [], remove: ['A'] });
-    assert.deepEqual(remove?.(HEADERS), [
+    assert.deepEqual(remove?.(HEADERS, ''), [
       [':status', '200'],
       ['b', '2'],
     ]);
@@ -44,7 +44,7 @@ describe('changes of headers', () => {
 
   it('keep what is both removed and set', () => {
     const change = compileHeaderChanges({ set: [{ name: 'a', value: 'x' }], add: [], remove: ['a'] });
-    assert.deepEqual(change?.([['a', '1']]), [['a', 'x']]);
+    assert.deepEqual(change?.([['a', '1']], ''), [['a', 'x']]);
   });
 
   it('cannot touch what belongs to the connection, or says where a request goes', () => {
@@ -53,9 +53,16 @@ describe('changes of headers', () => {
     assert.equal(compileHeaderChanges({ set, add: set, remove: names }), undefined);
   });
 
+  it('fill in the address of the client', () => {
+    const value = 'for=%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_REMOTE_ADDRESS% 5%';
+    const change = compileHeaderChanges({ set: [{ name: 'a', value }], add: [], remove: [] });
+    assert.deepEqual(change?.([], '10.0.0.1:99'), [['a', 'for=10.0.0.1 10.0.0.1:99 5%']]);
+    assert.deepEqual(change?.([], '[::1]:99'), [['a', 'for=::1 [::1]:99 5%']]);
+  });
+
   it('follow each other', () => {
     const add = (value: string) => ({ set: [], add: [{ name: 'a', value }], remove: [] });
-    assert.deepEqual(compileHeaderChanges(add('1'), undefined, add('2'))?.([]), [
+    assert.deepEqual(compileHeaderChanges(add('1'), undefined, add('2'))?.([], ''), [
       ['a', '1'],
       ['a', '2'],
     ]);
@@ -117,6 +124,7 @@ describe('a redirect', () => {
 
   it('takes the port as a VirtualService says', () => {
     assert.equal(to({ portChoice: PortChoice.AS_CALLED }), 'http://shop:8080/a?q=1');
+    assert.equal(to({ portChoice: PortChoice.AS_CALLED, scheme: 'https' }, 'shop:80', 80), 'https://shop/a?q=1');
     assert.equal(to({ portChoice: PortChoice.AS_CALLED, authority: 'x' }), 'http://x/a?q=1');
     assert.equal(to({ portChoice: PortChoice.FROM_PROTOCOL_DEFAULT }), 'http://shop/a?q=1');
     assert.equal(to({ portChoice: PortChoice.FROM_REQUEST_PORT, scheme: 'https' }), 'https://shop:8080/a?q=1');

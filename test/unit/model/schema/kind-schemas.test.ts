@@ -19,6 +19,7 @@ const READ_KINDS = [
   ['security.istio.io', 'PeerAuthentication'],
   ['networking.istio.io', 'ServiceEntry'],
   ['networking.istio.io', 'WorkloadEntry'],
+  ['networking.istio.io', 'VirtualService'],
 ] as const;
 const ROOT = new URL('../../../../', import.meta.url);
 const nowhere = () => ({ file: 'f', line: 1, column: 1 });

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { service } from '../../../../helpers/manifests.ts';
+import { RouteLab, serviceEntry, virtualService } from '../../../../helpers/route-lab.ts';
+
+const to = (...hosts: string[]) => ({ route: hosts.map((host) => ({ destination: { host }, weight: 1 })) });
+const PROD = { namespace: 'prod' };
+
+function noteOf(spec: object, ...more: readonly unknown[]): string | undefined {
+  return new RouteLab(virtualService('test', { hosts: ['web'], ...spec }), ...more).note();
+}
+
+describe('whoever wrote a VirtualService is told', () => {
+  it('nothing where all is well', () => {
+    assert.equal(noteOf({ http: [{ match: [{ uri: { prefix: '/' } }], ...to('web', 'next') }] }), undefined);
+  });
+
+  it('of destinations that are no services, with those of mirrors', () => {
+    const note = noteOf({ http: [{ ...to('nobody'), mirrors: [{ destination: { host: 'a.example' } }] }] });
+    assert.equal(
+      note,
+      'destination nobody.demo.svc.cluster.local is no service of the mesh: requests for it get 503; ' +
+        'destination a.example is no service of the mesh: requests for it get 503',
+    );
+  });
+
+  it('of names that are not completed, as host and as destination', () => {
+    const note = noteOf({ hosts: ['reviews.prod'], http: [to('reviews.prod.svc')] }, service('reviews', {}, PROD));
+    assert.equal(
+      note,
+      'host reviews.prod is not completed: write reviews.prod.svc.cluster.local; ' +
+        'destination reviews.prod.svc is not completed: write reviews.prod.svc.cluster.local',
+    );
+    const entry = serviceEntry('e', ['reviews.prod', 'reviews.prod.svc']);
+    const known = noteOf({ hosts: ['reviews.prod'], http: [to('reviews.prod')] }, service('reviews', {}, PROD), entry);
+    assert.equal(known, undefined);
+  });
+
+  it('of conditions on clients that never hold', () => {
+    const match = [{ port: 80 }, { sourceLabels: { app: 'a' } }];
+    assert.match(noteOf({ http: [{ match, ...to('web') }] }) ?? '', /^http\[0\]\.match\[1\] never holds: .*labels/);
+    assert.match(noteOf({ tcp: [{ match, ...to('web') }] }) ?? '', /^tcp\[0\]\.match\[1\] never holds/);
+    const claims = [{ headers: { '@request.auth.claims.a': {} } }];
+    const spec = { gateways: ['mesh', 'edge'], http: [{ match: claims, ...to('web') }] };
+    assert.match(noteOf(spec) ?? '', /^http\[0\]\.match\[0\] never holds: .*claims/);
+  });
+
+  it('no more than a few things', () => {
+    const note = noteOf({ http: [to('a', 'b', 'c', 'd', 'e', 'f', 'g')] });
+    assert.match(note ?? '', /; and 2 more$/);
+  });
+
+  it('nothing of what is for gateways only', () => {
+    assert.equal(noteOf({ gateways: ['edge'], http: [to('nobody')] }), undefined);
+  });
+});
