@@ -166,10 +166,28 @@ export const LIMIT_GROUPS = [
       ],
       ['waypoint/http-upstreams.ts', 'MAX_IDLE_MS', 'ms', 'A connection that nobody used for so long is closed.'],
       [
-        'waypoint/http-exchange.ts',
+        'waypoint/forward-request.ts',
         'MAX_STALE_RETRIES',
         '',
         'Attempts on other connections when one that was kept open turns out to be gone.',
+      ],
+      [
+        'waypoint/request-body.ts',
+        'REPLAY_LIMIT_BYTES',
+        'bytes',
+        'A longer body is not kept, so that its request is not sent again, and not mirrored.',
+      ],
+      [
+        'waypoint/request-body.ts',
+        'REPLAY_BUDGET_BYTES',
+        'bytes',
+        'Bodies that are kept for another try, of all requests of a waypoint together.',
+      ],
+      [
+        'waypoint/mirror-request.ts',
+        'MIRROR_TIMEOUT_MS',
+        'ms',
+        'A copy of a request that is not answered for so long is given up.',
       ],
       [
         'waypoint/sniff-protocol.ts',
@@ -660,6 +678,8 @@ export const LIMIT_GROUPS = [
 
 /** Constants that sound like bounds and are none: numbers of a standard or of the machine, the root of tests. */
 export const NOT_LIMITS = [
+  'routing/retry-policy.ts MAX_BACKOFF_FACTOR',
+  'routing/retry-policy.ts DEFAULT_RETRY',
   'http1/target.ts MAX_PORT',
   'base/clock.ts MAX_DELAY_MS',
   'cli/commands/install.ts TIMEOUT_MS',
