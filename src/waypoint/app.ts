@@ -19,6 +19,7 @@ import { listenTcp } from '../net/tcp-listener.ts';
 import { CaClient, type CertificateSource } from '../xds/client/ca-client.ts';
 import { DeltaClient } from '../xds/client/delta-client.ts';
 import type { ControlPlaneEndpoint } from '../xds/client/grpc-channel.ts';
+import { Clusters } from './clusters.ts';
 import type { WaypointConfig } from './config.ts';
 import { HttpUpstreams } from './http-upstreams.ts';
 import { WaypointPolicies } from './policies.ts';
@@ -66,6 +67,7 @@ class Waypoint {
   readonly #certificates: CertificateManager;
   readonly #tls: TlsStore;
   readonly #policies = new WaypointPolicies();
+  readonly #clusters: Clusters;
   readonly #upstreams: Upstreams;
   readonly #http: HttpUpstreams;
   readonly #served = new Set<Drainable>();
@@ -95,6 +97,7 @@ class Waypoint {
       options: { tls12: false, compliancePolicy: '', handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS },
       fetch: (wanted) => this.#certificates.fetch(wanted),
     });
+    this.#clusters = new Clusters({ state: this.#state, clock, random, namespace: config.podNamespace });
     const common = { clock, random, state: this.#state, blocks: this.#blocks, tls: this.#tls };
     this.#upstreams = new Upstreams(config, { ...common, dialer: plainDialer(deps) });
     this.#http = new HttpUpstreams({ clock, blocks: this.#blocks, upstreams: this.#upstreams });
@@ -104,6 +107,7 @@ class Waypoint {
       blocks: this.#blocks,
       state: this.#state,
       policies: this.#policies,
+      clusters: this.#clusters,
       upstreams: this.#upstreams,
       http: this.#http,
       served: this.#served,
@@ -175,7 +179,8 @@ class Waypoint {
 
   #subscribe(): void {
     const { clock, logger } = this.#deps;
-    const handlers = [...feedHandlers({}, (changes) => this.#state.apply(changes)), this.#policies.handler()];
+    const addresses = feedHandlers({}, (changes) => this.#state.apply(changes));
+    const handlers = [...addresses, this.#policies.handler(), ...this.#clusters.handlers()];
     const tasks = new Map(handlers.map(({ typeUrl }) => [typeUrl, this.#readiness.task(`feed of ${typeUrl}`)]));
     const client = new DeltaClient(
       { endpoint: controlPlane(this.#config), node: feedNode(this.#config), handlers },

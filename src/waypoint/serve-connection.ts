@@ -20,6 +20,7 @@ import type { MeshState } from '../mesh/mesh-state.ts';
 import type { AppProtocol } from '../model/service.ts';
 import { parseSpiffeId } from '../model/spiffe.ts';
 import type { Workload } from '../model/workload.ts';
+import type { Clusters } from './clusters.ts';
 import type { WaypointConfig } from './config.ts';
 import { type ConnectTarget, findConnectTarget } from './connect-target.ts';
 import { forwardBytes, refuseConnection } from './forward-connection.ts';
@@ -36,6 +37,7 @@ export interface ServeDeps {
   readonly blocks: BlockPool;
   readonly state: MeshState;
   readonly policies: WaypointPolicies;
+  readonly clusters: Clusters;
   readonly upstreams: Upstreams;
   readonly http: HttpUpstreams;
   readonly accessLog: Logger;
