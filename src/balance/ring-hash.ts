@@ -33,19 +33,19 @@ export class RingHashBalancer<H extends BalancedHost> implements Balancer<H> {
   }
 }
 
-/** The lightest host has whole points, all together are the minimum at least. */
+/**
+ * All together are the minimum at least. The lightest host has a power of two, which does not change when a few hosts come
+ * or go: then the points of the others stay where they are.
+ */
 function pointsOf<H extends BalancedHost>(hosts: readonly WeightedHost<H>[], minimumSize: number) {
-  const total = hosts.reduce((sum, { weight }) => sum + weight, 0);
-  const lightest = hosts.reduce((least, { weight }) => Math.min(least, weight), total) / total;
-  const scale = Math.min(Math.ceil(lightest * minimumSize) / lightest, MAX_RING_SIZE);
+  const lightest = hosts.reduce((least, { weight }) => Math.min(least, weight), Number.POSITIVE_INFINITY);
+  const units = hosts.reduce((sum, { weight }) => sum + weight / lightest, 0);
+  const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, minimumSize / units)));
+  const copiesPerUnit = Math.min(wanted, MAX_RING_SIZE / units);
   const points: { point: bigint; host: H }[] = [];
-  let target = 0;
   for (const { host, weight } of hosts) {
-    target += (scale * weight) / total;
-    // Sums of fractions miss whole numbers by a little.
-    for (let copy = 0; points.length < target - 1e-6; copy++) {
-      points.push({ point: xxHash64(`${host.hashKey}_${copy}`), host });
-    }
+    const copies = Math.max(1, Math.round((copiesPerUnit * weight) / lightest));
+    for (let copy = 0; copy < copies; copy++) points.push({ point: xxHash64(`${host.hashKey}_${copy}`), host });
   }
   return points;
 }

@@ -6,6 +6,7 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import { allSynced, Reflector } from '../kube/reflector.ts';
 import {
   AUTHORIZATION_POLICIES,
+  DESTINATION_RULES,
   ENDPOINT_SLICES,
   GATEWAYS,
   NAMESPACES,
@@ -52,6 +53,7 @@ const KINDS: readonly SourceKind[] = [
   { resource: AUTHORIZATION_POLICIES, kind: 'AuthorizationPolicy', olderVersions: ['v1beta1'], slim: slimToSpec },
   { resource: SERVICE_ENTRIES, kind: 'ServiceEntry', olderVersions: OLDER_ISTIO, slim: slimToSpec },
   { resource: WORKLOAD_ENTRIES, kind: 'WorkloadEntry', olderVersions: OLDER_ISTIO, slim: slimToSpec },
+  { resource: DESTINATION_RULES, kind: 'DestinationRule', olderVersions: OLDER_ISTIO, slim: slimToSpec },
   { resource: GATEWAYS, kind: 'Gateway', olderVersions: ['v1beta1'], slim: slimToSpec },
 ];
 /** Bounds what one answer takes in memory: whole pods are ten times what is kept of them. */

@@ -62,6 +62,7 @@ export const PEER_AUTHENTICATIONS = kindOf('security.istio.io', 'v1', 'PeerAuthe
 export const AUTHORIZATION_POLICIES = kindOf('security.istio.io', 'v1', 'AuthorizationPolicy', 'authorizationpolicies');
 export const SERVICE_ENTRIES = kindOf('networking.istio.io', 'v1', 'ServiceEntry', 'serviceentries');
 export const WORKLOAD_ENTRIES = kindOf('networking.istio.io', 'v1', 'WorkloadEntry', 'workloadentries');
+export const DESTINATION_RULES = kindOf('networking.istio.io', 'v1', 'DestinationRule', 'destinationrules');
 export const GATEWAYS = kindOf('gateway.networking.k8s.io', 'v1', 'Gateway', 'gateways');
 
 /** `v1`, or `<group>/<version>`. */

@@ -15,7 +15,7 @@ import type { Clock } from '../base/clock.ts';
 import type { MeshState } from '../mesh/mesh-state.ts';
 import { type Service, serviceKey } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
-import { TrafficPolicy } from '../proto/gen/ambit.ts';
+import { type TrafficPolicies, TrafficPolicy } from '../proto/gen/ambit.ts';
 import { type ClusterHost, type ClusterHosts, clusterHosts } from './cluster-hosts.ts';
 import type { TrafficFeed } from './traffic-feed.ts';
 
@@ -41,6 +41,7 @@ export class ServiceCluster {
   #policy: TrafficPolicy | undefined;
   #policyBytes: Uint8Array | undefined;
   #policiesRevision = -1;
+  #said: TrafficPolicies | undefined;
   readonly #breaker = new CircuitBreaker(NO_LIMITS);
   #outliers: OutlierDetector | undefined;
   #hosts = NO_HOSTS;
@@ -74,6 +75,9 @@ export class ServiceCluster {
     const { feed } = this.#deps;
     if (this.#policiesRevision === feed.policiesRevision) return;
     this.#policiesRevision = feed.policiesRevision;
+    const said = feed.of(service);
+    if (said === this.#said) return;
+    this.#said = said;
     // Subsets may have changed, too.
     this.#madeOf = undefined;
     const policy = feed.policy(service, this.#port, this.#subset);

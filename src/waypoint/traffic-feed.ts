@@ -59,7 +59,7 @@ export class TrafficFeed {
 
   /** The policy of a port and subset: both named, else the subset, else the port, else neither. */
   policy(service: Service, port: number, subset: string): TrafficPolicy | undefined {
-    const policies = this.#of(service)?.policies;
+    const policies = this.of(service)?.policies;
     if (policies === undefined) return undefined;
     const find = (wantedPort: number, wantedSubset: string) =>
       policies.find((policy) => policy.port === wantedPort && policy.subset === wantedSubset);
@@ -69,10 +69,11 @@ export class TrafficFeed {
 
   /** The labels that endpoints of the subset have; undefined when there is no such subset. */
   subset(service: Service, name: string): ReadonlyLabels | undefined {
-    return this.#of(service)?.subsets.find((subset) => subset.name === name)?.labels;
+    return this.of(service)?.subsets.find((subset) => subset.name === name)?.labels;
   }
 
-  #of(service: Service): TrafficPolicies | undefined {
+  /** All that is said of a service for this waypoint; the same object for as long as nothing of it changes. */
+  of(service: Service): TrafficPolicies | undefined {
     const { namespace, hostname } = service;
     const own = this.#policies.get(trafficPoliciesName(this.#namespace, namespace, hostname));
     return own ?? this.#policies.get(trafficPoliciesName('', namespace, hostname));

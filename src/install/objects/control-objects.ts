@@ -43,7 +43,7 @@ const CLUSTER_RULES: readonly TemplateMap[] = [
   rule('', ['namespaces', 'nodes', 'pods', 'services'], WATCH),
   rule('discovery.k8s.io', ['endpointslices'], WATCH),
   rule('security.istio.io', ['authorizationpolicies', 'peerauthentications'], WATCH),
-  rule('networking.istio.io', ['serviceentries', 'workloadentries'], WATCH),
+  rule('networking.istio.io', ['destinationrules', 'serviceentries', 'workloadentries'], WATCH),
   rule('gateway.networking.k8s.io', ['gateways'], ['get', ...WATCH]),
   rule('gateway.networking.k8s.io', ['gateways/status'], ['patch']),
   // Waypoints run where their Gateways are. To apply is to patch, and to create where there is nothing yet.

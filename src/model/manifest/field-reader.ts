@@ -45,6 +45,11 @@ export class FieldReader {
     this.#report(name === undefined ? this.path : [...this.path, name], reason);
   }
 
+  /** Reports a problem of any place of the object. */
+  reportAt(path: FieldPath, reason: string): void {
+    this.#report(path, reason);
+  }
+
   /** Reports every field that is not in the list: a misspelt restriction must not widen what is allowed. */
   onlyKnown(known: readonly string[]): void {
     for (const name of this.names()) if (!known.includes(name)) this.report(name, 'is not a known field');

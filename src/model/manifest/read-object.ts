@@ -4,6 +4,7 @@
  */
 import { readAuthorizationPolicy } from './authorization-policy.ts';
 import { readDeployment, readNamespace, readNode, readServiceAccount } from './core-objects.ts';
+import { readDestinationRule } from './destination-rule.ts';
 import { FieldReader, isRecord } from './field-reader.ts';
 import { readGateway } from './gateway.ts';
 import { readEndpointSlice, readService } from './kubernetes-service.ts';
@@ -74,6 +75,13 @@ const KINDS: readonly (KindReader & { readonly group: string })[] = [
     versions: ISTIO_VERSIONS,
     namespaced: true,
     read: readWorkloadEntry,
+  },
+  {
+    group: 'networking.istio.io',
+    kind: 'DestinationRule',
+    versions: ISTIO_VERSIONS,
+    namespaced: true,
+    read: readDestinationRule,
   },
   {
     group: 'gateway.networking.k8s.io',
