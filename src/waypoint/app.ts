@@ -70,6 +70,7 @@ class Waypoint {
   readonly #tls: TlsStore;
   readonly #policies = new WaypointPolicies();
   readonly #routes = new Routes();
+  readonly #clusters: Clusters;
   readonly #upstreams: Upstreams;
   readonly #http: HttpUpstreams;
   readonly #served = new Set<Drainable>();
@@ -99,6 +100,7 @@ class Waypoint {
       options: { tls12: false, compliancePolicy: '', handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS },
       fetch: (wanted) => this.#certificates.fetch(wanted),
     });
+    this.#clusters = new Clusters({ state: this.#state, clock, random, namespace: config.podNamespace });
     const common = { clock, random, state: this.#state, blocks: this.#blocks, tls: this.#tls };
     this.#upstreams = new Upstreams(config, { ...common, dialer: plainDialer(deps) });
     this.#http = new HttpUpstreams({ clock, blocks: this.#blocks, upstreams: this.#upstreams });
@@ -110,7 +112,7 @@ class Waypoint {
       state: this.#state,
       policies: this.#policies,
       routes: this.#routes,
-      clusters: new Clusters(this.#upstreams),
+      clusters: this.#clusters,
       replayBudget: new ReplayBudget(REPLAY_BUDGET_BYTES),
       upstreams: this.#upstreams,
       http: this.#http,
@@ -183,11 +185,8 @@ class Waypoint {
 
   #subscribe(): void {
     const { clock, logger } = this.#deps;
-    const handlers = [
-      ...feedHandlers({}, (changes) => this.#state.apply(changes)),
-      this.#policies.handler(),
-      this.#routes.handler(),
-    ];
+    const addresses = feedHandlers({}, (changes) => this.#state.apply(changes));
+    const handlers = [...addresses, this.#policies.handler(), this.#routes.handler(), ...this.#clusters.handlers()];
     const tasks = new Map(handlers.map(({ typeUrl }) => [typeUrl, this.#readiness.task(`feed of ${typeUrl}`)]));
     const client = new DeltaClient(
       { endpoint: controlPlane(this.#config), node: feedNode(this.#config), handlers },
