@@ -12,6 +12,7 @@ import {
   AUTHORIZATION_POLICIES,
   GRPC_ROUTES,
   HTTP_ROUTES,
+  REQUEST_AUTHENTICATIONS,
   type ResourceKind,
   SERVICE_ENTRIES,
   SERVICES,
@@ -40,6 +41,7 @@ export interface ConditionWriterDeps {
 
 const RESOURCES: ReadonlyMap<ManifestKind, ResourceKind> = new Map([
   ['AuthorizationPolicy', AUTHORIZATION_POLICIES],
+  ['RequestAuthentication', REQUEST_AUTHENTICATIONS],
   ['Service', SERVICES],
   ['ServiceEntry', SERVICE_ENTRIES],
   ['HTTPRoute', HTTP_ROUTES],

@@ -241,6 +241,8 @@ export class ModelBuilder {
         const outputs = policy === undefined ? [] : [policyOutput(policy)];
         return [...outputs, ...waypointOutputs(policyResources(object, context.mesh))];
       }
+      case 'RequestAuthentication':
+        return waypointOutputs(policyResources(object, context.mesh));
       case 'PeerAuthentication': {
         if (object.selector === undefined || object.meta.namespace === context.mesh.rootNamespace) return [];
         const inherited = isNamespaceStrict(context.store, context.mesh, object.meta.namespace);

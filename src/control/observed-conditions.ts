@@ -23,7 +23,13 @@ export interface Observed {
   readonly parents: readonly unknown[];
 }
 
-const KINDS: ReadonlySet<ManifestKind> = new Set(['AuthorizationPolicy', 'Service', 'ServiceEntry', ...ROUTE_KINDS]);
+const KINDS: ReadonlySet<ManifestKind> = new Set([
+  'AuthorizationPolicy',
+  'RequestAuthentication',
+  'Service',
+  'ServiceEntry',
+  ...ROUTE_KINDS,
+]);
 
 export class ObservedConditions {
   readonly #byKey = new Map<string, Observed>();

@@ -4,6 +4,7 @@ import type { AuthorizationPolicyObject } from '../model/manifest/authorization-
 import { isWaypoint, WAYPOINT_CLASSES } from '../model/manifest/gateway.ts';
 import type { ManifestObject } from '../model/manifest/manifest-object.ts';
 import type { TargetRef } from '../model/manifest/target-refs.ts';
+import type { TargetedPolicy } from './l7/waypoint-policy.ts';
 import type { MeshOptions } from './mesh-options.ts';
 import { l7Attributes } from './policy-builder.ts';
 import { bindWaypoint } from './waypoint-binding.ts';
@@ -34,6 +35,8 @@ export function wantedConditions(store: ObjectStore, mesh: MeshOptions, object: 
         [ZTUNNEL_ACCEPTED, object.targets === undefined ? ztunnelAccepted(object) : undefined],
         [WAYPOINT_ACCEPTED, object.targets && waypointAccepted(store, mesh, object, object.targets)],
       ]);
+    case 'RequestAuthentication':
+      return new Map([[WAYPOINT_ACCEPTED, object.targets && waypointAccepted(store, mesh, object, object.targets)]]);
     default:
       return NOTHING;
   }
@@ -75,7 +78,7 @@ function ztunnelAccepted(policy: AuthorizationPolicyObject): WantedCondition {
 function waypointAccepted(
   store: ObjectStore,
   mesh: MeshOptions,
-  policy: AuthorizationPolicyObject,
+  policy: TargetedPolicy,
   targets: readonly TargetRef[],
 ): WantedCondition | undefined {
   const parts = targets

@@ -60,6 +60,12 @@ export const ROLES = kindOf('rbac.authorization.k8s.io', 'v1', 'Role', 'roles');
 export const ROLE_BINDINGS = kindOf('rbac.authorization.k8s.io', 'v1', 'RoleBinding', 'rolebindings');
 export const PEER_AUTHENTICATIONS = kindOf('security.istio.io', 'v1', 'PeerAuthentication', 'peerauthentications');
 export const AUTHORIZATION_POLICIES = kindOf('security.istio.io', 'v1', 'AuthorizationPolicy', 'authorizationpolicies');
+export const REQUEST_AUTHENTICATIONS = kindOf(
+  'security.istio.io',
+  'v1',
+  'RequestAuthentication',
+  'requestauthentications',
+);
 export const SERVICE_ENTRIES = kindOf('networking.istio.io', 'v1', 'ServiceEntry', 'serviceentries');
 export const WORKLOAD_ENTRIES = kindOf('networking.istio.io', 'v1', 'WorkloadEntry', 'workloadentries');
 export const VIRTUAL_SERVICES = kindOf('networking.istio.io', 'v1', 'VirtualService', 'virtualservices');

@@ -1,22 +1,26 @@
-/** AuthorizationPolicies for the waypoints that enforce them (facts l7-and-control 3.1, 5.6). */
+/** Policies for the waypoints that enforce them (facts l7-and-control 3.1, 3.3, 5.6). */
 import type { AuthorizationPolicyObject } from '../../model/manifest/authorization-policy.ts';
+import type { RequestAuthenticationObject } from '../../model/manifest/request-authentication.ts';
 import type { TargetRef } from '../../model/manifest/target-refs.ts';
 import { MESH_TARGET, waypointTarget } from '../../model/waypoint-target.ts';
 import type { WaypointPolicy } from '../../proto/gen/ambit.ts';
 import type { MeshOptions } from '../mesh-options.ts';
 
+/** What waypoints enforce besides routes. */
+export type TargetedPolicy = AuthorizationPolicyObject | RequestAuthenticationObject;
+
 /**
  * The form for waypoints; undefined when the policy is for workloads. One of the root namespace without selector is for
  * waypoints too: what the mesh denies by default is not let in by having a waypoint in front.
  */
-export function buildWaypointPolicy(policy: AuthorizationPolicyObject, mesh: MeshOptions): WaypointPolicy | undefined {
+export function buildWaypointPolicy(policy: TargetedPolicy, mesh: MeshOptions): WaypointPolicy | undefined {
   const { meta, targets, selector } = policy;
   const isMeshWide = targets === undefined && selector === undefined && meta.namespace === mesh.rootNamespace;
   if (targets === undefined && !isMeshWide) return undefined;
   const metadata = { name: meta.name, namespace: meta.namespace, annotations: Object.fromEntries(meta.annotations) };
   const manifest = {
     apiVersion: 'security.istio.io/v1',
-    kind: 'AuthorizationPolicy',
+    kind: policy.kind,
     metadata,
     spec: policy.written,
   };

@@ -1,5 +1,4 @@
 /** The resources for waypoints that come with an object: policies, routes, traffic policies, labels of endpoints. */
-import type { AuthorizationPolicyObject } from '../../model/manifest/authorization-policy.ts';
 import type { Labels } from '../../model/manifest/object-meta.ts';
 import { type Service, serviceKey } from '../../model/service.ts';
 import {
@@ -16,7 +15,7 @@ import type { BuildContext } from '../build-context.ts';
 import type { MeshOptions } from '../mesh-options.ts';
 import { buildServiceRoutes } from './service-routes.ts';
 import { buildTrafficPolicies } from './traffic-policies.ts';
-import { buildWaypointPolicy } from './waypoint-policy.ts';
+import { buildWaypointPolicy, type TargetedPolicy } from './waypoint-policy.ts';
 import { buildWorkloadLabels } from './workload-labels.ts';
 
 export interface WaypointResource {
@@ -25,7 +24,7 @@ export interface WaypointResource {
   readonly bytes: Uint8Array;
 }
 
-export function policyResources(object: AuthorizationPolicyObject, mesh: MeshOptions): WaypointResource[] {
+export function policyResources(object: TargetedPolicy, mesh: MeshOptions): WaypointResource[] {
   const policy = buildWaypointPolicy(object, mesh);
   if (policy === undefined) return [];
   const name = `${policy.kind}/${policy.namespace}/${policy.name}`;

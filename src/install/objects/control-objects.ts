@@ -38,16 +38,21 @@ const SERVICE_NAME = 'istiod';
 const SELECTOR: TemplateMap = { app: SERVICE_NAME, 'app.kubernetes.io/name': CONTROL_NAME };
 const WATCH = ['list', 'watch'];
 const ISTIO_GROUPS = ['security.istio.io', 'networking.istio.io', 'telemetry.istio.io'];
+const TARGETED_POLICIES = ['authorizationpolicies', 'requestauthentications'];
 const ROUTES = ['httproutes', 'grpcroutes', 'tcproutes', 'tlsroutes'];
+
+function statusOf(resources: readonly string[]): readonly string[] {
+  return resources.map((resource) => `${resource}/status`);
+}
 
 const CLUSTER_RULES: readonly TemplateMap[] = [
   rule('', ['namespaces', 'nodes', 'pods', 'services'], WATCH),
   rule('discovery.k8s.io', ['endpointslices'], WATCH),
-  rule('security.istio.io', ['authorizationpolicies', 'peerauthentications'], WATCH),
+  rule('security.istio.io', [...TARGETED_POLICIES, 'peerauthentications'], WATCH),
   rule('networking.istio.io', ['destinationrules', 'serviceentries', 'virtualservices', 'workloadentries'], WATCH),
   rule('gateway.networking.k8s.io', ['gateways'], ['get', ...WATCH]),
   rule('gateway.networking.k8s.io', [...ROUTES, 'referencegrants'], WATCH),
-  rule('gateway.networking.k8s.io', ['gateways/status', ...ROUTES.map((route) => `${route}/status`)], ['patch']),
+  rule('gateway.networking.k8s.io', ['gateways/status', ...statusOf(ROUTES)], ['patch']),
   // Waypoints run where their Gateways are. To apply is to patch, and to create where there is nothing yet.
   rule('', ['serviceaccounts', 'services'], ['create', 'patch']),
   rule('apps', ['deployments'], ['create', 'patch']),
@@ -56,7 +61,7 @@ const CLUSTER_RULES: readonly TemplateMap[] = [
   rule('', ['configmaps'], ['create']),
   named(rule('', ['configmaps'], [...WATCH, 'patch']), [ROOT_CONFIG_MAP]),
   rule('', ['services/status'], ['patch']),
-  rule('security.istio.io', ['authorizationpolicies/status'], ['patch']),
+  rule('security.istio.io', statusOf(TARGETED_POLICIES), ['patch']),
   rule('networking.istio.io', ['serviceentries/status'], ['patch']),
   named(rule('admissionregistration.k8s.io', ['validatingwebhookconfigurations'], [...WATCH, 'patch']), [
     WEBHOOK_CONFIGURATION,

@@ -7,6 +7,7 @@ import type { EndpointSliceObject, ServiceObject } from './kubernetes-service.ts
 import type { PeerAuthenticationObject } from './peer-authentication.ts';
 import type { PodObject } from './pod.ts';
 import type { ReferenceGrantObject } from './reference-grant.ts';
+import type { RequestAuthenticationObject } from './request-authentication.ts';
 import type { RouteObject } from './route-object.ts';
 import type { ServiceEntryObject } from './service-entry.ts';
 import type { VirtualServiceObject } from './virtual-service.ts';
@@ -22,6 +23,7 @@ export type ManifestObject =
   | EndpointSliceObject
   | PeerAuthenticationObject
   | AuthorizationPolicyObject
+  | RequestAuthenticationObject
   | ServiceEntryObject
   | WorkloadEntryObject
   | DestinationRuleObject

@@ -16,6 +16,7 @@ import { DEFAULT_NAMESPACE, isObjectName, type ObjectMeta, readObjectMeta } from
 import { readPeerAuthentication } from './peer-authentication.ts';
 import { readPod } from './pod.ts';
 import { readReferenceGrant } from './reference-grant.ts';
+import { readRequestAuthentication } from './request-authentication.ts';
 import { readServiceEntry } from './service-entry.ts';
 import { readTcpRoute, readTlsRoute } from './tcp-route.ts';
 import { readVirtualService } from './virtual-service.ts';
@@ -67,6 +68,13 @@ const KINDS: readonly (KindReader & { readonly group: string })[] = [
     versions: ISTIO_VERSIONS,
     namespaced: true,
     read: readAuthorizationPolicy,
+  },
+  {
+    group: 'security.istio.io',
+    kind: 'RequestAuthentication',
+    versions: ['v1', 'v1beta1'],
+    namespaced: true,
+    read: readRequestAuthentication,
   },
   {
     group: 'networking.istio.io',

@@ -39,6 +39,7 @@ describe('the rights of an installation', () => {
       'core/services: list watch',
       'discovery.k8s.io/endpointslices: list watch',
       'security.istio.io/authorizationpolicies: list watch',
+      'security.istio.io/requestauthentications: list watch',
       'security.istio.io/peerauthentications: list watch',
       'networking.istio.io/destinationrules: list watch',
       'networking.istio.io/serviceentries: list watch',
@@ -63,6 +64,7 @@ describe('the rights of an installation', () => {
       'core/configmaps: list watch patch only istio-ca-root-cert',
       'core/services/status: patch',
       'security.istio.io/authorizationpolicies/status: patch',
+      'security.istio.io/requestauthentications/status: patch',
       'networking.istio.io/serviceentries/status: patch',
       'admissionregistration.k8s.io/validatingwebhookconfigurations: list watch patch only ambit-validator',
     ]);

@@ -49,4 +49,18 @@ describe('a policy for waypoints', () => {
     const manifest = JSON.parse(Buffer.from(built(spec)?.manifest ?? []).toString());
     assert.deepEqual([manifest.spec, manifest.metadata.annotations], [spec, { 'istio.io/dry-run': 'true' }]);
   });
+
+  it('may say which tokens requests carry', () => {
+    const object = {
+      apiVersion: 'security.istio.io/v1',
+      kind: 'RequestAuthentication',
+      metadata: { name: 'r', namespace: 'istio-system' },
+      spec: { jwtRules: [{ issuer: 'a' }] },
+    };
+    const reading = readObject(object, () => ({ file: '', line: 0, column: 0 }));
+    assert.ok(reading.kind === 'accepted' && reading.object.kind === 'RequestAuthentication');
+    const policy = buildWaypointPolicy(reading.object, DEFAULT_MESH_OPTIONS);
+    assert.deepEqual([policy?.kind, policy?.targets], ['RequestAuthentication', ['Mesh']]);
+    assert.deepEqual(JSON.parse(Buffer.from(policy?.manifest ?? []).toString()).kind, 'RequestAuthentication');
+  });
 });
