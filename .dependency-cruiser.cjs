@@ -2,7 +2,7 @@
 const RANKS = [
   ['base', 'native'],
   ['proto', 'model'],
-  ['net', 'pki', 'tls', 'http', 'http2', 'http1', 'dns', 'authz', 'routing', 'balance', 'xds', 'telemetry', 'manifests', 'kube', 'hbone', 'mesh'],
+  ['net', 'pki', 'tls', 'http', 'http2', 'http1', 'dns', 'authn', 'authz', 'routing', 'balance', 'xds', 'telemetry', 'manifests', 'kube', 'hbone', 'mesh'],
   ['ztunnel', 'waypoint', 'control', 'agent', 'local', 'install'],
   ['cli', 'dashboard', 'bin'],
 ];
@@ -15,6 +15,7 @@ const ALLOWED_WITHIN_RANK = {
   http2: ['net', 'http'],
   xds: ['tls', 'pki'],
   routing: ['http'],
+  authn: ['http'],
   // What every proxy of the mesh is made of: tunnels with identities, and what the feed said.
   hbone: ['net', 'tls', 'pki', 'http2', 'xds', 'telemetry'],
   mesh: ['balance', 'xds'],
