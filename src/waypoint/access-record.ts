@@ -1,4 +1,5 @@
 /** What the access log says of a request (facts l7-and-control 8.4, 8.5): one line, when it is over. */
+import { hideParams } from '../authn/query-params.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
@@ -14,6 +15,8 @@ export interface RecordedConnection {
   /** `ip:port`. */
   readonly clientAddress: string;
   readonly subject: Pick<RequestSubject, 'identity'>;
+  /** The rules for tokens, which must not be read in a log. */
+  tokenRules(): { readonly params: readonly string[] } | undefined;
 }
 
 interface Received {
@@ -25,6 +28,7 @@ export class AccessRecord {
   readonly #connection: RecordedConnection;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #hiddenParams: readonly string[];
   readonly #startMs: number;
   readonly #flags: HttpResponseFlag[] = [];
   #details = 'via_upstream';
@@ -41,6 +45,7 @@ export class AccessRecord {
   ) {
     this.#request = request;
     this.#connection = connection;
+    this.#hiddenParams = connection.tokenRules()?.params ?? [];
     this.#clock = clock;
     this.#log = accessLog;
     this.#startMs = clock.monotonicMs();
@@ -93,7 +98,7 @@ export class AccessRecord {
     const service = target.kind === 'service' ? target.service : undefined;
     this.#log.info('request complete', {
       method: this.#request.method,
-      path: this.#request.target,
+      path: hideParams(this.#request.target, this.#hiddenParams),
       authority: this.#request.authority,
       response_code: this.status,
       response_flags: this.#flags.join(',') || '-',

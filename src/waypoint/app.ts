@@ -1,4 +1,6 @@
 /** A waypoint process: feed, own certificate, tunnels in, connections to the endpoints behind it, readiness. */
+import { RemoteKeySets } from '../authn/remote-key-sets.ts';
+import { TokenAuthenticator } from '../authn/token-authenticator.ts';
 import { type Clock, sleep } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -21,6 +23,8 @@ import { DeltaClient } from '../xds/client/delta-client.ts';
 import type { ControlPlaneEndpoint } from '../xds/client/grpc-channel.ts';
 import { Clusters } from './clusters.ts';
 import type { WaypointConfig } from './config.ts';
+import { connectService } from './connect-service.ts';
+import { fetchDocument } from './fetch-document.ts';
 import { HttpUpstreams } from './http-upstreams.ts';
 import { WaypointPolicies } from './policies.ts';
 import { REPLAY_BUDGET_BYTES, ReplayBudget } from './request-body.ts';
@@ -68,7 +72,8 @@ class Waypoint {
   readonly #blocks = new BlockPool();
   readonly #certificates: CertificateManager;
   readonly #tls: TlsStore;
-  readonly #policies = new WaypointPolicies();
+  readonly #keySets: RemoteKeySets;
+  readonly #policies = new WaypointPolicies((rules) => this.#keySets.retain(rules));
   readonly #routes = new Routes();
   readonly #clusters: Clusters;
   readonly #upstreams: Upstreams;
@@ -104,6 +109,15 @@ class Waypoint {
     const common = { clock, random, state: this.#state, blocks: this.#blocks, tls: this.#tls };
     this.#upstreams = new Upstreams(config, { ...common, dialer: plainDialer(deps) });
     this.#http = new HttpUpstreams({ clock, blocks: this.#blocks, upstreams: this.#upstreams });
+    const self = () => this.#state.workload(`${config.clusterId}//Pod/${config.podNamespace}/${config.podName}`);
+    const reach = { state: this.#state, clusters: this.#clusters, upstreams: this.#upstreams, self };
+    this.#keySets = new RemoteKeySets({
+      clock,
+      random,
+      logger: logger.scope('tokens'),
+      fetch: (url, timeoutMs) =>
+        fetchDocument(url, timeoutMs, { clock, connect: (target) => connectService(target, reach) }),
+    });
     const serving = {
       config,
       clock,
@@ -113,12 +127,13 @@ class Waypoint {
       policies: this.#policies,
       routes: this.#routes,
       clusters: this.#clusters,
+      tokens: new TokenAuthenticator({ clock, keysOf: (source) => this.#keySets.of(source) }),
       replayBudget: new ReplayBudget(REPLAY_BUDGET_BYTES),
       upstreams: this.#upstreams,
       http: this.#http,
       served: this.#served,
       accessLog: logger.scope('access'),
-      self: () => this.#state.workload(`${config.clusterId}//Pod/${config.podNamespace}/${config.podName}`),
+      self,
     };
     this.#tunnels = new Tunnels(config, {
       clock,
@@ -165,6 +180,7 @@ class Waypoint {
 
   async stop(): Promise<void> {
     this.#tunnels.stop();
+    this.#keySets.stop();
     this.#http.stop();
     this.#upstreams.stop();
     this.#certificates.stop();

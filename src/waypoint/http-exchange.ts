@@ -1,5 +1,5 @@
 /**
- * One request through the waypoint, in phases: path normalisation, authorization, route, CORS, faults, upstream request,
+ * One request through the waypoint, in phases: path normalisation, tokens, authorization, route, CORS, faults, upstream request,
  * response, log (facts l7-and-control 1.2, 3.1, 5.4, 10.2, 10.4, 8.4).
  *
  * Invariants:
@@ -7,6 +7,9 @@
  * - Every request ends in exactly one line of the access log.
  */
 import { randomBytes } from 'node:crypto';
+import type { TokenRules } from '../authn/jwt-rule.ts';
+import type { Claims } from '../authn/read-token.ts';
+import type { TokenAuthenticator } from '../authn/token-authenticator.ts';
 import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
 import type { Clock, Timer } from '../base/clock.ts';
@@ -24,6 +27,7 @@ import {
 import type { HeaderChange } from '../routing/header-changes.ts';
 import { requestTimeoutMs } from '../routing/request-timeout.ts';
 import { AccessRecord } from './access-record.ts';
+import { authenticateRequest } from './authenticate-request.ts';
 import type { ConnectTarget } from './connect-target.ts';
 import { ForwardedRequest } from './forward-request.ts';
 import { type HashKey, hashKeyOf } from './hash-key.ts';
@@ -54,6 +58,8 @@ export interface HttpConnectionContext {
   readonly spoken: UpstreamVersion;
   /** What policies see of the connection. */
   readonly subject: Omit<RequestSubject, 'http'>;
+  /** What is in force now for tokens; undefined for nothing. */
+  tokenRules(): TokenRules | undefined;
   /** The policies in force now. */
   policies(): readonly RequestPolicy[];
   /** The routes in force now. */
@@ -64,6 +70,7 @@ export interface HttpExchangeDeps extends RouteTargetDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly accessLog: Logger;
+  readonly tokens: TokenAuthenticator;
   readonly http: HttpUpstreams;
   readonly replayBudget: ReplayBudget;
 }
@@ -122,9 +129,19 @@ class HttpExchange {
     const upgrade = request.header('upgrade');
     if (upgrade !== undefined && upgrade.toLowerCase() !== 'websocket')
       return this.#reply(LOCAL_REPLIES.upgradeRefused);
+    authenticateRequest(request, this.#context.tokenRules(), this.#deps.tokens, {
+      onPassed: (claims) => this.#authorize(claims),
+      onRefused: (reply) => this.#reply(reply),
+    });
+  }
+
+  #authorize(token: Claims | undefined): void {
+    // The client may have gone while its token was verified.
+    if (this.body.closed !== undefined) return;
+    const request = this.#request;
     const { subject, policies } = this.#context;
     const { authority, method, target } = request;
-    const http = { authority, method, path: target, header: (name: string) => request.header(name), token: undefined };
+    const http = { authority, method, path: target, header: (name: string) => request.header(name), token };
     const decision = authorizeRequest(policies(), { ...subject, http });
     if (!decision.allowed) return this.#reply(accessDenied(decision.rule));
     this.#route();
@@ -273,6 +290,7 @@ class HttpExchange {
   }
 
   #reply(reply: LocalReply): void {
+    if (this.body.closed !== undefined) return;
     const { isGrpc, method } = this.#request;
     const change = (headers: readonly HttpHeader[]) => this.#changed(headers);
     // The stream may be over as soon as it is answered.

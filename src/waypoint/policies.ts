@@ -1,4 +1,5 @@
 /** The policies that the control plane gives to waypoints, by what they are attached to. */
+import { compileJwtRules, type JwtRule, poolRules, type TokenRules } from '../authn/jwt-rule.ts';
 import { compileRequestPolicy, type RequestPolicy } from '../authz/request-policy.ts';
 import { errorText } from '../base/errors.ts';
 import { WAYPOINT_CLASSES } from '../model/manifest/gateway.ts';
@@ -8,19 +9,35 @@ import { MESH_TARGET, waypointTarget } from '../model/waypoint-target.ts';
 import { WaypointPolicy } from '../proto/gen/ambit.ts';
 import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/client/delta-client.ts';
 
+/** A policy of either kind, ready to be asked. */
 interface Held {
   readonly targets: readonly string[];
-  readonly policy: RequestPolicy;
+  readonly policy: RequestPolicy | undefined;
+  readonly rules: readonly JwtRule[];
+}
+
+/** All that applies to the same targets. */
+interface Pool {
+  readonly policies: readonly RequestPolicy[];
+  readonly tokenRules: TokenRules | undefined;
 }
 
 const NOWHERE = { file: '', line: 0, column: 0 };
+const NO_RULES: readonly JwtRule[] = [];
 
 export class WaypointPolicies {
   readonly #held = new Map<string, Held>();
+  readonly #onTokenRules: (rules: readonly JwtRule[]) => void;
   #known = false;
-  readonly #byTarget = new Map<string, RequestPolicy[]>();
-  /** Lists by the targets that were asked for together; dropped at each change. */
-  readonly #pools = new Map<string, readonly RequestPolicy[]>();
+  #hasTokenRules = false;
+  readonly #byTarget = new Map<string, Held[]>();
+  /** By the targets that were asked for together; dropped at each change. */
+  readonly #pools = new Map<string, Pool>();
+
+  /** @param onTokenRules hears of all rules for tokens that are in force, after each change */
+  constructor(onTokenRules: (rules: readonly JwtRule[]) => void) {
+    this.#onTokenRules = onTokenRules;
+  }
 
   /** The subscription that fills this. */
   handler(): ResourceHandler {
@@ -36,12 +53,30 @@ export class WaypointPolicies {
     return this.#known;
   }
 
+  /** Whether any policy asks for tokens. */
+  get hasTokenRules(): boolean {
+    return this.#hasTokenRules;
+  }
+
   /** All that apply to what is attached to any of the targets, and to every waypoint. */
   of(targets: readonly string[]): readonly RequestPolicy[] {
+    return this.#pool(targets).policies;
+  }
+
+  /** What these targets say of tokens; undefined when they say nothing. */
+  tokenRulesOf(targets: readonly string[]): TokenRules | undefined {
+    return this.#pool(targets).tokenRules;
+  }
+
+  #pool(targets: readonly string[]): Pool {
     const key = targets.join(' ');
     const known = this.#pools.get(key);
     if (known !== undefined) return known;
-    const pool = [...new Set([MESH_TARGET, ...targets].flatMap((target) => this.#byTarget.get(target) ?? []))];
+    const held = [...new Set([MESH_TARGET, ...targets].flatMap((target) => this.#byTarget.get(target) ?? []))];
+    const pool = {
+      policies: held.map(({ policy }) => policy).filter((policy) => policy !== undefined),
+      tokenRules: poolRules(held.flatMap(({ rules }) => rules)),
+    };
     this.#pools.set(key, pool);
     return pool;
   }
@@ -62,13 +97,16 @@ export class WaypointPolicies {
   #index(): void {
     this.#byTarget.clear();
     this.#pools.clear();
-    for (const { targets, policy } of this.#held.values()) {
-      for (const target of targets) {
+    for (const held of this.#held.values()) {
+      for (const target of held.targets) {
         const list = this.#byTarget.get(target);
-        if (list === undefined) this.#byTarget.set(target, [policy]);
-        else list.push(policy);
+        if (list === undefined) this.#byTarget.set(target, [held]);
+        else list.push(held);
       }
     }
+    const rules = [...this.#held.values()].flatMap((held) => held.rules);
+    this.#hasTokenRules = rules.length > 0;
+    this.#onTokenRules(rules);
   }
 }
 
@@ -77,8 +115,10 @@ function readPolicy(bytes: Uint8Array): Held | string {
     const { targets, manifest } = WaypointPolicy.decode(bytes);
     const reading = readObject(JSON.parse(Buffer.from(manifest).toString('utf8')), () => NOWHERE);
     if (reading.kind !== 'accepted') return 'the policy in it is not valid';
-    if (reading.object.kind !== 'AuthorizationPolicy') return `a ${reading.object.kind} is no policy`;
-    return { targets, policy: compileRequestPolicy(reading.object) };
+    const { object } = reading;
+    if (object.kind === 'RequestAuthentication') return { targets, policy: undefined, rules: compileJwtRules(object) };
+    if (object.kind !== 'AuthorizationPolicy') return `a ${object.kind} is no policy`;
+    return { targets, policy: compileRequestPolicy(object), rules: NO_RULES };
   } catch (error) {
     return `it cannot be decoded: ${errorText(error)}`;
   }

@@ -28,12 +28,11 @@ export interface RequestChanges {
 }
 
 export class RequestFields implements RoutedRequest {
-  readonly #headers: readonly HttpHeader[];
+  #headers: readonly HttpHeader[];
+  #target: string;
+  #path: string;
   readonly method: string;
   readonly scheme: string;
-  /** Normalised, which is also how it goes on; as it came when it cannot be. */
-  readonly target: string;
-  readonly path: string;
   /** Whether the path can be normalised, and it is clear whom the request is for. */
   readonly valid: boolean;
   readonly authority: string;
@@ -47,9 +46,8 @@ export class RequestFields implements RoutedRequest {
     this.scheme = this.header(':scheme') ?? 'http';
     const written = this.header(':path') ?? '';
     const target = normalizePath(written);
-    this.target = target ?? written;
-    const queryAt = this.target.indexOf('?');
-    this.path = queryAt < 0 ? this.target : this.target.slice(0, queryAt);
+    this.#target = target ?? written;
+    this.#path = withoutQuery(this.#target);
     // Where a client says it by `host` alone, that is what the endpoint will see (RFC 9113 8.3.1).
     const hosts = headers.filter(([name]) => name === 'host');
     this.authority = this.header(':authority') ?? (hosts.length === 1 ? (hosts[0]?.[1] ?? '') : '');
@@ -57,6 +55,26 @@ export class RequestFields implements RoutedRequest {
     this.requestId = this.header('x-request-id') ?? randomUUID();
     this.idempotent = IDEMPOTENT.has(this.method);
     this.isGrpc = this.header('content-type')?.startsWith('application/grpc') === true;
+  }
+
+  get headers(): readonly HttpHeader[] {
+    return this.#headers;
+  }
+
+  /** Normalised, which is also how it goes on; as it came when it cannot be. */
+  get target(): string {
+    return this.#target;
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  /** What its token made of the request: everybody from here on sees it so. */
+  replace({ headers, target }: { readonly headers: readonly HttpHeader[]; readonly target: string }): void {
+    this.#headers = headers;
+    this.#target = target;
+    this.#path = withoutQuery(target);
   }
 
   /** All values of the name, joined by a comma. */
@@ -88,4 +106,9 @@ export class RequestFields implements RoutedRequest {
       headers,
     );
   }
+}
+
+function withoutQuery(target: string): string {
+  const at = target.indexOf('?');
+  return at < 0 ? target : target.slice(0, at);
 }

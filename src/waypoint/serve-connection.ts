@@ -5,6 +5,8 @@
  * - Policy is asked before any byte goes on: for HTTP of every request, for other bytes of the connection.
  * - 200 goes out before the client's first byte is known: until then nothing is promised but to read.
  */
+import type { TokenRules } from '../authn/jwt-rule.ts';
+import type { TokenAuthenticator } from '../authn/token-authenticator.ts';
 import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
 import type { Clock, Timer } from '../base/clock.ts';
@@ -41,6 +43,7 @@ export interface ServeDeps {
   readonly blocks: BlockPool;
   readonly state: MeshState;
   readonly policies: WaypointPolicies;
+  readonly tokens: TokenAuthenticator;
   readonly routes: Routes;
   readonly clusters: Clusters;
   readonly replayBudget: ReplayBudget;
@@ -217,6 +220,7 @@ class ServedConnection implements StreamHandler {
       forwarded,
       spoken,
       subject: this.#subject(),
+      tokenRules: () => this.#tokenRules(),
       policies: () => this.#policies(),
       routes: () => this.#routes(),
     };
@@ -240,17 +244,19 @@ class ServedConnection implements StreamHandler {
   }
 
   #policies(): readonly RequestPolicy[] {
-    const { config, policies } = this.#deps;
-    const gateway = { namespace: config.podNamespace, name: config.gatewayName };
-    const { kind } = this.#target;
-    if (kind === 'workload') return policies.of(policyTargets(gateway, undefined));
-    const { service } = this.#target;
-    return policies.of(
-      policyTargets(gateway, {
-        kind: service.canonical ? 'Service' : 'ServiceEntry',
-        namespace: service.namespace,
-        name: service.name,
-      }),
-    );
+    return this.#deps.policies.of(this.#policyTargets());
+  }
+
+  #tokenRules(): TokenRules | undefined {
+    const { policies } = this.#deps;
+    return policies.hasTokenRules ? policies.tokenRulesOf(this.#policyTargets()) : undefined;
+  }
+
+  #policyTargets(): readonly string[] {
+    const { podNamespace, gatewayName } = this.#deps.config;
+    const gateway = { namespace: podNamespace, name: gatewayName };
+    if (this.#target.kind === 'workload') return policyTargets(gateway, undefined);
+    const { canonical, namespace, name } = this.#target.service;
+    return policyTargets(gateway, { kind: canonical ? 'Service' : 'ServiceEntry', namespace, name });
   }
 }

@@ -1,0 +1,111 @@
+/**
+ * A document by URL, for what a waypoint needs itself: over a connection that the caller provides, or one of its own.
+ *
+ * Invariant: one deadline covers everything, no more is read than may be, and nothing is left open.
+ */
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
+import type { Clock } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
+import { fail, ok, type Result } from '../base/result.ts';
+
+export interface FetchDocumentDeps {
+  readonly clock: Clock;
+  /** A connection for the URL; undefined where Node makes its own. */
+  readonly connect: (url: URL) => Promise<Result<Duplex | undefined, string>>;
+}
+
+const MAX_DOCUMENT_BYTES = 1_048_576;
+const MAX_REDIRECTS = 3;
+
+/** Fails with the reason as text. Never rejects. */
+export async function fetchDocument(
+  address: string,
+  timeoutMs: number,
+  { clock, connect }: FetchDocumentDeps,
+): Promise<Result<string, string>> {
+  const deadline = new AbortController();
+  const timer = clock.after(timeoutMs, () => deadline.abort());
+  try {
+    let url = new URL(address);
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+      const connection = await connectWithin(connect(url), deadline.signal);
+      if (!connection.ok) return connection;
+      const answer = await ask(url, connection.value, deadline.signal);
+      if (typeof answer === 'string') return ok(answer);
+      if (!mayFollow(url, answer)) return fail('it is moved to another host');
+      url = answer;
+    }
+    return fail('it is moved too often');
+  } catch (error) {
+    return fail(deadline.signal.aborted ? `no answer within ${timeoutMs} ms` : errorText(error));
+  } finally {
+    timer.cancel();
+  }
+}
+
+/** A connection that comes too late is closed. */
+async function connectWithin(
+  connecting: Promise<Result<Duplex | undefined, string>>,
+  signal: AbortSignal,
+): Promise<Result<Duplex | undefined, string>> {
+  const tooLate = new Promise<undefined>((resolve) => {
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  const connected = await Promise.race([connecting, tooLate]);
+  if (connected !== undefined && !signal.aborted) return connected;
+  void connecting.then((late) => late.ok && late.value?.destroy());
+  throw new Error('too late');
+}
+
+/** Encryption never ends on the way. */
+function mayFollow(from: URL, to: URL): boolean {
+  return from.hostname === to.hostname && (from.protocol === to.protocol || to.protocol === 'https:');
+}
+
+/** @returns the document, or where it is instead */
+function ask(url: URL, connection: Duplex | undefined, signal: AbortSignal): Promise<string | URL> {
+  const isTls = url.protocol === 'https:';
+  if (!isTls && url.protocol !== 'http:') throw new Error(`${url.protocol} is not spoken`);
+  // Node loads more for its HTTP client than a waypoint needs that fetches nothing.
+  const { request } = process.getBuiltinModule(isTls ? 'node:https' : 'node:http');
+  const over =
+    connection === undefined
+      ? { agent: false }
+      : { createConnection: () => wrapped(url, connection, isTls), defaultPort: isTls ? 443 : 80 };
+  return new Promise<string | URL>((resolve, reject) => {
+    const asked = request(url, { ...over, signal, headers: { accept: 'application/json', connection: 'close' } });
+    asked.on('error', reject);
+    asked.on('response', (response) => {
+      read(response, url).then(resolve, reject);
+    });
+    asked.end();
+  }).finally(() => connection?.destroy());
+}
+
+function wrapped({ hostname }: URL, socket: Duplex, isTls: boolean): Duplex {
+  if (!isTls) return socket;
+  return connectTls({ socket, host: hostname, ...(isIP(hostname) === 0 ? { servername: hostname } : {}) });
+}
+
+async function read(response: IncomingMessage, url: URL): Promise<string | URL> {
+  const { statusCode = 0, headers } = response;
+  if ([301, 302, 303, 307, 308].includes(statusCode) && headers.location !== undefined) {
+    response.destroy();
+    return new URL(headers.location, url);
+  }
+  if (statusCode !== 200) {
+    response.destroy();
+    throw new Error(`it is answered with ${statusCode}`);
+  }
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_DOCUMENT_BYTES) throw new Error(`it is longer than ${MAX_DOCUMENT_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
