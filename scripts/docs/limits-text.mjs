@@ -230,6 +230,54 @@ export const LIMIT_GROUPS = [
     ],
   },
   {
+    title: 'Tokens of requests',
+    limits: [
+      ['authn/read-token.ts', 'MAX_TOKEN_CHARACTERS', '', 'Characters of a token; longer ones are refused unread.'],
+      [
+        'authn/read-token.ts',
+        'MAX_JSON_DEPTH',
+        '',
+        'Objects and lists inside of each other in a token; deeper ones are refused.',
+      ],
+      ['authn/key-set.ts', 'MAX_KEYS', '', 'Keys of a set; the rest is not looked at.'],
+      [
+        'authn/remote-key-sets.ts',
+        'MAX_KEY_SETS',
+        '',
+        'Places of keys that a waypoint fetches from; tokens of rules with other ones are refused.',
+      ],
+      ['authn/remote-key-sets.ts', 'REFRESH_MS', 'ms', 'Keys are fetched again after so long.'],
+      [
+        'authn/remote-key-sets.ts',
+        'FIRST_RETRY_MS',
+        'ms',
+        'Keys that could not be fetched are fetched again after so long, then twice as long. Without keys all tokens of the rule are refused.',
+      ],
+      ['authn/remote-key-sets.ts', 'MAX_RETRY_MS', 'ms', 'Keys that could not be fetched are never waited for longer.'],
+      [
+        'model/manifest/request-authentication.ts',
+        'DEFAULT_TIMEOUT_MS',
+        'ms',
+        'A fetch of keys that takes longer fails, unless the rule says `timeout`.',
+      ],
+      ['waypoint/fetch-document.ts', 'MAX_DOCUMENT_BYTES', 'bytes', 'A longer set of keys is refused.'],
+      ['waypoint/fetch-document.ts', 'MAX_REDIRECTS', '', 'Redirections of a fetch, within its host; more fail it.'],
+      ['authn/verified-tokens.ts', 'MAX_TOKENS', '', 'Verified tokens that are remembered; others are verified again.'],
+      [
+        'authn/verified-tokens.ts',
+        'MAX_TOTAL_CHARACTERS',
+        '',
+        'Characters of the payloads of verified tokens that are remembered.',
+      ],
+      [
+        'authn/verify-token.ts',
+        'CLOCK_SKEW_SEC',
+        's',
+        'A token is good so long before its time and after it, as clocks differ.',
+      ],
+    ],
+  },
+  {
     title: 'HTTP/1.1',
     limits: [
       ['http1/limits.ts', 'MAX_START_LINE_BYTES', 'bytes', 'A request line; longer ones are answered with 414.'],
@@ -710,6 +758,7 @@ export const LIMIT_GROUPS = [
 
 /** Constants that sound like bounds and are none: numbers of a standard or of the machine, the root of tests. */
 export const NOT_LIMITS = [
+  'waypoint/authenticate-request.ts MAX_REALM_CHARACTERS',
   'routing/retry-policy.ts MAX_BACKOFF_FACTOR',
   'routing/retry-policy.ts DEFAULT_RETRY',
   'http1/target.ts MAX_PORT',
