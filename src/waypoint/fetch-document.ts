@@ -31,6 +31,7 @@ export async function fetchDocument(
   try {
     let url = new URL(address);
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+      if (url.protocol !== 'http:' && url.protocol !== 'https:') return fail(`${url.protocol} is not spoken`);
       const connection = await connectWithin(connect(url), deadline.signal);
       if (!connection.ok) return connection;
       const answer = await ask(url, connection.value, deadline.signal);
@@ -68,7 +69,6 @@ function mayFollow(from: URL, to: URL): boolean {
 /** @returns the document, or where it is instead */
 function ask(url: URL, connection: Duplex | undefined, signal: AbortSignal): Promise<string | URL> {
   const isTls = url.protocol === 'https:';
-  if (!isTls && url.protocol !== 'http:') throw new Error(`${url.protocol} is not spoken`);
   // Node loads more for its HTTP client than a waypoint needs that fetches nothing.
   const { request } = process.getBuiltinModule(isTls ? 'node:https' : 'node:http');
   const over =

@@ -94,6 +94,7 @@ class ServedConnection implements StreamHandler {
   #ended = false;
   #decided = false;
   #timer: Timer | undefined;
+  #targets: readonly string[] | undefined;
 
   constructor(connection: DownstreamConnection, target: ConnectTarget, self: Workload, deps: ServeDeps) {
     this.#connection = connection;
@@ -244,15 +245,21 @@ class ServedConnection implements StreamHandler {
   }
 
   #policies(): readonly RequestPolicy[] {
-    return this.#deps.policies.of(this.#policyTargets());
+    return this.#deps.policies.of(this.#policyTargets);
   }
 
   #tokenRules(): TokenRules | undefined {
     const { policies } = this.#deps;
-    return policies.hasTokenRules ? policies.tokenRulesOf(this.#policyTargets()) : undefined;
+    return policies.hasTokenRules ? policies.tokenRulesOf(this.#policyTargets) : undefined;
   }
 
-  #policyTargets(): readonly string[] {
+  /** They do not change with the policies. */
+  get #policyTargets(): readonly string[] {
+    this.#targets ??= this.#findTargets();
+    return this.#targets;
+  }
+
+  #findTargets(): readonly string[] {
     const { podNamespace, gatewayName } = this.#deps.config;
     const gateway = { namespace: podNamespace, name: gatewayName };
     if (this.#target.kind === 'workload') return policyTargets(gateway, undefined);

@@ -16,6 +16,7 @@ import {
   NAMESPACES,
   NODES,
   PODS,
+  REQUEST_AUTHENTICATIONS,
   SECRETS,
   SERVICE_ACCOUNTS,
   SERVICES,
@@ -424,6 +425,11 @@ describe('the control plane on Kubernetes', { timeout: 60_000 }, () => {
     api.put(AUTHORIZATION_POLICIES, authorizationPolicy('l7', l7) as Raw);
     const targetRefs = [{ group: '', kind: 'Service', name: 'web' }];
     api.put(AUTHORIZATION_POLICIES, authorizationPolicy('at-waypoint', { targetRefs }) as Raw);
+    api.serve(REQUEST_AUTHENTICATIONS);
+    api.put(REQUEST_AUTHENTICATIONS, {
+      metadata: { namespace: 'demo', name: 'tokens' },
+      spec: { targetRefs, jwtRules: [{ issuer: 'https://issuer' }] },
+    });
     const foreign = { type: 'Other', status: 'True', reason: 'Mine', message: 'kept', lastTransitionTime: 'x' };
     api.put(SERVICES, {
       ...(service('web', {}, { labels: { 'istio.io/use-waypoint': 'wp' } }) as Raw),
@@ -442,6 +448,8 @@ describe('the control plane on Kubernetes', { timeout: 60_000 }, () => {
     );
     const waypoint = () => condition(AUTHORIZATION_POLICIES, 'at-waypoint', 'WaypointAccepted');
     await eventually('not bound', () => waypoint() === 'False AncestorNotBound');
+    const tokens = () => condition(REQUEST_AUTHENTICATIONS, 'tokens', 'WaypointAccepted');
+    await eventually('tokens not bound', () => tokens() === 'False AncestorNotBound');
     const bound = () => condition(SERVICES, 'web', 'istio.io/WaypointBound');
     await eventually('missing', () => bound() === 'False WaypointMissing');
     assert.equal(condition(SERVICES, 'web', 'Other'), 'True Mine');
@@ -451,6 +459,7 @@ describe('the control plane on Kubernetes', { timeout: 60_000 }, () => {
       spec: { gatewayClassName: 'istio-waypoint', listeners: [{ name: 'mesh', port: 15008, protocol: 'HBONE' }] },
     });
     await eventually('bound', () => bound() === 'True WaypointAccepted' && waypoint() === 'True Accepted');
+    await eventually('tokens bound', () => tokens() === 'True Accepted');
     const writes = () => api.requests.filter((line) => line.startsWith('PATCH') && line.includes('/status')).length;
     const before = writes();
     api.put(AUTHORIZATION_POLICIES, authorizationPolicy('marker', {}) as Raw);

@@ -16,6 +16,7 @@ type Path = (string | number)[];
 /** The kinds that the mesh reads itself. */
 const READ_KINDS = [
   ['security.istio.io', 'AuthorizationPolicy'],
+  ['security.istio.io', 'RequestAuthentication'],
   ['security.istio.io', 'PeerAuthentication'],
   ['networking.istio.io', 'ServiceEntry'],
   ['networking.istio.io', 'WorkloadEntry'],
