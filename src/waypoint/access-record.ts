@@ -23,6 +23,8 @@ interface Received {
   readonly receivedBytes: number;
 }
 
+const NO_PARAMS: readonly string[] = [];
+
 export class AccessRecord {
   readonly #request: RequestFields;
   readonly #connection: RecordedConnection;
@@ -45,7 +47,7 @@ export class AccessRecord {
   ) {
     this.#request = request;
     this.#connection = connection;
-    this.#hiddenParams = connection.tokenRules()?.params ?? [];
+    this.#hiddenParams = connection.tokenRules()?.params ?? NO_PARAMS;
     this.#clock = clock;
     this.#log = accessLog;
     this.#startMs = clock.monotonicMs();

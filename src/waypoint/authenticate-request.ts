@@ -15,16 +15,15 @@ export interface AuthenticationEvents {
 const MAX_REALM_CHARACTERS = 256;
 
 /**
- * Reports once, at once unless a signature has to be verified; without rules there is nothing to look at. The request
- * loses its token where the rule wants that, and gets the headers that the rule writes.
+ * Reports once, at once unless a signature has to be verified. The request loses its token where the rule wants that, and
+ * gets the headers that the rule writes.
  */
 export function authenticateRequest(
   request: RequestFields,
-  rules: TokenRules | undefined,
+  rules: TokenRules,
   tokens: TokenAuthenticator,
   { onPassed, onRefused }: AuthenticationEvents,
 ): void {
-  if (rules === undefined) return onPassed(undefined);
   const settle = (outcome: TokenOutcome) => {
     if (!outcome.ok) return onRefused(tokenRefused(outcome.error, request));
     request.replace(outcome.value);

@@ -129,7 +129,9 @@ class HttpExchange {
     const upgrade = request.header('upgrade');
     if (upgrade !== undefined && upgrade.toLowerCase() !== 'websocket')
       return this.#reply(LOCAL_REPLIES.upgradeRefused);
-    authenticateRequest(request, this.#context.tokenRules(), this.#deps.tokens, {
+    const rules = this.#context.tokenRules();
+    if (rules === undefined) return this.#authorize(undefined);
+    authenticateRequest(request, rules, this.#deps.tokens, {
       onPassed: (claims) => this.#authorize(claims),
       onRefused: (reply) => this.#reply(reply),
     });

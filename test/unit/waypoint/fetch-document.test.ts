@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { createServer, type RequestListener } from 'node:http';
-import { connect } from 'node:net';
-import { after, describe, it } from 'node:test';
+import { createServer as createTlsServer } from 'node:https';
+import { type AddressInfo, connect } from 'node:net';
+import { Duplex } from 'node:stream';
+import { after, before, describe, it } from 'node:test';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { ok } from '../../../src/base/result.ts';
 import { fetchDocument } from '../../../src/waypoint/fetch-document.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
+import { createTestCa } from '../../helpers/test-ca.ts';
 
 const servers: { close(): void; closeAllConnections(): void }[] = [];
 after(() => {
@@ -85,5 +89,40 @@ describe('a document by URL', () => {
     for (const url of ['http://127.0.0.1:1/', 'ftp://a/', 'no url']) {
       assert.equal((await fetchDocument(url, 1000, plain)).ok, false, url);
     }
+  });
+});
+
+describe('a document by https', () => {
+  const ca = createTestCa();
+  const leaf = ca.leaf({ uris: [], dnsNames: ['keys.example'] });
+  const server = createTlsServer({ key: leaf.keyPem, cert: leaf.certPem }, (request, response) => {
+    response.end(`${request.headers.host} ${request.url}`);
+  });
+  const known = getCACertificates();
+  servers.push(server);
+
+  before(async () => {
+    server.on('tlsClientError', () => undefined);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  });
+  after(() => setDefaultCACertificates(known));
+
+  /** As a tunnel is: a stream that is no socket. */
+  const overStream = async () => {
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    return ok(Duplex.from({ readable: socket, writable: socket }));
+  };
+
+  it('is none from whom nobody vouches for', async () => {
+    const strange = await fetchDocument('https://keys.example/a', 5000, { ...plain, connect: overStream });
+    assert.match(strange.ok ? '' : strange.error, /certificate/);
+  });
+
+  it('is read over a connection that is given, from the host that the URL names', async () => {
+    setDefaultCACertificates([...known, ca.rootPem]);
+    const found = await fetchDocument('https://keys.example/a', 5000, { ...plain, connect: overStream });
+    assert.deepEqual(found, ok('keys.example /a'));
+    const other = await fetchDocument('https://other.example/a', 5000, { ...plain, connect: overStream });
+    assert.match(other.ok ? '' : other.error, /altnames|does not match/i);
   });
 });
