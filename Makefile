@@ -109,6 +109,10 @@ test-netns: build ## tests on real network namespaces (root or user namespaces)
 bench-l4: build ## L4 speed and memory against HAProxy
 	$(NODE) bench/l4/main.ts
 
+.PHONY: bench-l7
+bench-l7: build ## L7 speed and memory against Envoy and HAProxy
+	$(NODE) bench/l7/main.ts
+
 .PHONY: bench-push
 bench-push: build ## from a pod's address to every proxy, with 1,000 to 50,000 workloads
 	$(NODE) bench/control/push.ts

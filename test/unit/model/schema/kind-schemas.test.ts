@@ -21,6 +21,7 @@ const READ_KINDS = [
   ['networking.istio.io', 'ServiceEntry'],
   ['networking.istio.io', 'WorkloadEntry'],
   ['networking.istio.io', 'VirtualService'],
+  ['networking.istio.io', 'DestinationRule'],
 ] as const;
 const ROOT = new URL('../../../../', import.meta.url);
 const nowhere = () => ({ file: 'f', line: 1, column: 1 });

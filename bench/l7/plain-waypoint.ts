@@ -1,0 +1,120 @@
+/**
+ * The waypoint's engine between plain connections: what a request costs without tunnels. Arguments: the port to listen on,
+ * the port of the endpoint. Everything from the HTTP codec to routes, policies, clusters and pools is the waypoint's own.
+ */
+import { TokenAuthenticator } from '../../src/authn/token-authenticator.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/logger.ts';
+import { ok } from '../../src/base/result.ts';
+import { TlsStore } from '../../src/hbone/tls-store.ts';
+import { Http1ServerConnection } from '../../src/http1/server-connection.ts';
+import { pausableTransport } from '../../src/http1/transport.ts';
+import { BlockPool } from '../../src/http2/block-pool.ts';
+import { INTAKE_BYTES, SocketIntake } from '../../src/http2/socket-intake.ts';
+import { MeshState } from '../../src/mesh/mesh-state.ts';
+import type { IpAddress } from '../../src/model/address.ts';
+import { createService } from '../../src/model/service.ts';
+import { createWorkload } from '../../src/model/workload.ts';
+import { dialTcp } from '../../src/net/tcp-dialer.ts';
+import { listenTcp } from '../../src/net/tcp-listener.ts';
+import { Clusters } from '../../src/waypoint/clusters.ts';
+import { readWaypointConfig } from '../../src/waypoint/config.ts';
+import { type HttpConnectionContext, handleRequest } from '../../src/waypoint/http-exchange.ts';
+import { HttpUpstreams } from '../../src/waypoint/http-upstreams.ts';
+import { REPLAY_BUDGET_BYTES, ReplayBudget } from '../../src/waypoint/request-body.ts';
+import { Upstreams } from '../../src/waypoint/upstreams.ts';
+
+const [listenPort = 0, endpointPort = 0] = process.argv.slice(2).map(Number);
+const LOOPBACK = '127.0.0.1' as IpAddress;
+const clock = systemClock;
+const blocks = new BlockPool();
+const state = new MeshState();
+const service = createService({
+  name: 'site',
+  namespace: 'bench',
+  hostname: 'site.bench.svc.cluster.local',
+  ports: new Map([[80, endpointPort]]),
+  canonical: true,
+});
+const key = 'bench/site.bench.svc.cluster.local';
+const self = createWorkload({ uid: 'Kubernetes//Pod/bench/gate', name: 'gate', namespace: 'bench' });
+const site = createWorkload({
+  uid: 'Kubernetes//Pod/bench/site',
+  name: 'site',
+  namespace: 'bench',
+  addresses: [LOOPBACK],
+  services: new Map([[key, new Map([[80, endpointPort]])]]),
+});
+state.apply([
+  { kind: 'service', service },
+  { kind: 'workload', workload: self },
+  { kind: 'workload', workload: site },
+]);
+const config = readWaypointConfig({
+  POD_NAME: 'gate',
+  POD_NAMESPACE: 'bench',
+  SERVICE_ACCOUNT: 'gate',
+  GATEWAY_NAME: 'gate',
+});
+const tls = new TlsStore({
+  clock,
+  options: { tls12: false, compliancePolicy: '', handshakeTimeoutMs: 1000 },
+  fetch: () => Promise.reject(new Error('no tunnels here')),
+});
+const upstreams = new Upstreams(config, {
+  clock,
+  random: Math.random,
+  state,
+  blocks,
+  tls,
+  dialer: { dial: async ({ address, port }) => ok(await dialTcp({ destination: { address, port } })) },
+});
+const clusters = new Clusters({ state, clock, random: Math.random, namespace: 'bench' });
+for (const handler of clusters.handlers()) handler.apply([], []);
+const deps = {
+  clock,
+  random: Math.random,
+  accessLog: silentLogger,
+  state,
+  clusters,
+  tokens: new TokenAuthenticator({ clock, keysOf: () => Promise.reject(new Error('no tokens here')) }),
+  http: new HttpUpstreams({ clock, blocks, upstreams }),
+  replayBudget: new ReplayBudget(REPLAY_BUDGET_BYTES),
+};
+const context: HttpConnectionContext = {
+  target: { kind: 'service', service, port: 80 },
+  self,
+  clientAddress: '127.0.0.1:1',
+  forwarded: '',
+  spoken: 'http1',
+  subject: {
+    identity: undefined,
+    sourceIp: LOOPBACK,
+    remoteIp: LOOPBACK,
+    destinationIp: LOOPBACK,
+    destinationPort: 80,
+    sni: undefined,
+  },
+  policies: () => [],
+  tokenRules: () => undefined,
+  routes: () => undefined,
+};
+
+const buffer = Buffer.allocUnsafeSlow(INTAKE_BYTES);
+await listenTcp(
+  { endpoint: { address: '127.0.0.1', port: listenPort }, noDelay: true },
+  {
+    onConnection: (connection) => {
+      const intake = new SocketIntake(buffer);
+      new Http1ServerConnection(
+        pausableTransport(connection.open(intake.onread), intake),
+        { clock, pool: blocks, scheme: 'http', halfClose: false },
+        {
+          onRequest: (stream, headers, endStream) => handleRequest(stream, headers, endStream, context, deps),
+          onClosed: () => undefined,
+        },
+      );
+    },
+  },
+);
+console.log('ready');
