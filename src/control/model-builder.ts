@@ -29,10 +29,12 @@ import { Address, Workload as WorkloadProto } from '../proto/gen/workload.ts';
 import { ResourceStore, type StoredResource } from '../xds/server/resource-store.ts';
 import { collectAffected } from './affected-objects.ts';
 import type { BuildContext } from './build-context.ts';
+import { meshConfigNote } from './folder-mesh.ts';
 import { routeNote } from './l7/route-conditions.ts';
 import { virtualServiceNote } from './l7/virtual-service/virtual-service-notes.ts';
 import {
   policyResources,
+  providerResources,
   serviceResources,
   type WaypointResource,
   workloadResources,
@@ -62,6 +64,8 @@ interface Claim {
 }
 
 const STATIC_KEY = 'static';
+/** What comes from MeshConfig. */
+const MESH_KEY = 'mesh';
 /** Names of policies and addresses live in different stores. */
 const POLICY_PREFIX = 'policy ';
 const WAYPOINT_PREFIX = 'waypoint ';
@@ -121,7 +125,7 @@ export class ModelBuilder {
   }
 
   #everything(): Set<string> {
-    return new Set([...this.#context.store.keys(), STATIC_KEY]);
+    return new Set([...this.#context.store.keys(), STATIC_KEY, MESH_KEY]);
   }
 
   #rebuild(sourceKeys: ReadonlySet<string>): void {
@@ -193,6 +197,7 @@ export class ModelBuilder {
       for (const _any of store.all('PeerAuthentication')) return [policyOutput(staticStrictPolicy(mesh))];
       return [];
     }
+    if (sourceKey === MESH_KEY) return waypointOutputs(providerResources(mesh));
     const object = store.getByKey(sourceKey);
     return object === undefined ? [] : this.#buildObject(sourceKey, object);
   }
@@ -247,6 +252,9 @@ export class ModelBuilder {
         return [];
       case 'VirtualService':
         this.#note(sourceKey, virtualServiceNote(context.store, context.mesh, object));
+        return [];
+      case 'ConfigMap':
+        this.#note(sourceKey, meshConfigNote(object, context.mesh));
         return [];
       default:
         return [];

@@ -10,12 +10,16 @@ export const TRAFFIC_POLICIES_TYPE = `${PREFIX}TrafficPolicies`;
 /** Named by the workload's uid. */
 export const WORKLOAD_LABELS_TYPE = `${PREFIX}WorkloadLabels`;
 
+/** Named as in MeshConfig. */
+export const AUTHORIZATION_PROVIDER_TYPE = `${PREFIX}AuthorizationProvider`;
+
 /** All of them. */
 export const WAYPOINT_TYPES = [
   WAYPOINT_POLICY_TYPE,
   SERVICE_ROUTES_TYPE,
   TRAFFIC_POLICIES_TYPE,
   WORKLOAD_LABELS_TYPE,
+  AUTHORIZATION_PROVIDER_TYPE,
 ] as const;
 
 export type WaypointType = (typeof WAYPOINT_TYPES)[number];

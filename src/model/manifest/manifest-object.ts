@@ -3,6 +3,7 @@ import type { AuthorizationPolicyObject } from './authorization-policy.ts';
 import type { DeploymentObject, NamespaceObject, NodeObject, ServiceAccountObject } from './core-objects.ts';
 import type { GatewayObject } from './gateway.ts';
 import type { EndpointSliceObject, ServiceObject } from './kubernetes-service.ts';
+import type { MeshConfigMapObject } from './mesh-config-map.ts';
 import type { PeerAuthenticationObject } from './peer-authentication.ts';
 import type { PodObject } from './pod.ts';
 import type { ReferenceGrantObject } from './reference-grant.ts';
@@ -26,7 +27,8 @@ export type ManifestObject =
   | GatewayObject
   | RouteObject
   | ReferenceGrantObject
-  | VirtualServiceObject;
+  | VirtualServiceObject
+  | MeshConfigMapObject;
 
 export type ManifestKind = ManifestObject['kind'];
 
