@@ -21,6 +21,8 @@ import { DeltaClient } from '../xds/client/delta-client.ts';
 import type { ControlPlaneEndpoint } from '../xds/client/grpc-channel.ts';
 import { Clusters } from './clusters.ts';
 import type { WaypointConfig } from './config.ts';
+import { ExternalAuthorization } from './external-authorization/external-authorization.ts';
+import { AuthorizationProviders } from './external-authorization/providers.ts';
 import { HttpUpstreams } from './http-upstreams.ts';
 import { WaypointPolicies } from './policies.ts';
 import { REPLAY_BUDGET_BYTES, ReplayBudget } from './request-body.ts';
@@ -70,6 +72,7 @@ class Waypoint {
   readonly #tls: TlsStore;
   readonly #policies = new WaypointPolicies();
   readonly #routes = new Routes();
+  readonly #providers = new AuthorizationProviders();
   readonly #upstreams: Upstreams;
   readonly #http: HttpUpstreams;
   readonly #served = new Set<Drainable>();
@@ -102,6 +105,7 @@ class Waypoint {
     const common = { clock, random, state: this.#state, blocks: this.#blocks, tls: this.#tls };
     this.#upstreams = new Upstreams(config, { ...common, dialer: plainDialer(deps) });
     this.#http = new HttpUpstreams({ clock, blocks: this.#blocks, upstreams: this.#upstreams });
+    const clusters = new Clusters(this.#upstreams);
     const serving = {
       config,
       clock,
@@ -110,7 +114,15 @@ class Waypoint {
       state: this.#state,
       policies: this.#policies,
       routes: this.#routes,
-      clusters: new Clusters(this.#upstreams),
+      clusters,
+      external: new ExternalAuthorization({
+        clock,
+        state: this.#state,
+        clusters,
+        http: this.#http,
+        providers: this.#providers,
+        logger: logger.scope('authorization'),
+      }),
       replayBudget: new ReplayBudget(REPLAY_BUDGET_BYTES),
       upstreams: this.#upstreams,
       http: this.#http,
@@ -187,6 +199,7 @@ class Waypoint {
       ...feedHandlers({}, (changes) => this.#state.apply(changes)),
       this.#policies.handler(),
       this.#routes.handler(),
+      this.#providers.handler(),
     ];
     const tasks = new Map(handlers.map(({ typeUrl }) => [typeUrl, this.#readiness.task(`feed of ${typeUrl}`)]));
     const client = new DeltaClient(

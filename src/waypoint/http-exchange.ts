@@ -1,11 +1,12 @@
 /**
- * One request through the waypoint, in phases: path normalisation, authorization, route, CORS, faults, upstream request,
+ * One request through the waypoint, in phases: path normalisation, external check, authorization, route, CORS, faults, upstream request,
  * response, log (facts l7-and-control 1.2, 3.1, 5.4, 10.2, 10.4, 8.4).
  *
  * Invariants:
  * - No upstream hears of a request before policy let it through.
  * - Every request ends in exactly one line of the access log.
  */
+import { matchCustom } from '../authz/custom-policies.ts';
 import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
 import type { Clock, Timer } from '../base/clock.ts';
@@ -24,6 +25,9 @@ import type { HeaderChange } from '../routing/header-changes.ts';
 import { requestTimeoutMs } from '../routing/request-timeout.ts';
 import { AccessRecord } from './access-record.ts';
 import type { ConnectTarget } from './connect-target.ts';
+import { checkRequest } from './external-authorization/check-request.ts';
+import type { Allowed, CheckOutcome, ExternalAuthorization } from './external-authorization/external-authorization.ts';
+import { applyEdits } from './external-authorization/header-edits.ts';
 import { ForwardedRequest } from './forward-request.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
 import {
@@ -64,6 +68,7 @@ export interface HttpExchangeDeps extends RouteTargetDeps {
   readonly accessLog: Logger;
   readonly http: HttpUpstreams;
   readonly replayBudget: ReplayBudget;
+  readonly external: ExternalAuthorization;
 }
 
 const MILLION = 1_000_000;
@@ -86,11 +91,15 @@ class HttpExchange {
   readonly #stream: HttpStream;
   readonly #context: HttpConnectionContext;
   readonly #deps: HttpExchangeDeps;
-  readonly #request: RequestFields;
+  #request: RequestFields;
+  /** What the route is chosen by. */
+  #routed: RequestFields;
   readonly #record: AccessRecord;
   readonly body: RequestBody;
   #forwarded: ForwardedRequest | undefined;
   #delay: Timer | undefined;
+  #endCheck: (() => void) | undefined;
+  #checked: Allowed | undefined;
   /** What the route, and what CORS, change of the response. */
   #responseChanges: (HeaderChange | undefined)[] = [];
   #mirror: (() => void) | undefined;
@@ -106,6 +115,7 @@ class HttpExchange {
     this.#context = context;
     this.#deps = deps;
     this.#request = new RequestFields(headers);
+    this.#routed = this.#request;
     this.#record = new AccessRecord(this.#request, context, deps);
     this.body = new RequestBody(endStream, deps.replayBudget, {
       onEnded: () => this.#bodyEnded(),
@@ -120,10 +130,32 @@ class HttpExchange {
     const upgrade = request.header('upgrade');
     if (upgrade !== undefined && upgrade.toLowerCase() !== 'websocket')
       return this.#reply(LOCAL_REPLIES.upgradeRefused);
-    const { subject, policies } = this.#context;
+    const subject = this.#subject();
+    const custom = matchCustom(this.#context.policies(), subject);
+    if (custom === undefined) return this.#authorize(subject);
+    const asked = { stream: this.#stream, body: this.body, fields: request, connection: this.#context };
+    this.#endCheck = checkRequest(custom, asked, this.#deps.external, (outcome) => this.#onChecked(outcome));
+  }
+
+  #onChecked(outcome: CheckOutcome): void {
+    this.#endCheck = undefined;
+    if (outcome.kind === 'refused') return this.#reply(outcome.reply);
+    this.#checked = outcome;
+    this.#request = this.#request.withHeaders((headers) => applyEdits(headers, outcome.request));
+    // Otherwise what was added reaches policies and the endpoint, and not the choice between routes.
+    if (outcome.reroute) this.#routed = this.#request;
+    this.#authorize(this.#subject());
+  }
+
+  #subject(): RequestSubject {
+    const request = this.#request;
     const { authority, method, target } = request;
     const http = { authority, method, path: target, header: (name: string) => request.header(name), token: undefined };
-    const decision = authorizeRequest(policies(), { ...subject, http });
+    return { ...this.#context.subject, http };
+  }
+
+  #authorize(subject: RequestSubject): void {
+    const decision = authorizeRequest(this.#context.policies(), subject);
     if (!decision.allowed) return this.#reply(accessDenied(decision.rule));
     this.#route();
   }
@@ -131,7 +163,7 @@ class HttpExchange {
   #route(): void {
     const routes = this.#context.routes()?.http;
     if (routes === undefined) return this.#forward(DEFAULT_PLAN, undefined);
-    const route = routes.find(this.#request);
+    const route = routes.find(this.#routed);
     if (route === undefined) return this.#reply(LOCAL_REPLIES.noRoute);
     this.#record.route = route.name;
     this.#responseChanges.push(route.responseHeaders);
@@ -258,7 +290,8 @@ class HttpExchange {
 
   #changed(headers: readonly HttpHeader[]): readonly HttpHeader[] {
     const { clientAddress } = this.#context;
-    return this.#responseChanges.reduce((list, change) => change?.(list, clientAddress) ?? list, headers);
+    const changed = this.#responseChanges.reduce((list, change) => change?.(list, clientAddress) ?? list, headers);
+    return this.#checked === undefined ? changed : applyEdits(changed, this.#checked.response);
   }
 
   #reply(reply: LocalReply): void {
@@ -270,6 +303,7 @@ class HttpExchange {
   }
 
   #clientGone(): void {
+    this.#endCheck?.();
     this.#delay?.cancel();
     this.#forwarded?.cancel();
     this.#record.clientGone(this.body);
