@@ -297,9 +297,10 @@ class HttpExchange {
   #reply(reply: LocalReply): void {
     const { isGrpc, method } = this.#request;
     const change = (headers: readonly HttpHeader[]) => this.#changed(headers);
+    // The stream may be over as soon as it is answered.
+    this.#record.answered(reply, this.body);
     sendLocalReply(this.#stream, reply, { isGrpc, isHead: method === 'HEAD', change });
     this.body.discard(this.#stream);
-    this.#record.answered(reply, this.body);
   }
 
   #clientGone(): void {
