@@ -73,6 +73,10 @@ image: node_modules/.installed ## build the images (docker, podman or buildah) i
 test-cluster: build ## run the tests on a cluster of two nodes (kind, or a lab: see test/README.md)
 	scripts/cluster/run-tests.sh
 
+.PHONY: conformance
+conformance: build ## run the mesh profiles of the Gateway API conformance suite on a cluster (needs Go)
+	scripts/conformance/run.sh
+
 .PHONY: kind
 kind: build ## a kind cluster with ambit and the example in it, checked
 	scripts/cluster/kind.sh

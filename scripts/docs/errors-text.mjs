@@ -66,6 +66,10 @@ export const PROXY_ERRORS = {
     cause: 'The service has no endpoint that is ready and has the port.',
     action: 'Look at the readiness of the pods and at the ports of the Service.',
   },
+  UPSTREAM_OVERFLOW: {
+    cause: 'A limit of the `connectionPool` of the DestinationRule is reached: connections, or requests that wait.',
+    action: 'Raise the limit, or give the service more endpoints.',
+  },
   NO_SERVICE_FOR_TARGET: {
     cause: 'A workload of another network was called by its address; only services are reachable there.',
     action: 'Call the service.',

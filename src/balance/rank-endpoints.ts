@@ -35,6 +35,24 @@ export function rankEndpoints<C extends Candidate>(
   return toGroup(bestRank(eligible, source, balancing));
 }
 
+/** Endpoints in groups, the preferred ones first; one group unless the service has preferences that may fail over. */
+export function groupByPreference<C extends Candidate>(
+  candidates: readonly C[],
+  source: Place,
+  balancing: LoadBalancing | undefined,
+): readonly (readonly C[])[] {
+  const eligible = candidates.filter((candidate) => candidate.weight > 0);
+  if (balancing?.mode !== 'Failover') return [bestRank(eligible, source, balancing)];
+  const groups = new Map<number, C[]>();
+  for (const candidate of eligible) {
+    const rank = leadingMatches(balancing.routingPreferences, source, candidate.place);
+    const group = groups.get(rank);
+    if (group === undefined) groups.set(rank, [candidate]);
+    else group.push(candidate);
+  }
+  return [...groups].sort(([a], [b]) => b - a).map(([, group]) => group);
+}
+
 /** A random member of the group by weight; undefined when the group is empty. */
 export function pickEndpoint<C extends Candidate>(group: EndpointGroup<C>, random: () => number): C | undefined {
   const { candidates, cumulativeWeights } = group;

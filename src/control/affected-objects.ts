@@ -63,7 +63,13 @@ function selectorOf(object: ManifestObject | undefined): Labels | undefined {
   return object?.kind === 'ServiceEntry' ? object.workloadSelector : undefined;
 }
 
-function addSelected(store: ObjectStore, namespace: string, selectors: readonly Labels[], affected: Set<string>): void {
+/** Adds what one of the selectors may choose in a namespace. */
+export function addSelected(
+  store: ObjectStore,
+  namespace: string,
+  selectors: readonly Labels[],
+  affected: Set<string>,
+): void {
   if (selectors.length === 0) return;
   for (const pod of store.inNamespace('Pod', namespace)) {
     if (selectors.some((selector) => selectorMatches(selector, pod.meta.labels))) affected.add(keyOf(pod));

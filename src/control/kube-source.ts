@@ -6,6 +6,7 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import { allSynced, Reflector } from '../kube/reflector.ts';
 import {
   AUTHORIZATION_POLICIES,
+  DESTINATION_RULES,
   ENDPOINT_SLICES,
   GATEWAYS,
   GRPC_ROUTES,
@@ -59,6 +60,7 @@ const KINDS: readonly SourceKind[] = [
   { resource: SERVICE_ENTRIES, kind: 'ServiceEntry', olderVersions: OLDER_ISTIO, slim: slimToSpec },
   { resource: WORKLOAD_ENTRIES, kind: 'WorkloadEntry', olderVersions: OLDER_ISTIO, slim: slimToSpec },
   { resource: VIRTUAL_SERVICES, kind: 'VirtualService', olderVersions: OLDER_ISTIO, slim: slimToSpec },
+  { resource: DESTINATION_RULES, kind: 'DestinationRule', olderVersions: OLDER_ISTIO, slim: slimToSpec },
   { resource: GATEWAYS, kind: 'Gateway', olderVersions: ['v1beta1'], slim: slimToSpec },
   { resource: HTTP_ROUTES, kind: 'HTTPRoute', olderVersions: ['v1beta1'], slim: slimToSpec },
   { resource: GRPC_ROUTES, kind: 'GRPCRoute', slim: slimToSpec },

@@ -30,7 +30,10 @@ import { ResourceStore, type StoredResource } from '../xds/server/resource-store
 import { collectAffected } from './affected-objects.ts';
 import type { BuildContext } from './build-context.ts';
 import { meshConfigNote } from './folder-mesh.ts';
+import { collectAffectedByRules } from './l7/affected-by-rules.ts';
+import { DestinationRules } from './l7/destination-rules.ts';
 import { routeNote } from './l7/route-conditions.ts';
+import { ruleNote } from './l7/rule-targets.ts';
 import { virtualServiceNote } from './l7/virtual-service/virtual-service-notes.ts';
 import {
   policyResources,
@@ -63,6 +66,7 @@ interface Claim {
   readonly output: Output;
 }
 
+const NO_LABELS: Labels = new Map();
 const STATIC_KEY = 'static';
 /** What comes from MeshConfig. */
 const MESH_KEY = 'mesh';
@@ -86,7 +90,7 @@ export class ModelBuilder {
 
   /** Builds everything that is in the store and follows it from then on. */
   constructor(store: ObjectStore, mesh: MeshOptions) {
-    this.#context = { store, mesh, vips: new ServiceVips() };
+    this.#context = { store, mesh, vips: new ServiceVips(), destinationRules: rulesOf(store, mesh) };
     const changes: ObjectChange[] = [];
     for (const key of store.keys()) changes.push({ key, before: undefined, after: store.getByKey(key) });
     for (const change of changes) this.#context.vips.note(change.key, undefined, change.after);
@@ -101,7 +105,7 @@ export class ModelBuilder {
 
   /** Takes other options of the mesh: everything is built again, and what differs is published. */
   setMesh(mesh: MeshOptions): void {
-    this.#context = { ...this.#context, mesh };
+    this.#context = { ...this.#context, mesh, destinationRules: rulesOf(this.#context.store, mesh) };
     this.#rebuild(this.#everything());
   }
 
@@ -110,10 +114,12 @@ export class ModelBuilder {
   }
 
   #onChanges(changes: readonly ObjectChange[]): void {
-    const { store, mesh, vips } = this.#context;
+    const { store, mesh, vips, destinationRules } = this.#context;
     let affected = new Set<string>();
     let partial = true;
+    for (const { before, after } of changes) destinationRules.note(before, after);
     for (const change of changes) {
+      collectAffectedByRules(this.#context, change, affected);
       for (const loser of vips.note(change.key, change.before, change.after)) affected.add(loser);
       partial = collectAffected(store, mesh, change, affected) && partial;
       if (change.before?.kind === 'PeerAuthentication' || change.after?.kind === 'PeerAuthentication') {
@@ -223,7 +229,9 @@ export class ModelBuilder {
       case 'ServiceEntry': {
         const built = buildServiceEntry(context, object);
         this.#note(sourceKey, built[0]?.note);
-        const endpoints = buildServiceEntryWorkloads(context, object).map(workloadOutput);
+        const endpoints = buildServiceEntryWorkloads(context, object).flatMap((workload, index) =>
+          this.#workload(workload, object.endpoints[index]?.labels ?? NO_LABELS),
+        );
         return [...built.flatMap(({ service, hints }) => this.#service(service, hints)), ...endpoints];
       }
       case 'EndpointSlice':
@@ -256,6 +264,9 @@ export class ModelBuilder {
       case 'ConfigMap':
         this.#note(sourceKey, meshConfigNote(object, context.mesh));
         return [];
+      case 'DestinationRule':
+        this.#note(sourceKey, ruleNote(context, object));
+        return [];
       default:
         return [];
     }
@@ -272,6 +283,12 @@ export class ModelBuilder {
   #note(sourceKey: string, note: string | undefined): void {
     if (note !== undefined) this.#notes.set(sourceKey, note);
   }
+}
+
+function rulesOf(store: ObjectStore, { clusterDomain }: MeshOptions): DestinationRules {
+  const rules = new DestinationRules(clusterDomain);
+  for (const rule of store.all('DestinationRule')) rules.note(undefined, rule);
+  return rules;
 }
 
 class Batch {

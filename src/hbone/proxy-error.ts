@@ -31,6 +31,7 @@ const OUTCOMES = {
   UNKNOWN_HOSTNAME: ['CONNECT', 503, 'downstream'],
   NO_ANSWER: ['CONNECT', 503, 'internal'],
   NO_HEALTHY_UPSTREAM: ['CONNECT', 503, 'upstream'],
+  UPSTREAM_OVERFLOW: ['CONNECT', 503, 'upstream'],
   NO_SERVICE_FOR_TARGET: ['CONNECT', 503, 'internal'],
   NO_RESOLVED_ADDRESS: ['CONNECT', 503, 'upstream'],
   NO_SERVICE_PORT: ['CONNECT', 503, 'downstream'],

@@ -39,6 +39,8 @@ export interface Http2ConnectionEvents {
   onGoaway?(lastStreamId: number, code: number): void;
   /** The peer's settings changed. */
   onSettings?(): void;
+  /** A stream is over and counts no more. */
+  onStreamClosed?(): void;
 }
 
 export interface Http2Options {
@@ -272,6 +274,7 @@ export class ConnectionCore implements StreamHost {
   forget(stream: Http2Stream): void {
     this.streams.delete(stream.id);
     if (this.#state.name === 'draining' && this.streams.size === 0) this.closeWhenDrained();
+    this.events.onStreamClosed?.();
   }
 
   // Life of the connection.

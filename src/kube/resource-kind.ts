@@ -63,6 +63,7 @@ export const AUTHORIZATION_POLICIES = kindOf('security.istio.io', 'v1', 'Authori
 export const SERVICE_ENTRIES = kindOf('networking.istio.io', 'v1', 'ServiceEntry', 'serviceentries');
 export const WORKLOAD_ENTRIES = kindOf('networking.istio.io', 'v1', 'WorkloadEntry', 'workloadentries');
 export const VIRTUAL_SERVICES = kindOf('networking.istio.io', 'v1', 'VirtualService', 'virtualservices');
+export const DESTINATION_RULES = kindOf('networking.istio.io', 'v1', 'DestinationRule', 'destinationrules');
 export const GATEWAYS = kindOf('gateway.networking.k8s.io', 'v1', 'Gateway', 'gateways');
 export const HTTP_ROUTES = kindOf('gateway.networking.k8s.io', 'v1', 'HTTPRoute', 'httproutes');
 export const GRPC_ROUTES = kindOf('gateway.networking.k8s.io', 'v1', 'GRPCRoute', 'grpcroutes');

@@ -42,7 +42,7 @@ export class EndpointPicker {
     const key = [mode, port, source.network, source.clusterId, source.node, region, zone, subzone].join('|');
     let group = groups.get(key);
     if (group === undefined) {
-      group = rankEndpoints(this.#candidates(service, port, source, mode), source, service.loadBalancer);
+      group = rankEndpoints(serviceCandidates(this.#state, service, port, source, mode), source, service.loadBalancer);
       groups.set(key, group);
     }
     return group;
@@ -57,18 +57,25 @@ export class EndpointPicker {
     this.#cache.set(key, { revision, groups });
     return groups;
   }
+}
 
-  #candidates(service: Service, port: number, source: Workload, mode: PickMode): PickedEndpoint[] {
-    const candidates: PickedEndpoint[] = [];
-    if (mode === 'standard' && !service.ports.has(port)) return candidates;
-    for (const endpoint of this.#state.endpoints(serviceKey(service)).values()) {
-      const targetPort = isEligible(endpoint, service, source) ? targetPortOf(endpoint, service, port) : undefined;
-      if (targetPort === undefined) continue;
-      const { workload } = endpoint;
-      candidates.push({ workload, targetPort, weight: workload.capacity, place: workload });
-    }
-    return candidates;
+/** All endpoints that can serve the port for the caller, whatever their weight. */
+export function serviceCandidates(
+  state: MeshState,
+  service: Service,
+  port: number,
+  source: Workload,
+  mode: PickMode,
+): PickedEndpoint[] {
+  const candidates: PickedEndpoint[] = [];
+  if (mode === 'standard' && !service.ports.has(port)) return candidates;
+  for (const endpoint of state.endpoints(serviceKey(service)).values()) {
+    const targetPort = isEligible(endpoint, service, source) ? targetPortOf(endpoint, service, port) : undefined;
+    if (targetPort === undefined) continue;
+    const { workload } = endpoint;
+    candidates.push({ workload, targetPort, weight: workload.capacity, place: workload });
   }
+  return candidates;
 }
 
 function isEligible({ workload }: Endpoint, service: Service, source: Workload): boolean {

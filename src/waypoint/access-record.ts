@@ -57,6 +57,7 @@ export class AccessRecord {
   /** The waypoint answered itself. */
   answered(reply: LocalReply, body: Received): void {
     this.status = reply.status;
+    this.sentBytes = reply.body.length;
     this.#flags.unshift(...(reply.flag === '-' ? [] : [reply.flag]));
     this.#details = reply.details;
     this.#write(body);

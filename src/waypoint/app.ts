@@ -73,6 +73,7 @@ class Waypoint {
   readonly #policies = new WaypointPolicies();
   readonly #routes = new Routes();
   readonly #providers = new AuthorizationProviders();
+  readonly #clusters: Clusters;
   readonly #upstreams: Upstreams;
   readonly #http: HttpUpstreams;
   readonly #served = new Set<Drainable>();
@@ -102,10 +103,10 @@ class Waypoint {
       options: { tls12: false, compliancePolicy: '', handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS },
       fetch: (wanted) => this.#certificates.fetch(wanted),
     });
+    this.#clusters = new Clusters({ state: this.#state, clock, random, namespace: config.podNamespace });
     const common = { clock, random, state: this.#state, blocks: this.#blocks, tls: this.#tls };
     this.#upstreams = new Upstreams(config, { ...common, dialer: plainDialer(deps) });
     this.#http = new HttpUpstreams({ clock, blocks: this.#blocks, upstreams: this.#upstreams });
-    const clusters = new Clusters(this.#upstreams);
     const serving = {
       config,
       clock,
@@ -114,11 +115,11 @@ class Waypoint {
       state: this.#state,
       policies: this.#policies,
       routes: this.#routes,
-      clusters,
+      clusters: this.#clusters,
       external: new ExternalAuthorization({
         clock,
         state: this.#state,
-        clusters,
+        clusters: this.#clusters,
         http: this.#http,
         providers: this.#providers,
         logger: logger.scope('authorization'),
@@ -195,12 +196,9 @@ class Waypoint {
 
   #subscribe(): void {
     const { clock, logger } = this.#deps;
-    const handlers = [
-      ...feedHandlers({}, (changes) => this.#state.apply(changes)),
-      this.#policies.handler(),
-      this.#routes.handler(),
-      this.#providers.handler(),
-    ];
+    const addresses = feedHandlers({}, (changes) => this.#state.apply(changes));
+    const configuration = [this.#policies, this.#routes, this.#providers].map((one) => one.handler());
+    const handlers = [...addresses, ...configuration, ...this.#clusters.handlers()];
     const tasks = new Map(handlers.map(({ typeUrl }) => [typeUrl, this.#readiness.task(`feed of ${typeUrl}`)]));
     const client = new DeltaClient(
       { endpoint: controlPlane(this.#config), node: feedNode(this.#config), handlers },

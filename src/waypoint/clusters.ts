@@ -1,51 +1,108 @@
-/** Stand-in. */
-
-import type { Service } from '../model/service.ts';
+/** The clusters that requests went to: a service, a port of it, and a subset (facts l7-and-control 2). */
+import type { Permit as BreakerPermit } from '../balance/circuit-breaker.ts';
+import type { Outcome as RequestOutcome } from '../balance/outlier-detector.ts';
+import type { Clock } from '../base/clock.ts';
+import type { MeshState } from '../mesh/mesh-state.ts';
+import { type Service, serviceKey } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
 import type { TrafficPolicy } from '../proto/gen/ambit.ts';
-import type { Endpoint, Upstreams } from './upstreams.ts';
+import type { ResourceHandler } from '../xds/client/delta-client.ts';
+import { ServiceCluster } from './service-cluster.ts';
+import { TrafficFeed } from './traffic-feed.ts';
+import type { Endpoint } from './upstreams.ts';
 
 export interface ClusterKey {
   readonly service: Service;
   readonly port: number;
+  /** Empty for all endpoints. */
   readonly subset: string;
 }
+
 export interface PickRequest {
+  /** The value of the hash key, e.g. a header's; undefined when the request has none. */
   readonly hashKey: string | undefined;
+  /** Uids of endpoints that failed this request before, to be avoided if there are others. */
   readonly avoid: ReadonlySet<string>;
 }
-export type Outcome =
-  | { readonly kind: 'status'; readonly status: number }
-  | { readonly kind: 'connect-failure' | 'timeout' | 'reset' };
-export interface Permit {
-  release(): void;
-}
+
+export type Outcome = RequestOutcome;
+export type Permit = BreakerPermit;
+
 export interface PickedEndpoint {
   readonly endpoint: Endpoint;
+  /** The request is over; undefined where that says nothing about the endpoint. Only the first call counts. */
   done(outcome: Outcome | undefined): void;
 }
+
 export interface Cluster {
   readonly policy: TrafficPolicy | undefined;
+  /** Undefined: no healthy upstream. Counts as an active request of the endpoint until `done`. */
   pick(self: Workload, request: PickRequest): PickedEndpoint | undefined;
+  /** Undefined when the circuit breaker is open (503 overflow). */
   admitRequest(): Permit | undefined;
   admitRetry(): Permit | undefined;
+  /** For a connection that is not HTTP; those of HTTP are limited by `HttpUpstreams`. */
+  admitConnection(): Permit | undefined;
 }
-const FREE: Permit = { release: () => undefined };
+
+export interface ClustersDeps {
+  readonly state: MeshState;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Where the waypoint is. */
+  readonly namespace: string;
+}
+
+interface Kept {
+  readonly cluster: ServiceCluster;
+  usedMs: number;
+}
+
+const FORGET_AFTER_MS = 1_800_000;
+const SWEEP_MS = 300_000;
+
 export class Clusters {
-  readonly #upstreams: Upstreams;
-  constructor(upstreams: Upstreams) {
-    this.#upstreams = upstreams;
+  readonly #deps: ClustersDeps;
+  readonly #feed: TrafficFeed;
+  readonly #kept = new Map<string, Kept>();
+  #sweptMs = 0;
+
+  constructor(deps: ClustersDeps) {
+    this.#deps = deps;
+    this.#feed = new TrafficFeed(deps.namespace);
   }
-  get(key: ClusterKey): Cluster | undefined {
-    if (key.subset !== '') return undefined;
-    return {
-      policy: undefined,
-      pick: (self) => {
-        const picked = this.#upstreams.pick({ kind: 'service', service: key.service, port: key.port }, self);
-        return picked.ok ? { endpoint: picked.value, done: () => undefined } : undefined;
-      },
-      admitRequest: () => FREE,
-      admitRetry: () => FREE,
-    };
+
+  /** The subscriptions that fill this. */
+  handlers(): readonly ResourceHandler[] {
+    return this.#feed.handlers();
+  }
+
+  /** How many are kept. */
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** Undefined when the subset is not there (503 NC). */
+  get({ service, port, subset }: ClusterKey): Cluster | undefined {
+    if (subset !== '' && this.#feed.subset(service, subset) === undefined) return undefined;
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (nowMs - this.#sweptMs >= SWEEP_MS) this.#sweep(nowMs);
+    const id = `${serviceKey(service)} ${port} ${subset}`;
+    const known = this.#kept.get(id);
+    if (known !== undefined) {
+      known.usedMs = nowMs;
+      known.cluster.update(service);
+      return known.cluster;
+    }
+    const cluster = new ServiceCluster(service, port, subset, { ...this.#deps, feed: this.#feed });
+    this.#kept.set(id, { cluster, usedMs: nowMs });
+    return cluster;
+  }
+
+  #sweep(nowMs: number): void {
+    this.#sweptMs = nowMs;
+    for (const [id, { cluster, usedMs }] of this.#kept) {
+      if (nowMs - usedMs >= FORGET_AFTER_MS && !cluster.isBusy) this.#kept.delete(id);
+    }
   }
 }

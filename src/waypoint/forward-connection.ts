@@ -1,13 +1,14 @@
 /** A connection through the waypoint as plain bytes: to one endpoint, both ways, until both sides ended. */
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Result } from '../base/result.ts';
 import { type ProxyError, proxyError } from '../hbone/proxy-error.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 import { relay } from '../http2/relay.ts';
 import { relayStreams } from '../http2/relay-streams.ts';
 import type { Workload } from '../model/workload.ts';
 import { chooseBackend, type ForwardPlan } from '../routing/compile-routes.ts';
-import type { Outcome, PickedEndpoint } from './clusters.ts';
+import type { Outcome, Permit, PickedEndpoint } from './clusters.ts';
 import type { ConnectTarget } from './connect-target.ts';
 import { backendTarget, ownTarget, type RouteTarget, type RouteTargetDeps } from './route-target.ts';
 import { type DownstreamConnection, refuse } from './tunnels.ts';
@@ -53,6 +54,7 @@ class ForwardedConnection {
   readonly #startMs: number;
   readonly #traffic: Traffic = { sent: 0, received: 0 };
   #picked: PickedEndpoint | undefined;
+  #permit: Permit | undefined;
   #outcome: Outcome | undefined;
 
   constructor(connection: DownstreamConnection, deps: ForwardDeps) {
@@ -62,18 +64,34 @@ class ForwardedConnection {
   }
 
   start(target: ConnectTarget, plan: ForwardPlan | undefined, self: Workload): void {
-    const to = this.#targetOf(target, plan);
-    const picked = to?.cluster.pick(self, { hashKey: undefined, avoid: NOTHING });
-    if (picked === undefined) {
+    const cluster = this.#targetOf(target, plan)?.cluster;
+    const permit = cluster?.admitConnection();
+    if (cluster !== undefined && permit === undefined) {
+      return this.refuse(proxyError('UPSTREAM_OVERFLOW', 'upstream overflow: too many connections'));
+    }
+    this.#permit = permit;
+    const hashesSource = cluster?.policy?.loadBalancer?.hash?.key?.$case === 'sourceIp';
+    const hashKey = hashesSource ? this.#connection.clientIp : undefined;
+    const picked = cluster?.pick(self, { hashKey, avoid: NOTHING });
+    if (cluster === undefined || picked === undefined) {
       const name = target.kind === 'service' ? target.service.hostname : target.workload.uid;
       return this.refuse(proxyError('NO_HEALTHY_UPSTREAM', `no healthy upstream: ${name}:${target.port}`));
     }
     this.#picked = picked;
-    void this.#deps.upstreams.connect(picked.endpoint, self, this.#connection.forwarded, (result) => {
-      if (result.ok) return this.#relay(result.value);
-      this.#outcome = { kind: 'connect-failure' };
-      this.refuse(result.error);
-    });
+    const { forwarded } = this.#connection;
+    void this.#deps.upstreams.connect(
+      picked.endpoint,
+      self,
+      forwarded,
+      (result) => this.#answered(result),
+      cluster.policy,
+    );
+  }
+
+  #answered(result: Result<Upstream, ProxyError>): void {
+    if (result.ok) return this.#relay(result.value);
+    this.#outcome = { kind: 'connect-failure' };
+    this.refuse(result.error);
   }
 
   #targetOf(target: ConnectTarget, plan: ForwardPlan | undefined): RouteTarget | undefined {
@@ -132,6 +150,7 @@ class ForwardedConnection {
     const { clientAddress, peerIdentity, authority } = this.#connection;
     const endpoint = this.#picked?.endpoint;
     this.#picked?.done(this.#outcome);
+    this.#permit?.release();
     accessLog[error === undefined ? 'info' : 'error']('connection complete', {
       'src.addr': clientAddress,
       'src.identity': peerIdentity,

@@ -107,13 +107,14 @@ export class ForwardedRequest {
     if (picked === undefined) return this.#fail(LOCAL_REPLIES.noHealthyUpstream);
     this.#picked = picked;
     this.#events.onEndpoint(picked.endpoint);
-    const upstream = await this.#deps.http.acquire(picked.endpoint, version, self, forwarded);
+    const upstream = await this.#deps.http.acquire(picked.endpoint, version, self, forwarded, cluster.policy);
     if (this.#over || body.closed !== undefined) {
       if (upstream.ok) upstream.value.release();
       if (this.#picked === picked) this.#finishTry(undefined);
       return;
     }
     if (upstream.ok) return this.#send(upstream.value);
+    if (upstream.error.code === 'UPSTREAM_OVERFLOW') return this.#fail(LOCAL_REPLIES.upstreamOverflow);
     this.#finishTry({ kind: 'connect-failure' });
     this.#failedTry({ kind: 'connect-failure' }, LOCAL_REPLIES.connectFailed);
   }

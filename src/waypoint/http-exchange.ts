@@ -6,6 +6,8 @@
  * - No upstream hears of a request before policy let it through.
  * - Every request ends in exactly one line of the access log.
  */
+
+import { randomBytes } from 'node:crypto';
 import { matchCustom } from '../authz/custom-policies.ts';
 import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
@@ -29,6 +31,7 @@ import { checkRequest } from './external-authorization/check-request.ts';
 import type { Allowed, CheckOutcome, ExternalAuthorization } from './external-authorization/external-authorization.ts';
 import { applyEdits } from './external-authorization/header-edits.ts';
 import { ForwardedRequest } from './forward-request.ts';
+import { type HashKey, hashKeyOf } from './hash-key.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
 import {
   accessDenied,
@@ -209,6 +212,8 @@ class HttpExchange {
     const to = plan === DEFAULT_PLAN ? ownTarget(target, spoken, this.#deps) : this.#targetOf(backend);
     if (backend === undefined || to === undefined) return this.#reply(clusterMissing(plan.missingStatus));
     this.#responseChanges.push(backend.responseHeaders);
+    const { key: hashKey, setCookie } = this.#hashKey(to);
+    if (setCookie !== undefined) this.#responseChanges.push((headers) => [...headers, ['set-cookie', setCookie]]);
     const headersFor = (version: UpstreamVersion) =>
       this.#request.forUpstream(
         version,
@@ -224,13 +229,20 @@ class HttpExchange {
       idempotent: this.#request.idempotent,
       self,
       forwarded,
-      hashKey: undefined,
+      hashKey,
       retry: plan.retry,
       timeoutMs: requestTimeoutMs(plan.timeoutMs, grpcTimeout),
     };
     this.#prepareMirrors(plan, headersFor);
     this.#forwarded = new ForwardedRequest(request, this.#events, this.#deps);
     this.#forwarded.start();
+  }
+
+  #hashKey({ cluster }: RouteTarget): HashKey {
+    const { subject } = this.#context;
+    const request = this.#request;
+    const hashed = { path: request.target, sourceIp: subject.sourceIp, header: (name: string) => request.header(name) };
+    return hashKeyOf(cluster.policy?.loadBalancer?.hash, hashed, () => randomBytes(8).toString('hex'));
   }
 
   #targetOf(backend: RouteBackend | undefined): RouteTarget | undefined {

@@ -30,7 +30,7 @@ export async function mirrorRequest(
     picked.done(undefined);
     permit.release();
   };
-  const upstream = await deps.http.acquire(picked.endpoint, version, self, forwarded);
+  const upstream = await deps.http.acquire(picked.endpoint, version, self, forwarded, cluster.policy);
   if (!upstream.ok) return done();
   const opened = upstream.value.request(headers, dropAnswer(done), body.length === 0);
   if (!opened.ok) {

@@ -1,7 +1,10 @@
 /** What every kind of connection to an endpoint has in common. */
+import type { Clock } from '../base/clock.ts';
 import type { AmbitError } from '../base/errors.ts';
 import type { Result } from '../base/result.ts';
 import type { HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
+import type { BlockPool } from '../http2/block-pool.ts';
+import type { ConnectionLimits } from './pool-limits.ts';
 
 /** A connection that a request can go out on. */
 export interface HttpUpstream {
@@ -20,7 +23,24 @@ export interface HttpUpstream {
 export interface PooledConnection {
   /** An upstream for one more request; undefined when it has no room now. */
   checkOut(): HttpUpstream | undefined;
-  /** Closes it if nobody has used it since. */
-  closeIfIdleSince(beforeMs: number): void;
+  /** Closes it if nobody has used it for so long that it is not kept any more. */
+  closeIfIdle(nowMs: number): void;
   destroy(): void;
+}
+
+export interface PooledDeps {
+  readonly clock: Clock;
+  readonly blocks: BlockPool;
+}
+
+export interface PooledEvents {
+  onClosed(pooled: PooledConnection): void;
+  /** There may be room for one more request. */
+  onRoom(): void;
+}
+
+/** Whether a connection has done as much as it may. */
+export function isSpent(limits: ConnectionLimits, requests: number, ageMs: number): boolean {
+  const { maxRequests, maxAgeMs } = limits;
+  return (maxRequests > 0 && requests >= maxRequests) || (maxAgeMs > 0 && ageMs >= maxAgeMs);
 }

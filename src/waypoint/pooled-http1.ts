@@ -4,32 +4,45 @@ import { AmbitError } from '../base/errors.ts';
 import { fail } from '../base/result.ts';
 import { Http1ClientConnection } from '../http1/client-connection.ts';
 import type { PausableTransport } from '../http1/transport.ts';
-import type { BlockPool } from '../http2/block-pool.ts';
-import type { HttpUpstream, PooledConnection } from './pooled-connection.ts';
+import type { ConnectionLimits } from './pool-limits.ts';
+import {
+  type HttpUpstream,
+  isSpent,
+  type PooledConnection,
+  type PooledDeps,
+  type PooledEvents,
+} from './pooled-connection.ts';
 
 export class PooledHttp1 implements PooledConnection {
   readonly #connection: Http1ClientConnection;
   readonly #clock: Clock;
+  readonly #limits: ConnectionLimits;
+  readonly #events: PooledEvents;
+  readonly #openedMs: number;
   #checkedOut = false;
   #idleSinceMs: number;
 
   constructor(
     transport: PausableTransport,
-    { clock, blocks }: { readonly clock: Clock; readonly blocks: BlockPool },
-    onClosed: (pooled: PooledConnection) => void,
+    { clock, blocks }: PooledDeps,
+    limits: ConnectionLimits,
+    events: PooledEvents,
   ) {
     this.#clock = clock;
-    this.#idleSinceMs = clock.monotonicMs();
+    this.#limits = limits;
+    this.#events = events;
+    this.#openedMs = clock.monotonicMs();
+    this.#idleSinceMs = this.#openedMs;
     this.#connection = new Http1ClientConnection(
       transport,
       { clock, pool: blocks },
-      { onIdle: () => this.#returned(), onClosed: () => onClosed(this) },
+      { onIdle: () => this.#returned(), onClosed: () => events.onClosed(this) },
     );
   }
 
   checkOut(): HttpUpstream | undefined {
     const connection = this.#connection;
-    if (this.#checkedOut || !connection.acceptsRequests) return undefined;
+    if (this.#checkedOut || !connection.acceptsRequests || this.#isSpent()) return undefined;
     this.#checkedOut = true;
     return {
       reused: connection.requests > 0,
@@ -44,8 +57,8 @@ export class PooledHttp1 implements PooledConnection {
     return { reused: true, request: () => fail(error), release: () => undefined };
   }
 
-  closeIfIdleSince(beforeMs: number): void {
-    if (!this.#checkedOut && this.#idleSinceMs <= beforeMs) this.#connection.drain();
+  closeIfIdle(nowMs: number): void {
+    if (!this.#checkedOut && nowMs - this.#idleSinceMs >= this.#limits.idleMs) this.#connection.drain();
   }
 
   destroy(): void {
@@ -53,8 +66,15 @@ export class PooledHttp1 implements PooledConnection {
   }
 
   #returned(): void {
+    const connection = this.#connection;
     this.#checkedOut = false;
     this.#idleSinceMs = this.#clock.monotonicMs();
-    if (!this.#connection.acceptsRequests && this.#connection.idle) this.#connection.destroy();
+    if (!connection.acceptsRequests && connection.idle) return connection.destroy();
+    if (this.#isSpent()) connection.drain();
+    else this.#events.onRoom();
+  }
+
+  #isSpent(): boolean {
+    return isSpent(this.#limits, this.#connection.requests, this.#clock.monotonicMs() - this.#openedMs);
   }
 }

@@ -1,10 +1,16 @@
 /** An HTTP/2 connection to an endpoint: as many requests at a time as the endpoint takes. */
 import type { Clock } from '../base/clock.ts';
 import type { PausableTransport } from '../http1/transport.ts';
-import type { BlockPool } from '../http2/block-pool.ts';
 import { Http2Connection } from '../http2/connection.ts';
 import type { StreamHandler } from '../http2/stream.ts';
-import type { HttpUpstream, PooledConnection } from './pooled-connection.ts';
+import type { ConnectionLimits } from './pool-limits.ts';
+import {
+  type HttpUpstream,
+  isSpent,
+  type PooledConnection,
+  type PooledDeps,
+  type PooledEvents,
+} from './pooled-connection.ts';
 
 /** What this side offers as an HTTP/2 client inside a tunnel. */
 const SETTINGS = { initialWindowBytes: 1_048_576, connectionWindowBytes: 4_194_304 };
@@ -12,22 +18,29 @@ const SETTINGS = { initialWindowBytes: 1_048_576, connectionWindowBytes: 4_194_3
 export class PooledHttp2 implements PooledConnection {
   readonly #connection: Http2Connection;
   readonly #clock: Clock;
+  readonly #limits: ConnectionLimits;
+  readonly #events: PooledEvents;
+  readonly #openedMs: number;
   #promised = 0;
   #requests = 0;
   #usedMs: number;
 
   constructor(
     transport: PausableTransport,
-    { clock, blocks }: { readonly clock: Clock; readonly blocks: BlockPool },
-    onClosed: (pooled: PooledConnection) => void,
+    { clock, blocks }: PooledDeps,
+    limits: ConnectionLimits,
+    events: PooledEvents,
   ) {
     this.#clock = clock;
-    this.#usedMs = clock.monotonicMs();
+    this.#limits = limits;
+    this.#events = events;
+    this.#openedMs = clock.monotonicMs();
+    this.#usedMs = this.#openedMs;
     this.#connection = new Http2Connection(
       transport,
       'client',
       { clock, pool: blocks, settings: SETTINGS },
-      { onClosed: () => onClosed(this) },
+      { onClosed: () => events.onClosed(this), onStreamClosed: () => queueMicrotask(() => this.#ended()) },
     );
   }
 
@@ -39,7 +52,7 @@ export class PooledHttp2 implements PooledConnection {
   checkOut(): HttpUpstream | undefined {
     const connection = this.#connection;
     const busy = connection.openStreams + this.#promised;
-    if (!connection.acceptsRequests || busy >= connection.peerMaxConcurrentStreams) return undefined;
+    if (!connection.acceptsRequests || busy >= this.#room() || this.#isSpent()) return undefined;
     this.#promised += 1;
     let redeemed = false;
     const redeem = () => {
@@ -54,16 +67,34 @@ export class PooledHttp2 implements PooledConnection {
         this.#requests += 1;
         return connection.request(headers, handler as StreamHandler, endStream);
       },
-      release: redeem,
+      release: () => {
+        redeem();
+        this.#events.onRoom();
+      },
     };
   }
 
-  closeIfIdleSince(beforeMs: number): void {
+  closeIfIdle(nowMs: number): void {
     const busy = this.#connection.openStreams + this.#promised > 0;
-    if (!busy && this.#usedMs <= beforeMs) this.#connection.drain();
+    if (!busy && (nowMs - this.#usedMs >= this.#limits.idleMs || this.#isSpent())) this.#connection.drain();
   }
 
   destroy(): void {
     this.#connection.destroy();
+  }
+
+  #room(): number {
+    const { maxStreams } = this.#limits;
+    const theirs = this.#connection.peerMaxConcurrentStreams;
+    return maxStreams === 0 ? theirs : Math.min(theirs, maxStreams);
+  }
+
+  #isSpent(): boolean {
+    return isSpent(this.#limits, this.#requests + this.#promised, this.#clock.monotonicMs() - this.#openedMs);
+  }
+
+  #ended(): void {
+    if (this.#isSpent() && this.#connection.openStreams + this.#promised === 0) this.#connection.drain();
+    else this.#events.onRoom();
   }
 }

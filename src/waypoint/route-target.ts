@@ -6,7 +6,7 @@ import type { ForwardPlan } from '../routing/compile-routes.ts';
 import { DEFAULT_RETRY } from '../routing/retry-policy.ts';
 import type { Cluster, Clusters } from './clusters.ts';
 import type { ConnectTarget } from './connect-target.ts';
-import type { UpstreamVersion } from './http-upstreams.ts';
+import { type UpstreamVersion, upstreamVersion } from './http-upstreams.ts';
 
 /** A cluster of endpoints, and what is spoken to them. */
 export interface RouteTarget {
@@ -76,9 +76,8 @@ function targetOf(
 /** What the service declares, else what the client speaks; its DestinationRule may ask for HTTP/2. */
 function versionFor(service: Service, port: number, spoken: UpstreamVersion, { policy }: Cluster): UpstreamVersion {
   if (policy?.connectionPool?.useClientProtocol) return spoken;
-  if (policy?.connectionPool?.upgradeToHttp2) return 'http2';
   const declared = service.appProtocols?.get(port);
-  return declared === 'http1' || declared === 'http2' ? declared : spoken;
+  return upstreamVersion(declared === 'http1' || declared === 'http2' ? declared : spoken, policy);
 }
 
 /** A pod that was called by its own address: no policy, no choice. */
@@ -89,5 +88,6 @@ function singleEndpoint({ workload, port }: Extract<ConnectTarget, { kind: 'work
     pick: () => ({ endpoint: { workload, port, service: undefined }, done: () => undefined }),
     admitRequest: () => permit,
     admitRetry: () => permit,
+    admitConnection: () => permit,
   };
 }

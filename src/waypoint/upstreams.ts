@@ -16,6 +16,7 @@ import { type TunnelKey, TunnelPool } from '../hbone/tunnel-pool.ts';
 import { HANDSHAKE_TIMEOUT_MS } from '../hbone/tunnel-settings.ts';
 import type { BlockPool } from '../http2/block-pool.ts';
 import type { Http2Stream } from '../http2/stream.ts';
+import { streamDuplex } from '../http2/stream-duplex.ts';
 import { EndpointPicker } from '../mesh/endpoint-picker.ts';
 import type { MeshState } from '../mesh/mesh-state.ts';
 import { formatAddress, type IpAddress } from '../model/address.ts';
@@ -23,9 +24,11 @@ import { HBONE_PORT } from '../model/gateway-address.ts';
 import { allowsFamily, type Service } from '../model/service.ts';
 import type { SpiffeId } from '../model/spiffe.ts';
 import { type Workload, workloadIdentity } from '../model/workload.ts';
+import type { ClientTls, TrafficPolicy } from '../proto/gen/ambit.ts';
 import { formatBaggage } from '../telemetry/baggage.ts';
 import type { WaypointConfig } from './config.ts';
 import type { ConnectTarget } from './connect-target.ts';
+import { originateTls, wantsTls } from './originate-tls.ts';
 
 /** A connection to an endpoint: a stream of a tunnel, or a socket where the endpoint takes no tunnels. */
 export type Upstream =
@@ -81,20 +84,44 @@ export class Upstreams {
   /**
    * Connects to the endpoint; `forwarded` names the client to it.
    * @param done called once; a stream's handler has to be set before it returns
+   * @param policy how long it may take, and whether TLS is spoken to the endpoint
+   * @param alpn what is offered over that TLS
    */
-  async connect(endpoint: Endpoint, self: Workload, forwarded: string, done: UpstreamAnswer): Promise<void> {
+  async connect(
+    endpoint: Endpoint,
+    self: Workload,
+    forwarded: string,
+    done: UpstreamAnswer,
+    policy?: TrafficPolicy,
+    alpn: readonly string[] = [],
+  ): Promise<void> {
+    const { clock } = this.#deps;
+    const { connectionPool, tls } = policy ?? {};
+    const timeoutMs = connectionPool?.connectTimeoutMs ?? 0;
+    const secured = wantsTls(tls) ? this.#securing(endpoint, tls, alpn, timeoutMs, done) : done;
+    const answer = timeoutMs > 0 ? withDeadline(clock, timeoutMs, secured) : secured;
     const { workload, service } = endpoint;
     const ip = workload.addresses.find((address) => allowsFamily(service?.ipFamilies, address));
     if (ip === undefined) {
       const text = `no ip addresses were resolved for workload: ${workload.uid}`;
-      return done(fail(proxyError('NO_RESOLVED_ADDRESS', text)));
+      return answer(fail(proxyError('NO_RESOLVED_ADDRESS', text)));
     }
     if (workload.protocol !== 'HBONE') {
       const socket = await this.#deps.dialer.dial({ address: ip, port: endpoint.port });
-      return done(socket.ok ? ok({ kind: 'tcp', socket: socket.value }) : socket);
+      return answer(socket.ok ? ok({ kind: 'tcp', socket: socket.value }) : socket);
     }
+    return this.#connectThroughTunnel(endpoint, self, ip, forwarded, answer);
+  }
+
+  async #connectThroughTunnel(
+    endpoint: Endpoint,
+    self: Workload,
+    ip: IpAddress,
+    forwarded: string,
+    answer: UpstreamAnswer,
+  ): Promise<void> {
     const tunnel = await this.#pool.acquire(this.#tunnelKey(endpoint, self, ip));
-    if (!tunnel.ok) return done(tunnel);
+    if (!tunnel.ok) return answer(tunnel);
     this.#pool.redeem(tunnel.value);
     const request = {
       authority: formatAddress(ip, endpoint.port),
@@ -102,9 +129,29 @@ export class Upstreams {
       forwarded,
       traceparent: newTraceparent(),
     };
-    requestConnect(tunnel.value.connection, request, (answer) =>
-      done(answer.ok ? ok({ kind: 'tunnel', stream: answer.value.stream }) : answer),
+    requestConnect(tunnel.value.connection, request, (opened) =>
+      answer(opened.ok ? ok({ kind: 'tunnel', stream: opened.value.stream }) : opened),
     );
+  }
+
+  /** Speaks TLS over what is connected, before it is handed on. */
+  #securing(
+    endpoint: Endpoint,
+    tls: ClientTls,
+    alpn: readonly string[],
+    timeoutMs: number,
+    done: UpstreamAnswer,
+  ): UpstreamAnswer {
+    return (result) => {
+      if (!result.ok) return done(result);
+      const upstream = result.value;
+      const stream = upstream.kind === 'tunnel' ? streamDuplex(upstream.stream) : upstream.socket;
+      const host = endpoint.service?.hostname ?? endpoint.workload.addresses[0] ?? '';
+      const options = { tls, host, alpn, timeoutMs: timeoutMs || HANDSHAKE_TIMEOUT_MS };
+      originateTls(stream, options, this.#deps.clock, (secured) =>
+        done(secured.ok ? ok({ kind: 'tcp', socket: secured.value }) : secured),
+      );
+    };
   }
 
   #tunnelKey({ workload, service }: Endpoint, self: Workload, targetIp: IpAddress): TunnelKey {
@@ -125,4 +172,24 @@ export class Upstreams {
   stop(): void {
     this.#pool.destroy();
   }
+}
+
+/** Ends what nobody wants any more. */
+export function destroyUpstream(upstream: Upstream): void {
+  if (upstream.kind === 'tunnel') upstream.stream.reset();
+  else upstream.socket.destroy();
+}
+
+/** The first answer, or that there was none in time; what comes later is ended. */
+function withDeadline(clock: Clock, timeoutMs: number, done: UpstreamAnswer): UpstreamAnswer {
+  let isLate = false;
+  const timer = clock.after(timeoutMs, () => {
+    isLate = true;
+    done(fail(proxyError('CONNECT_TIMED_OUT', `connection failed: no answer in ${timeoutMs} ms`)));
+  });
+  return (result) => {
+    timer.cancel();
+    if (!isLate) done(result);
+    else if (result.ok) destroyUpstream(result.value);
+  };
 }

@@ -44,7 +44,7 @@ const CLUSTER_RULES: readonly TemplateMap[] = [
   rule('', ['namespaces', 'nodes', 'pods', 'services'], WATCH),
   rule('discovery.k8s.io', ['endpointslices'], WATCH),
   rule('security.istio.io', ['authorizationpolicies', 'peerauthentications'], WATCH),
-  rule('networking.istio.io', ['serviceentries', 'virtualservices', 'workloadentries'], WATCH),
+  rule('networking.istio.io', ['destinationrules', 'serviceentries', 'virtualservices', 'workloadentries'], WATCH),
   rule('gateway.networking.k8s.io', ['gateways'], ['get', ...WATCH]),
   rule('gateway.networking.k8s.io', [...ROUTES, 'referencegrants'], WATCH),
   rule('gateway.networking.k8s.io', ['gateways/status', ...ROUTES.map((route) => `${route}/status`)], ['patch']),

@@ -1,6 +1,7 @@
 /** Every kind of object that ambit reads, and the keys under which objects are stored. */
 import type { AuthorizationPolicyObject } from './authorization-policy.ts';
 import type { DeploymentObject, NamespaceObject, NodeObject, ServiceAccountObject } from './core-objects.ts';
+import type { DestinationRuleObject } from './destination-rule.ts';
 import type { GatewayObject } from './gateway.ts';
 import type { EndpointSliceObject, ServiceObject } from './kubernetes-service.ts';
 import type { MeshConfigMapObject } from './mesh-config-map.ts';
@@ -24,6 +25,7 @@ export type ManifestObject =
   | AuthorizationPolicyObject
   | ServiceEntryObject
   | WorkloadEntryObject
+  | DestinationRuleObject
   | GatewayObject
   | RouteObject
   | ReferenceGrantObject

@@ -5,6 +5,7 @@
 import { MESH_CONFIG_MAP } from '../installed-names.ts';
 import { readAuthorizationPolicy } from './authorization-policy.ts';
 import { readDeployment, readNamespace, readNode, readServiceAccount } from './core-objects.ts';
+import { readDestinationRule } from './destination-rule.ts';
 import { FieldReader, isRecord } from './field-reader.ts';
 import { readGateway } from './gateway.ts';
 import { readGrpcRoute } from './grpc-route.ts';
@@ -92,6 +93,13 @@ const KINDS: readonly (KindReader & { readonly group: string })[] = [
     versions: ISTIO_VERSIONS,
     namespaced: true,
     read: readVirtualService,
+  },
+  {
+    group: 'networking.istio.io',
+    kind: 'DestinationRule',
+    versions: ISTIO_VERSIONS,
+    namespaced: true,
+    read: readDestinationRule,
   },
   {
     group: GATEWAY_API,

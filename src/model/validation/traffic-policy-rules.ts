@@ -46,7 +46,7 @@ function checkOutlierDetection(detection: FieldReader, warn: ReportProblem): voi
   if (detection.has('consecutiveErrors')) {
     warn(
       [...detection.path, 'consecutiveErrors'],
-      'has no effect: use consecutiveGatewayErrors or consecutive5xxErrors',
+      'is deprecated, and counts as consecutiveGatewayErrors: use that or consecutive5xxErrors',
     );
   }
 }

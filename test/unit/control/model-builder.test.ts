@@ -59,6 +59,10 @@ function contents(store: ResourceStore): [string, string, string][] {
   });
 }
 
+function ruleNotes({ notes }: ModelBuilder): [string, string][] {
+  return [...notes].filter(([key]) => key.startsWith('DestinationRule/')).sort();
+}
+
 const address = (text: string) => Buffer.from(text.split('.').map(Number)).toString('base64');
 const strict = (name: string, meta: Json = {}, spec: Json = {}) =>
   peerAuthentication(name, { mtls: { mode: 'STRICT' }, ...spec }, meta);
@@ -448,6 +452,22 @@ const objects: fc.Arbitrary<unknown> = fc.oneof(
       ),
     ),
   fc
+    .record({
+      name: fc.constantFrom('dr1', 'dr2'),
+      ns: nsName,
+      host: fc.constantFrom('s1', 's2.demo.svc.cluster.local', '*.cluster.local'),
+      label: fc.constantFrom('app', 'istio.io/use-waypoint'),
+      exportTo: fc.constantFrom([], ['.'], ['other']),
+      priority: fc.boolean(),
+    })
+    .map(({ name, ns, host: ruleHost, label, exportTo, priority }) => {
+      const localityLbSetting = priority ? { failoverPriority: [label] } : {};
+      const trafficPolicy = { outlierDetection: {}, loadBalancer: { localityLbSetting } };
+      const subsets = priority ? [] : [{ name: 'one', labels: { [label]: 'a' } }];
+      const spec = { host: ruleHost, exportTo, trafficPolicy, subsets };
+      return object('networking.istio.io/v1', 'DestinationRule', name, spec, { namespace: ns });
+    }),
+  fc
     .record({ ns: nsName, app, action: fc.constantFrom('ALLOW', 'DENY'), bare: fc.boolean() })
     .map(({ ns, app: label, action, bare }) =>
       authorizationPolicy(
@@ -536,6 +556,10 @@ describe('ModelBuilder, incrementally', () => {
           for (const kind of ['addresses', 'workloads', 'authorizations'] as const) {
             assert.deepEqual(contents(mesh.model[kind]), contents(full[kind]));
           }
+          for (const [typeUrl, store] of mesh.model.waypointStores) {
+            assert.deepEqual(contents(store), contents(full.waypointStores.get(typeUrl)!));
+          }
+          assert.deepEqual(ruleNotes(mesh.model), ruleNotes(full));
           full.stop();
         },
       ),

@@ -40,6 +40,7 @@ describe('the rights of an installation', () => {
       'discovery.k8s.io/endpointslices: list watch',
       'security.istio.io/authorizationpolicies: list watch',
       'security.istio.io/peerauthentications: list watch',
+      'networking.istio.io/destinationrules: list watch',
       'networking.istio.io/serviceentries: list watch',
       'networking.istio.io/virtualservices: list watch',
       'networking.istio.io/workloadentries: list watch',

@@ -218,7 +218,7 @@ describe('a DestinationRule', () => {
       'the legacy consecutiveErrors',
       ejection({ consecutiveErrors: 5 }),
       ejection({ consecutive5xxErrors: 5 }),
-      /no effect/,
+      /is deprecated/,
     ],
     [
       'the legacy minimumRingSize',

@@ -1,0 +1,76 @@
+/** What of a request decides where it belongs, for consistent hashing (facts l7-and-control 2.2). */
+import type { HashCookie, HashPolicy } from '../proto/gen/ambit.ts';
+
+export interface HashedRequest {
+  /** The value of a header, name in lower case; all values joined where there are several. */
+  header(name: string): string | undefined;
+  /** With its query. */
+  readonly path: string;
+  readonly sourceIp: string;
+}
+
+export interface HashKey {
+  /** Undefined where the request does not have what is hashed. */
+  readonly key: string | undefined;
+  /** The value of a `set-cookie` header for the response; undefined where the client needs none. */
+  readonly setCookie: string | undefined;
+}
+
+const NO_KEY: HashKey = { key: undefined, setCookie: undefined };
+
+/** @param newValue makes the value of a cookie for a client that has none: hexadecimal digits */
+export function hashKeyOf(policy: HashPolicy | undefined, request: HashedRequest, newValue: () => string): HashKey {
+  const key = policy?.key;
+  switch (key?.$case) {
+    case 'header':
+      return plain(request.header(key.header.toLowerCase()));
+    case 'sourceIp':
+      return key.sourceIp ? plain(request.sourceIp) : NO_KEY;
+    case 'queryParameter':
+      return plain(queryParameter(request.path, key.queryParameter));
+    case 'cookie':
+      return ofCookie(key.cookie, request, newValue);
+    case undefined:
+      return NO_KEY;
+  }
+}
+
+function plain(key: string | undefined): HashKey {
+  return { key, setCookie: undefined };
+}
+
+function queryParameter(path: string, name: string): string | undefined {
+  const question = path.indexOf('?');
+  if (question < 0) return undefined;
+  return new URLSearchParams(path.slice(question + 1)).get(name) ?? undefined;
+}
+
+function ofCookie(cookie: HashCookie, request: HashedRequest, newValue: () => string): HashKey {
+  const sent = cookieValue(request.header('cookie') ?? '', cookie.name);
+  if (sent !== undefined && sent !== '') return plain(sent);
+  if (!cookie.generate) return NO_KEY;
+  const key = newValue();
+  return { key, setCookie: cookieText(cookie, key) };
+}
+
+/** The first of that name. Several `cookie` headers of HTTP/2 may have been joined by commas (RFC 9113 8.2.3). */
+function cookieValue(header: string, name: string): string | undefined {
+  for (const pair of header.split(/[;,]/)) {
+    const equals = pair.indexOf('=');
+    if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;
+    const value = pair.slice(equals + 1).trim();
+    return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
+  }
+  return undefined;
+}
+
+function cookieText({ name, path, ttlSec, attributes }: HashCookie, value: string): string {
+  const parts = [`${name}="${value}"`];
+  if (ttlSec > 0) parts.push(`Max-Age=${ttlSec}`);
+  if (path !== '') parts.push(`Path=${path}`);
+  for (const attribute of attributes) {
+    parts.push(attribute.value === '' ? attribute.name : `${attribute.name}=${attribute.value}`);
+  }
+  parts.push('HttpOnly');
+  return parts.join('; ');
+}

@@ -1,0 +1,215 @@
+/**
+ * The endpoints of one service, port and subset, as this waypoint sees them: who is busy, who fails, what is under way.
+ *
+ * Invariants:
+ * - Lists are made when the feed, the policy or an ejection changes them, never for a pick.
+ * - Counts and ejections of an endpoint last as long as it is an endpoint, whatever else changes.
+ */
+import type { Balancer } from '../balance/balancer.ts';
+import { type BreakerLimits, CircuitBreaker, type Permit } from '../balance/circuit-breaker.ts';
+import { isConsistent, makeBalancer } from '../balance/make-balancer.ts';
+import { type Outcome, OutlierDetector } from '../balance/outlier-detector.ts';
+import { PriorityBalancer } from '../balance/priority-balancer.ts';
+import { xxHash64 } from '../balance/xxhash64.ts';
+import type { Clock } from '../base/clock.ts';
+import type { MeshState } from '../mesh/mesh-state.ts';
+import { type Service, serviceKey } from '../model/service.ts';
+import type { Workload } from '../model/workload.ts';
+import { type TrafficPolicies, TrafficPolicy } from '../proto/gen/ambit.ts';
+import { type ClusterHost, type ClusterHosts, clusterHosts } from './cluster-hosts.ts';
+import type { TrafficFeed } from './traffic-feed.ts';
+
+export interface ServiceClusterDeps {
+  readonly state: MeshState;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly feed: TrafficFeed;
+}
+
+/** Draws for a host that did not fail the request before (facts l7-and-control 10.5). */
+const AVOID_DRAWS = 5;
+/** Below this share of healthy hosts all are used, where nothing is ejected by policy. */
+const DEFAULT_PANIC_PERCENT = 50;
+const NO_LIMITS: BreakerLimits = { connections: 0, pending: 0, requests: 0, retries: 0 };
+const NO_HOSTS: ClusterHosts = { byUid: new Map(), levels: [] };
+
+export class ServiceCluster {
+  readonly #deps: ServiceClusterDeps;
+  readonly #port: number;
+  readonly #subset: string;
+  #service: Service;
+  #policy: TrafficPolicy | undefined;
+  #policyBytes: Uint8Array | undefined;
+  #policiesRevision = -1;
+  #said: TrafficPolicies | undefined;
+  readonly #breaker = new CircuitBreaker(NO_LIMITS);
+  #outliers: OutlierDetector | undefined;
+  #hosts = NO_HOSTS;
+  #balancer: Balancer<ClusterHost> | undefined;
+  /** What the hosts were made of. */
+  #madeOf: { readonly self: Workload; readonly revision: number; readonly labels: number } | undefined;
+  #isNew = true;
+
+  constructor(service: Service, port: number, subset: string, deps: ServiceClusterDeps) {
+    this.#service = service;
+    this.#port = port;
+    this.#subset = subset;
+    this.#deps = deps;
+    this.update(service);
+  }
+
+  /** The policy in force; another object when it changes, and only then. */
+  get policy(): TrafficPolicy | undefined {
+    return this.#policy;
+  }
+
+  /** Whether requests to it are under way. */
+  get isBusy(): boolean {
+    for (const { active } of this.#hosts.byUid.values()) if (active > 0) return true;
+    return false;
+  }
+
+  /** Takes the service and its policy as they are now. */
+  update(service: Service): void {
+    this.#service = service;
+    const { feed } = this.#deps;
+    if (this.#policiesRevision === feed.policiesRevision) return;
+    this.#policiesRevision = feed.policiesRevision;
+    const said = feed.of(service);
+    if (said === this.#said) return;
+    this.#said = said;
+    // Subsets may have changed, too.
+    this.#madeOf = undefined;
+    const policy = feed.policy(service, this.#port, this.#subset);
+    const bytes = policy && TrafficPolicy.encode(policy).finish();
+    if (sameBytes(this.#policyBytes, bytes)) return;
+    this.#policyBytes = bytes;
+    // An object of its own for each cluster: limits of connections go by it.
+    this.#policy = policy && { ...policy };
+    this.#configure();
+  }
+
+  pick(self: Workload, request: { readonly hashKey: string | undefined; readonly avoid: ReadonlySet<string> }) {
+    const nowMs = this.#deps.clock.monotonicMs();
+    this.#refresh(self, nowMs);
+    if (this.#outliers?.sweep(nowMs) === true) this.#balancer = undefined;
+    const host = this.#choose(request, nowMs);
+    if (host === undefined) return undefined;
+    host.active += 1;
+    let isDone = false;
+    return {
+      endpoint: host.endpoint,
+      done: (outcome: Outcome | undefined) => {
+        if (isDone) return;
+        isDone = true;
+        host.active -= 1;
+        if (outcome !== undefined) this.#judge(host, outcome);
+      },
+    };
+  }
+
+  admitRequest(): Permit | undefined {
+    return this.#breaker.admit('requests');
+  }
+
+  admitRetry(): Permit | undefined {
+    return this.#breaker.admit('retries');
+  }
+
+  /** For a connection that is not HTTP; those of HTTP are counted where they are kept. */
+  admitConnection(): Permit | undefined {
+    return this.#breaker.admit('connections');
+  }
+
+  #configure(): void {
+    const pool = this.#policy?.connectionPool;
+    this.#breaker.setLimits(
+      pool === undefined
+        ? NO_LIMITS
+        : {
+            connections: pool.maxConnections,
+            pending: pool.maxPendingRequests,
+            requests: pool.maxRequests,
+            retries: pool.maxRetries,
+          },
+    );
+    const detection = this.#policy?.outlierDetection;
+    if (detection === undefined) this.#outliers = undefined;
+    else if (this.#outliers !== undefined) this.#outliers.setSettings(detection);
+    else this.#outliers = new OutlierDetector(detection, this.#deps.clock.monotonicMs());
+  }
+
+  #refresh(self: Workload, nowMs: number): void {
+    const { state, feed } = this.#deps;
+    const revision = state.revision(serviceKey(this.#service));
+    const loadBalancer = this.#policy?.loadBalancer;
+    const asksForLabels = this.#subset !== '' || (loadBalancer?.failoverPriority.length ?? 0) > 0;
+    const labels = asksForLabels ? feed.labelsRevision : 0;
+    const made = this.#madeOf;
+    if (made?.self === self && made.revision === revision && made.labels === labels) return;
+    this.#madeOf = { self, revision, labels };
+    const service = this.#service;
+    const subset = this.#subset === '' ? undefined : feed.subset(service, this.#subset);
+    const scope = { service, port: this.#port, subset, loadBalancer };
+    // Those that are there from the beginning have nothing to warm up against.
+    const addedMs = this.#isNew ? Number.NEGATIVE_INFINITY : nowMs;
+    this.#hosts = clusterHosts(state, feed, scope, self, this.#hosts.byUid, addedMs);
+    this.#isNew = false;
+    this.#outliers?.keepOnly(this.#hosts.byUid);
+    this.#balancer = undefined;
+  }
+
+  #choose(
+    { hashKey, avoid }: { readonly hashKey: string | undefined; readonly avoid: ReadonlySet<string> },
+    nowMs: number,
+  ): ClusterHost | undefined {
+    const { random } = this.#deps;
+    const consistent = isConsistent(this.#policy?.loadBalancer);
+    const hash = consistent && hashKey !== undefined ? xxHash64(hashKey) : undefined;
+    const context = { hash, nowMs, random };
+    this.#balancer ??= this.#makeBalancer();
+    let host = this.#balancer.pick(context);
+    // What belongs together stays together, also when it fails.
+    if (host === undefined || hash !== undefined || !avoid.has(host.uid)) return host;
+    for (let draws = 1; draws < AVOID_DRAWS && host !== undefined && avoid.has(host.uid); draws++) {
+      host = this.#balancer.pick(context);
+    }
+    return host !== undefined && avoid.has(host.uid) ? (this.#anyBut(avoid) ?? host) : host;
+  }
+
+  /** The first of the best priority that may be used and is not to be avoided. */
+  #anyBut(avoid: ReadonlySet<string>): ClusterHost | undefined {
+    for (const level of this.#hosts.levels) {
+      for (const { hosts } of level) {
+        for (const { host } of hosts) if (!avoid.has(host.uid) && this.#isUsable(host)) return host;
+      }
+    }
+    return undefined;
+  }
+
+  #makeBalancer(): Balancer<ClusterHost> {
+    const { random } = this.#deps;
+    const { loadBalancer, outlierDetection } = this.#policy ?? {};
+    return new PriorityBalancer(this.#hosts.levels, {
+      panicPercent: outlierDetection?.minHealthPercent ?? DEFAULT_PANIC_PERCENT,
+      isUsable: (host) => this.#isUsable(host),
+      balancer: (hosts) => makeBalancer(loadBalancer, hosts, random),
+    });
+  }
+
+  #isUsable({ uid }: ClusterHost): boolean {
+    return this.#outliers?.ejected.has(uid) !== true;
+  }
+
+  #judge({ uid }: ClusterHost, outcome: Outcome): void {
+    const { byUid } = this.#hosts;
+    if (this.#outliers === undefined || !byUid.has(uid)) return;
+    const ejected = this.#outliers.report(uid, outcome, byUid.size, this.#deps.clock.monotonicMs());
+    if (ejected) this.#balancer = undefined;
+  }
+}
+
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return Buffer.compare(a, b) === 0;
+}
