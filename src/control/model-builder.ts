@@ -35,6 +35,7 @@ import { DestinationRules } from './l7/destination-rules.ts';
 import { routeNote } from './l7/route-conditions.ts';
 import { ruleNote } from './l7/rule-targets.ts';
 import { virtualServiceNote } from './l7/virtual-service/virtual-service-notes.ts';
+import { providerNote } from './l7/waypoint-policy.ts';
 import {
   policyResources,
   providerResources,
@@ -239,10 +240,8 @@ export class ModelBuilder {
       case 'AuthorizationPolicy': {
         const policy = buildAuthorization(object, context.mesh);
         const l7 = policy === undefined ? [] : l7Attributes(object);
-        this.#note(
-          sourceKey,
-          l7.length === 0 ? undefined : `ztunnel cannot check these L7 attributes: ${l7.join(', ')}`,
-        );
+        const unchecked = l7.length === 0 ? undefined : `ztunnel cannot check these L7 attributes: ${l7.join(', ')}`;
+        this.#note(sourceKey, unchecked ?? providerNote(object, context.mesh));
         const outputs = policy === undefined ? [] : [policyOutput(policy)];
         return [...outputs, ...waypointOutputs(policyResources(object, context.mesh))];
       }

@@ -220,6 +220,33 @@ describe('CUSTOM authorization at a waypoint', { timeout: 110_000 }, () => {
     await eventually('the log', () => /private\/leave.*downstream_remote_disconnect/.test(log()));
   });
 
+  it('counts for policies, and for the choice of the route only if told so', async () => {
+    const http = [
+      { match: [{ headers: { 'x-user': { exact: 'kim' } } }], directResponse: { status: 222 } },
+      { route: [{ destination: { host: 'site' } }] },
+    ];
+    const metadata = { name: 'by-user', namespace: 'web' };
+    const routes = {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'VirtualService',
+      metadata,
+      spec: { hosts: ['site'], http },
+    };
+    mesh.write('config.yaml', meshConfig());
+    mesh.write('routes.yaml', routes);
+    await eventually('the routes', async () => (await ask('/open', { 'x-user': 'kim' })).startsWith('222'));
+    assert.match(await ask('/private', { 'x-word': 'please' }), /^200 /);
+    mesh.write('config.yaml', meshConfig({ clearRouteCache: true }));
+    await eventually('the other route', async () => (await ask('/private', { 'x-word': 'please' })).startsWith('222'));
+    const when = [{ key: 'request.headers[x-user]', values: ['kim'] }];
+    const spec = { targetRefs: [{ group: '', kind: 'Service', name: 'site' }], action: 'DENY', rules: [{ when }] };
+    const deny = { ...custom('by-http'), metadata: { name: 'no-kim', namespace: 'web' }, spec };
+    mesh.write('deny.yaml', deny);
+    await eventually('the denial', async () => (await ask('/private', { 'x-word': 'please' })).startsWith('403'));
+    for (const file of ['routes.yaml', 'deny.yaml']) mesh.remove(file);
+    await eventually('as before', async () => (await ask('/private', { 'x-word': 'please' })).startsWith('200'));
+  });
+
   it('asks by gRPC about requests', async () => {
     mesh.write('config.yaml', meshConfig());
     mesh.write('policy.yaml', custom('by-grpc'));

@@ -84,6 +84,29 @@ describe('MeshConfig in a folder', () => {
     assert.match(note, /trustDomain \(cluster.local holds\), discoverySelectors/);
   });
 
+  it('makes a remark on a policy go that asks an authorizer which was not known', () => {
+    const policy = readObject(
+      {
+        apiVersion: 'security.istio.io/v1',
+        kind: 'AuthorizationPolicy',
+        metadata: { name: 'ask', namespace: 'shop' },
+        spec: {
+          targetRefs: [{ group: '', kind: 'Service', name: 'site' }],
+          action: 'CUSTOM',
+          provider: { name: 'rpc' },
+          rules: [{}],
+        },
+      },
+      () => ({ file: '', line: 1, column: 1 }),
+    );
+    assert.ok(policy.kind === 'accepted', JSON.stringify(policy));
+    const { store, model } = setUp(policy.object);
+    const note = () => model.notes.get('AuthorizationPolicy/shop/ask');
+    assert.match(note() ?? '', /no external authorizer "rpc"/);
+    store.apply([configMap({ extensionProviders: [rpc] })], []);
+    assert.equal(note(), undefined);
+  });
+
   it('is refused with its fields, and no other ConfigMap is looked at', () => {
     const bad = read({ extensionProviders: [{ name: 'rpc', envoyExtAuthzGrpc: { service: 'ext' } }] });
     assert.ok(bad.kind === 'refused');
