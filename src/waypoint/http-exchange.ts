@@ -1,12 +1,11 @@
 /**
- * One request through the waypoint, in phases: path normalisation, external check, authorization, route, CORS, faults, upstream request,
- * response, log (facts l7-and-control 1.2, 3.1, 5.4, 10.2, 10.4, 8.4).
+ * One request through the waypoint, in phases: path normalisation, external check, authorization, route, CORS, faults,
+ * upstream request, response, log (facts l7-and-control 1.2, 3.1, 5.4, 10.2, 10.4, 8.4).
  *
  * Invariants:
  * - No upstream hears of a request before policy let it through.
  * - Every request ends in exactly one line of the access log.
  */
-
 import { randomBytes } from 'node:crypto';
 import { matchCustom } from '../authz/custom-policies.ts';
 import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';

@@ -76,16 +76,23 @@ function httpOf(request: CheckedRequest, bodyAsBytes: boolean): HttpRequest {
     path: target,
     host: authority,
     scheme,
-    size: Number(headers.get('content-length') ?? -1),
+    size: sizeOf(headers.get('content-length')),
     protocol: spoken === 'http2' ? 'HTTP/2' : 'HTTP/1.1',
     body: body === undefined || bodyAsBytes ? '' : body.bytes.toString('utf8'),
     rawBody: body !== undefined && bodyAsBytes ? body.bytes : Buffer.alloc(0),
   };
 }
 
+function sizeOf(contentLength: string | undefined): number {
+  const bytes = Number(contentLength ?? Number.NaN);
+  return Number.isSafeInteger(bytes) ? bytes : -1;
+}
+
+/** Headers have one character per byte, messages have text in UTF-8. */
 function joined(headers: readonly HttpHeader[]): Map<string, string> {
   const values = new Map<string, string>();
-  for (const [name, value] of headers) {
+  for (const [name, bytes] of headers) {
+    const value = Buffer.from(bytes, 'latin1').toString('utf8');
     const before = values.get(name);
     values.set(name, before === undefined ? value : `${before},${value}`);
   }
@@ -144,7 +151,8 @@ function editsOf(options: readonly HeaderValueOption[], unsaid: 'set' | 'append'
   return options.flatMap(({ header, append, appendAction }) => {
     const name = header?.key.toLowerCase() ?? '';
     if (header === undefined || name === '' || !isEditable(name)) return [];
-    const value = header.value === '' ? Buffer.from(header.rawValue).toString('latin1') : header.value;
+    const bytes = header.value === '' ? header.rawValue : header.value;
+    const value = Buffer.from(bytes).toString('latin1');
     const asked = appendAction === 0 ? unsaid : (EDITS[appendAction] ?? unsaid);
     const how = append === undefined ? asked : append ? 'append' : 'set';
     return [{ name, value, how }];

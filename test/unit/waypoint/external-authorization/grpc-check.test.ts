@@ -58,6 +58,23 @@ describe('the question of a gRPC check', () => {
     assert.deepEqual([http?.headers.get('a'), http?.headers.get(':path')], ['1,2', '/a?b=c']);
   });
 
+  it('has headers as text, and a size only where a number is given', () => {
+    const bytes = Buffer.from('é').toString('latin1');
+    const request = checkedRequest({
+      headers: [
+        ['name', bytes],
+        ['content-length', '7'],
+        ['content-length', '7'],
+      ],
+    });
+    const http = asked(provider, request, request, 0).attributes?.request?.http;
+    assert.deepEqual([http?.headers.get('name'), http?.size], ['é', -1]);
+    const response = answer({ httpResponse: { $case: 'okResponse', okResponse: { headers: [option('name', 'é')] } } });
+    const verdict = grpcVerdict(response);
+    assert.ok(verdict.kind === 'allow');
+    assert.equal(verdict.request.edits[0]?.value, bytes);
+  });
+
   it('has the body as text or as bytes', () => {
     const request = checkedRequest({ body: { bytes: Buffer.from([0xff, 0x61]), partial: true } });
     const text = asked(provider, request, request, 0).attributes?.request?.http;
