@@ -19,6 +19,8 @@ import { dialTcp } from '../../src/net/tcp-dialer.ts';
 import { listenTcp } from '../../src/net/tcp-listener.ts';
 import { Clusters } from '../../src/waypoint/clusters.ts';
 import { readWaypointConfig } from '../../src/waypoint/config.ts';
+import { ExternalAuthorization } from '../../src/waypoint/external-authorization/external-authorization.ts';
+import { AuthorizationProviders } from '../../src/waypoint/external-authorization/providers.ts';
 import { type HttpConnectionContext, handleRequest } from '../../src/waypoint/http-exchange.ts';
 import { HttpUpstreams } from '../../src/waypoint/http-upstreams.ts';
 import { REPLAY_BUDGET_BYTES, ReplayBudget } from '../../src/waypoint/request-body.ts';
@@ -71,6 +73,8 @@ const upstreams = new Upstreams(config, {
 });
 const clusters = new Clusters({ state, clock, random: Math.random, namespace: 'bench' });
 for (const handler of clusters.handlers()) handler.apply([], []);
+const http = new HttpUpstreams({ clock, blocks, upstreams });
+const providers = new AuthorizationProviders();
 const deps = {
   clock,
   random: Math.random,
@@ -78,7 +82,8 @@ const deps = {
   state,
   clusters,
   tokens: new TokenAuthenticator({ clock, keysOf: () => Promise.reject(new Error('no tokens here')) }),
-  http: new HttpUpstreams({ clock, blocks, upstreams }),
+  http,
+  external: new ExternalAuthorization({ clock, state, clusters, http, providers, logger: silentLogger }),
   replayBudget: new ReplayBudget(REPLAY_BUDGET_BYTES),
 };
 const context: HttpConnectionContext = {

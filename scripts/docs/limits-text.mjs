@@ -216,6 +216,31 @@ export const LIMIT_GROUPS = [
         'Bodies that are kept for another try, of all requests of a waypoint together.',
       ],
       [
+        'model/extension-provider.ts',
+        'DEFAULT_TIMEOUT_MS',
+        'ms',
+        'An external authorizer may take so long, unless its provider in MeshConfig says otherwise.',
+      ],
+      ['model/extension-provider.ts', 'MAX_TIMEOUT_MS', 'ms', 'The longest `timeout` of a provider in MeshConfig.'],
+      [
+        'model/extension-provider.ts',
+        'MAX_BODY_BYTES',
+        'bytes',
+        'The largest `maxRequestBytes` of a provider in MeshConfig.',
+      ],
+      [
+        'waypoint/external-authorization/provider-call.ts',
+        'MAX_ANSWER_BYTES',
+        'bytes',
+        'A longer answer of an external authorizer is none.',
+      ],
+      [
+        'waypoint/external-authorization/provider-call.ts',
+        'MAX_STALE_RETRIES',
+        '',
+        'Attempts on other connections when an external authorizer never read the question.',
+      ],
+      [
         'waypoint/mirror-request.ts',
         'MIRROR_TIMEOUT_MS',
         'ms',
@@ -760,6 +785,7 @@ export const LIMIT_GROUPS = [
 export const NOT_LIMITS = [
   'waypoint/authenticate-request.ts MAX_REALM_CHARACTERS',
   'routing/retry-policy.ts MAX_BACKOFF_FACTOR',
+  'waypoint/external-authorization/grpc-check.ts MAX_TIMEOUT_MS',
   'routing/retry-policy.ts DEFAULT_RETRY',
   'http1/target.ts MAX_PORT',
   'base/clock.ts MAX_DELAY_MS',

@@ -6,7 +6,7 @@
  *   otherwise one of them has to match.
  * - What asks for HTTP on a connection without it: in ALLOW the rule never matches, otherwise the question is left out.
  * - A rule that asks for something this proxy cannot check never allows, and denies as if it were not asked for.
- * - What a CUSTOM policy matches is refused as long as its provider cannot be asked.
+ * - CUSTOM policies decide nothing here: who calls has asked their provider before (`custom-policies.ts`).
  */
 import type {
   AuthorizationPolicyObject,
@@ -44,6 +44,8 @@ export interface RequestPolicy {
   readonly namespace: string;
   readonly name: string;
   readonly action: 'ALLOW' | 'DENY' | 'AUDIT' | 'CUSTOM';
+  /** Whom a CUSTOM policy asks. */
+  readonly provider: string;
   readonly dryRun: boolean;
   /** The number of the first rule that matches; -1 when none does. */
   match(subject: RequestSubject): number;
@@ -57,12 +59,13 @@ export interface RequestDecision {
 
 /** Compiles a policy once, for all requests. */
 export function compileRequestPolicy(policy: AuthorizationPolicyObject): RequestPolicy {
-  const { action, dryRun, meta } = policy;
+  const { action, provider, dryRun, meta } = policy;
   const rules = policy.rules.map((rule) => compileRule(rule, meta.namespace));
   return {
     namespace: meta.namespace,
     name: meta.name,
     action,
+    provider,
     dryRun,
     match: (subject) => rules.findIndex((rule) => ruleMatches(rule, action, subject)),
   };
@@ -73,21 +76,20 @@ export function authorizeRequest(policies: readonly RequestPolicy[], subject: Re
   let hasAllow = false;
   let allowedBy: string | undefined;
   for (const policy of policies) {
-    if (policy.dryRun || policy.action === 'AUDIT') continue;
+    if (policy.dryRun || policy.action === 'AUDIT' || policy.action === 'CUSTOM') continue;
     if (policy.action === 'ALLOW') hasAllow = true;
     if (policy.action === 'ALLOW' && allowedBy !== undefined) continue;
     const rule = policy.match(subject);
     if (rule < 0) continue;
     if (policy.action === 'DENY') return { allowed: false, rule: ruleName(policy, rule) };
-    if (policy.action === 'CUSTOM')
-      return { allowed: false, rule: `${ruleName(policy, rule)}-deny-due-to-bad-CUSTOM-action` };
     allowedBy = ruleName(policy, rule);
   }
   if (allowedBy !== undefined) return { allowed: true, rule: allowedBy };
   return { allowed: !hasAllow, rule: 'none' };
 }
 
-function ruleName({ namespace, name }: RequestPolicy, rule: number): string {
+/** How a rule is called in answers and logs. */
+export function ruleName({ namespace, name }: RequestPolicy, rule: number): string {
   return `ns[${namespace}]-policy[${name}]-rule[${rule}]`;
 }
 

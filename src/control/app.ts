@@ -12,6 +12,7 @@ import { type CaServiceStats, createCaServiceStats } from './ca-service.ts';
 import type { TokenAuthenticator } from './caller.ts';
 import { type ControlOptions, defaultNodeAccounts, servingNames } from './control-options.ts';
 import { debugRoutes } from './debug-routes.ts';
+import { folderMesh, followFolderMesh } from './folder-mesh.ts';
 import { DEFAULT_MESH_OPTIONS, type MeshOptions } from './mesh-options.ts';
 import { ModelBuilder } from './model-builder.ts';
 import { problemReporter } from './problem-reporter.ts';
@@ -162,8 +163,9 @@ async function openModel(
   cleanups.push(() => source.stop());
   await source.start();
   // Built once over everything that was found; from here on incrementally.
-  const model = new ModelBuilder(store, mesh);
+  const model = new ModelBuilder(store, folderMesh(store, mesh));
   cleanups.push(() => model.stop());
+  cleanups.push(followFolderMesh(store, mesh, model));
   const currentStatus = () => buildStatus(source.manifests, model.notes, clock.nowMs());
   const { statusFile } = options;
   const writer =

@@ -3,6 +3,7 @@
  * plane's namespace (facts l7-and-control 6.5, 9.9). A revision reads ConfigMap `istio-<revision>` where there is one,
  * else `istio`. A text that cannot be used leaves the last good one in force.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
@@ -69,10 +70,11 @@ export class MeshFollower {
 
   get mesh(): MeshOptions {
     const { base, namespace } = this.#options;
-    const { trustDomain, rootNamespace } = this.#config;
+    const { trustDomain, rootNamespace, authorizers } = this.#config;
     const network = this.#deps.store.get('Namespace', '', namespace)?.meta.labels.get(NETWORK_LABEL);
     return {
       ...base,
+      authorizers,
       ...(trustDomain === undefined ? {} : { trustDomain }),
       ...(rootNamespace === undefined ? {} : { rootNamespace }),
       ...(network === undefined ? {} : { network }),
@@ -124,7 +126,7 @@ export class MeshFollower {
     }
     if (this.#problem !== '') this.#deps.logger.info('mesh configuration accepted again', { object });
     this.#problem = '';
-    if (JSON.stringify(parsed.value) === JSON.stringify(this.#config)) return;
+    if (isDeepStrictEqual(parsed.value, this.#config)) return;
     this.#config = parsed.value;
     this.#onChange();
   }

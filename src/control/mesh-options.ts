@@ -1,4 +1,5 @@
 /** What is the same for every object of one mesh. */
+import type { ExternalAuthorizer } from '../model/extension-provider.ts';
 import { DEFAULT_TRUST_DOMAIN } from '../model/spiffe.ts';
 
 export interface MeshOptions {
@@ -19,6 +20,8 @@ export interface MeshOptions {
   readonly missingWaypoint: 'closed' | 'open';
   /** Whether policies with `istio.io/dry-run` are sent: proxies log what they would do. Istio needs a flag for it. */
   readonly sendDryRunPolicies: boolean;
+  /** Whom waypoints ask about what CUSTOM policies match. */
+  readonly authorizers: readonly ExternalAuthorizer[];
 }
 
 export const DEFAULT_MESH_OPTIONS: MeshOptions = {
@@ -29,6 +32,7 @@ export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   rootNamespace: 'istio-system',
   missingWaypoint: 'closed',
   sendDryRunPolicies: true,
+  authorizers: [],
 };
 
 /** `<name>.<namespace>.svc.<cluster domain>`. */

@@ -29,13 +29,16 @@ import { Address, Workload as WorkloadProto } from '../proto/gen/workload.ts';
 import { ResourceStore, type StoredResource } from '../xds/server/resource-store.ts';
 import { collectAffected } from './affected-objects.ts';
 import type { BuildContext } from './build-context.ts';
+import { meshConfigNote } from './folder-mesh.ts';
 import { collectAffectedByRules } from './l7/affected-by-rules.ts';
 import { DestinationRules } from './l7/destination-rules.ts';
 import { routeNote } from './l7/route-conditions.ts';
 import { ruleNote } from './l7/rule-targets.ts';
 import { virtualServiceNote } from './l7/virtual-service/virtual-service-notes.ts';
+import { providerNote } from './l7/waypoint-policy.ts';
 import {
   policyResources,
+  providerResources,
   serviceResources,
   type WaypointResource,
   workloadResources,
@@ -66,6 +69,8 @@ interface Claim {
 
 const NO_LABELS: Labels = new Map();
 const STATIC_KEY = 'static';
+/** What comes from MeshConfig. */
+const MESH_KEY = 'mesh';
 /** Names of policies and addresses live in different stores. */
 const POLICY_PREFIX = 'policy ';
 const WAYPOINT_PREFIX = 'waypoint ';
@@ -127,7 +132,7 @@ export class ModelBuilder {
   }
 
   #everything(): Set<string> {
-    return new Set([...this.#context.store.keys(), STATIC_KEY]);
+    return new Set([...this.#context.store.keys(), STATIC_KEY, MESH_KEY]);
   }
 
   #rebuild(sourceKeys: ReadonlySet<string>): void {
@@ -199,6 +204,7 @@ export class ModelBuilder {
       for (const _any of store.all('PeerAuthentication')) return [policyOutput(staticStrictPolicy(mesh))];
       return [];
     }
+    if (sourceKey === MESH_KEY) return waypointOutputs(providerResources(mesh));
     const object = store.getByKey(sourceKey);
     return object === undefined ? [] : this.#buildObject(sourceKey, object);
   }
@@ -234,10 +240,8 @@ export class ModelBuilder {
       case 'AuthorizationPolicy': {
         const policy = buildAuthorization(object, context.mesh);
         const l7 = policy === undefined ? [] : l7Attributes(object);
-        this.#note(
-          sourceKey,
-          l7.length === 0 ? undefined : `ztunnel cannot check these L7 attributes: ${l7.join(', ')}`,
-        );
+        const unchecked = l7.length === 0 ? undefined : `ztunnel cannot check these L7 attributes: ${l7.join(', ')}`;
+        this.#note(sourceKey, unchecked ?? providerNote(object, context.mesh));
         const outputs = policy === undefined ? [] : [policyOutput(policy)];
         return [...outputs, ...waypointOutputs(policyResources(object, context.mesh))];
       }
@@ -257,6 +261,9 @@ export class ModelBuilder {
         return [];
       case 'VirtualService':
         this.#note(sourceKey, virtualServiceNote(context.store, context.mesh, object));
+        return [];
+      case 'ConfigMap':
+        this.#note(sourceKey, meshConfigNote(object, context.mesh));
         return [];
       case 'DestinationRule':
         this.#note(sourceKey, ruleNote(context, object));

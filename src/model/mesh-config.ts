@@ -1,8 +1,10 @@
-/** MeshConfig, as far as L4 goes: the text of key `mesh` in ConfigMap `istio[-revision]` (facts l7-and-control 6.5). */
+/** MeshConfig, as far as it is used: the text of key `mesh` in ConfigMap `istio[-revision]` (facts l7-and-control 6.5). */
 import { parse } from 'yaml';
 import { errorText } from '../base/errors.ts';
 import { fail, ok, type Result } from '../base/result.ts';
-import { isRecord } from './manifest/field-reader.ts';
+import { type ExternalAuthorizer, readExternalAuthorizers } from './extension-provider.ts';
+import { FieldReader, isRecord } from './manifest/field-reader.ts';
+import { formatFieldPath } from './manifest/manifest-problem.ts';
 import { isNamespaceName } from './manifest/object-meta.ts';
 import type { LabelRequirement, NamespaceSelector } from './namespace-selection.ts';
 
@@ -11,15 +13,17 @@ export interface MeshConfig {
   readonly rootNamespace?: string;
   /** Which namespaces are looked at; empty: all. */
   readonly discoverySelectors: readonly NamespaceSelector[];
+  /** Whom waypoints can ask about requests. */
+  readonly authorizers: readonly ExternalAuthorizer[];
 }
 
-export const NO_MESH_CONFIG: MeshConfig = { discoverySelectors: [] };
+export const NO_MESH_CONFIG: MeshConfig = { discoverySelectors: [], authorizers: [] };
 const TRUST_DOMAIN = /^[a-z0-9]([-a-z0-9._]{0,251}[a-z0-9])?$/i;
 const OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'] as const;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Reads the text. Fields that mean nothing to L4 are left alone. @returns a reason when it cannot be used */
+/** Reads the text. Fields that mean nothing here are left alone. @returns a reason when it cannot be used */
 export function parseMeshConfig(text: string): Result<MeshConfig, string> {
   let root: unknown;
   try {
@@ -43,8 +47,13 @@ export function parseMeshConfig(text: string): Result<MeshConfig, string> {
     if (selector === undefined) return fail('discoverySelectors has an entry that is no label selector');
     selectors.push(selector);
   }
+  const problems: string[] = [];
+  const reader = new FieldReader(root, [], (path, reason) => problems.push(`${formatFieldPath(path)} ${reason}`));
+  const authorizers = readExternalAuthorizers(reader);
+  if (problems.length > 0) return fail(problems.join('; '));
   return ok({
     discoverySelectors: selectors,
+    authorizers,
     ...(trustDomain === undefined ? {} : { trustDomain }),
     ...(rootNamespace === undefined ? {} : { rootNamespace }),
   });

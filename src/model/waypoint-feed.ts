@@ -10,8 +10,12 @@ export const TRAFFIC_POLICIES_TYPE = `${PREFIX}TrafficPolicies`;
 /** Named by the workload's uid. */
 export const WORKLOAD_LABELS_TYPE = `${PREFIX}WorkloadLabels`;
 
-/** All of them. */
+/** Named as in MeshConfig. */
+export const AUTHORIZATION_PROVIDER_TYPE = `${PREFIX}AuthorizationProvider`;
+
+/** All of them; policies come after those whom they ask. */
 export const WAYPOINT_TYPES = [
+  AUTHORIZATION_PROVIDER_TYPE,
   WAYPOINT_POLICY_TYPE,
   SERVICE_ROUTES_TYPE,
   TRAFFIC_POLICIES_TYPE,

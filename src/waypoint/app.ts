@@ -24,6 +24,8 @@ import type { ControlPlaneEndpoint } from '../xds/client/grpc-channel.ts';
 import { Clusters } from './clusters.ts';
 import type { WaypointConfig } from './config.ts';
 import { connectService } from './connect-service.ts';
+import { ExternalAuthorization } from './external-authorization/external-authorization.ts';
+import { AuthorizationProviders } from './external-authorization/providers.ts';
 import { fetchDocument } from './fetch-document.ts';
 import { HttpUpstreams } from './http-upstreams.ts';
 import { WaypointPolicies } from './policies.ts';
@@ -75,6 +77,7 @@ class Waypoint {
   readonly #keySets: RemoteKeySets;
   readonly #policies = new WaypointPolicies((rules) => this.#keySets.retain(rules));
   readonly #routes = new Routes();
+  readonly #providers = new AuthorizationProviders();
   readonly #clusters: Clusters;
   readonly #upstreams: Upstreams;
   readonly #http: HttpUpstreams;
@@ -128,6 +131,14 @@ class Waypoint {
       routes: this.#routes,
       clusters: this.#clusters,
       tokens: new TokenAuthenticator({ clock, keysOf: (source) => this.#keySets.of(source) }),
+      external: new ExternalAuthorization({
+        clock,
+        state: this.#state,
+        clusters: this.#clusters,
+        http: this.#http,
+        providers: this.#providers,
+        logger: logger.scope('authorization'),
+      }),
       replayBudget: new ReplayBudget(REPLAY_BUDGET_BYTES),
       upstreams: this.#upstreams,
       http: this.#http,
@@ -202,7 +213,8 @@ class Waypoint {
   #subscribe(): void {
     const { clock, logger } = this.#deps;
     const addresses = feedHandlers({}, (changes) => this.#state.apply(changes));
-    const handlers = [...addresses, this.#policies.handler(), this.#routes.handler(), ...this.#clusters.handlers()];
+    const configuration = [this.#policies, this.#routes, this.#providers].map((one) => one.handler());
+    const handlers = [...addresses, ...configuration, ...this.#clusters.handlers()];
     const tasks = new Map(handlers.map(({ typeUrl }) => [typeUrl, this.#readiness.task(`feed of ${typeUrl}`)]));
     const client = new DeltaClient(
       { endpoint: controlPlane(this.#config), node: feedNode(this.#config), handlers },

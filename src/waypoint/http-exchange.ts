@@ -1,17 +1,12 @@
 /**
- * One request through the waypoint, in phases: path normalisation, tokens, authorization, route, CORS, faults, upstream request,
- * response, log (facts l7-and-control 1.2, 3.1, 5.4, 10.2, 10.4, 8.4).
+ * One request through the waypoint, in phases: path normalisation, external check, token, authorization, route, CORS,
+ * faults, upstream request, response, log (facts l7-and-control 1.2, 3.1, 5.4, 10.2, 10.4, 8.4).
  *
  * Invariants:
  * - No upstream hears of a request before policy let it through.
  * - Every request ends in exactly one line of the access log.
  */
 import { randomBytes } from 'node:crypto';
-import type { TokenRules } from '../authn/jwt-rule.ts';
-import type { Claims } from '../authn/read-token.ts';
-import type { TokenAuthenticator } from '../authn/token-authenticator.ts';
-import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';
-import type { RequestSubject } from '../authz/request-subject.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
@@ -27,13 +22,12 @@ import {
 import type { HeaderChange } from '../routing/header-changes.ts';
 import { requestTimeoutMs } from '../routing/request-timeout.ts';
 import { AccessRecord } from './access-record.ts';
-import { authenticateRequest } from './authenticate-request.ts';
 import type { ConnectTarget } from './connect-target.ts';
+import { applyEdits, type HeaderEdits } from './external-authorization/header-edits.ts';
 import { ForwardedRequest } from './forward-request.ts';
 import { type HashKey, hashKeyOf } from './hash-key.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
 import {
-  accessDenied,
   afterRetries,
   clusterMissing,
   faultAbort,
@@ -42,13 +36,19 @@ import {
   sendLocalReply,
 } from './local-reply.ts';
 import { mirrorRequest } from './mirror-request.ts';
+import {
+  type AdmissionContext,
+  type AdmissionDeps,
+  type AdmittedRequest,
+  RequestAdmission,
+} from './request-admission.ts';
 import { type ReplayBudget, RequestBody } from './request-body.ts';
 import { RequestFields } from './request-fields.ts';
 import { backendTarget, DEFAULT_PLAN, ownTarget, type RouteTarget, type RouteTargetDeps } from './route-target.ts';
 import type { Endpoint } from './upstreams.ts';
 
 /** What requests of one connection have in common. */
-export interface HttpConnectionContext {
+export interface HttpConnectionContext extends AdmissionContext {
   readonly target: ConnectTarget;
   readonly self: Workload;
   /** `ip:port`. */
@@ -56,21 +56,14 @@ export interface HttpConnectionContext {
   readonly forwarded: string;
   /** What the client speaks. */
   readonly spoken: UpstreamVersion;
-  /** What policies see of the connection. */
-  readonly subject: Omit<RequestSubject, 'http'>;
-  /** What is in force now for tokens; undefined for nothing. */
-  tokenRules(): TokenRules | undefined;
-  /** The policies in force now. */
-  policies(): readonly RequestPolicy[];
   /** The routes in force now. */
   routes(): CompiledPort | undefined;
 }
 
-export interface HttpExchangeDeps extends RouteTargetDeps {
+export interface HttpExchangeDeps extends RouteTargetDeps, AdmissionDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly accessLog: Logger;
-  readonly tokens: TokenAuthenticator;
   readonly http: HttpUpstreams;
   readonly replayBudget: ReplayBudget;
 }
@@ -95,11 +88,13 @@ class HttpExchange {
   readonly #stream: HttpStream;
   readonly #context: HttpConnectionContext;
   readonly #deps: HttpExchangeDeps;
-  readonly #request: RequestFields;
+  #request: RequestFields;
   readonly #record: AccessRecord;
+  readonly #admission: RequestAdmission;
   readonly body: RequestBody;
   #forwarded: ForwardedRequest | undefined;
   #delay: Timer | undefined;
+  #responseEdits: HeaderEdits | undefined;
   /** What the route, and what CORS, change of the response. */
   #responseChanges: (HeaderChange | undefined)[] = [];
   #mirror: (() => void) | undefined;
@@ -116,6 +111,10 @@ class HttpExchange {
     this.#deps = deps;
     this.#request = new RequestFields(headers);
     this.#record = new AccessRecord(this.#request, context, deps);
+    this.#admission = new RequestAdmission(this.#request, context, deps, {
+      onAdmitted: (admitted) => this.#route(admitted),
+      onRefused: (reply) => this.#reply(reply),
+    });
     this.body = new RequestBody(endStream, deps.replayBudget, {
       onEnded: () => this.#bodyEnded(),
       onClosed: () => this.#clientGone(),
@@ -129,30 +128,15 @@ class HttpExchange {
     const upgrade = request.header('upgrade');
     if (upgrade !== undefined && upgrade.toLowerCase() !== 'websocket')
       return this.#reply(LOCAL_REPLIES.upgradeRefused);
-    const rules = this.#context.tokenRules();
-    if (rules === undefined) return this.#authorize(undefined);
-    authenticateRequest(request, rules, this.#deps.tokens, {
-      onPassed: (claims) => this.#authorize(claims),
-      onRefused: (reply) => this.#reply(reply),
-    });
+    this.#admission.start(this.#stream, this.body);
   }
 
-  #authorize(token: Claims | undefined): void {
-    // The client may have gone while its token was verified.
-    if (this.body.closed !== undefined) return;
-    const request = this.#request;
-    const { subject, policies } = this.#context;
-    const { authority, method, target } = request;
-    const http = { authority, method, path: target, header: (name: string) => request.header(name), token };
-    const decision = authorizeRequest(policies(), { ...subject, http });
-    if (!decision.allowed) return this.#reply(accessDenied(decision.rule));
-    this.#route();
-  }
-
-  #route(): void {
+  #route({ request, routed, responseEdits }: AdmittedRequest): void {
+    this.#request = request;
+    this.#responseEdits = responseEdits;
     const routes = this.#context.routes()?.http;
     if (routes === undefined) return this.#forward(DEFAULT_PLAN, undefined);
-    const route = routes.find(this.#request);
+    const route = routes.find(routed);
     if (route === undefined) return this.#reply(LOCAL_REPLIES.noRoute);
     this.#record.route = route.name;
     this.#responseChanges.push(route.responseHeaders);
@@ -288,7 +272,8 @@ class HttpExchange {
 
   #changed(headers: readonly HttpHeader[]): readonly HttpHeader[] {
     const { clientAddress } = this.#context;
-    return this.#responseChanges.reduce((list, change) => change?.(list, clientAddress) ?? list, headers);
+    const changed = this.#responseChanges.reduce((list, change) => change?.(list, clientAddress) ?? list, headers);
+    return this.#responseEdits === undefined ? changed : applyEdits(changed, this.#responseEdits);
   }
 
   #reply(reply: LocalReply): void {
@@ -302,6 +287,7 @@ class HttpExchange {
   }
 
   #clientGone(): void {
+    this.#admission.cancel();
     this.#delay?.cancel();
     this.#forwarded?.cancel();
     this.#record.clientGone(this.body);

@@ -17,7 +17,8 @@ export type HttpResponseFlag =
   | 'URX'
   | 'DC'
   | 'DPE'
-  | 'UPE';
+  | 'UPE'
+  | 'UAEX';
 
 export interface LocalReply {
   readonly status: number;
@@ -71,6 +72,7 @@ export const LOCAL_REPLIES = {
     flag: 'UPE',
     details: 'upstream_reset_before_response_started{protocol_error}',
   },
+  payloadTooLarge: { status: 413, body: 'Payload Too Large', flag: '-', details: 'request_payload_too_large' },
   requestTimeout: { status: 504, body: 'upstream request timeout', flag: 'UT', details: 'response_timeout' },
   tryTimeout: { status: 504, body: 'upstream request timeout', flag: 'UT', details: 'upstream_per_try_timeout' },
 } as const satisfies Record<string, LocalReply>;
@@ -109,9 +111,10 @@ const SERVER: HttpHeader = ['server', 'istio-envoy'];
 
 /** Sends the answer and ends this side; a gRPC client gets it as a status in a response without a body. */
 export function sendLocalReply(stream: HttpStream, reply: LocalReply, { isGrpc, isHead, change }: ReplyOptions): void {
-  const more = reply.headers ?? [];
+  const given = reply.headers ?? [];
   const body = Buffer.from(reply.body);
   if (isGrpc || reply.grpcStatus !== undefined) {
+    const more = given.filter(([name]) => name !== 'content-type');
     const headers: HttpHeader[] = [
       [':status', '200'],
       ['content-type', 'application/grpc'],
@@ -123,12 +126,13 @@ export function sendLocalReply(stream: HttpStream, reply: LocalReply, { isGrpc, 
     stream.respond(change(headers), true);
     return;
   }
-  const type: HttpHeader[] = body.length === 0 ? [] : [['content-type', 'text/plain']];
+  const isTyped = body.length === 0 || given.some(([name]) => name === 'content-type');
+  const type: HttpHeader[] = isTyped ? [] : [['content-type', 'text/plain']];
   const headers: HttpHeader[] = [
     [':status', String(reply.status)],
     ['content-length', String(body.length)],
     ...type,
-    ...more,
+    ...given,
     SERVER,
   ];
   const withoutBody = isHead || body.length === 0;

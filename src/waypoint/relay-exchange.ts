@@ -205,7 +205,8 @@ class Exchange implements RunningExchange {
   }
 }
 
-function unseen(reason: HttpCloseReason): ExchangeFailure['unseen'] {
+/** Whether the endpoint read the request. */
+export function unseen(reason: HttpCloseReason): ExchangeFailure['unseen'] {
   if (reason.kind === 'unprocessed') return 'never';
   if (reason.kind === 'reset' && reason.by === 'peer' && reason.code === Http2Code.REFUSED_STREAM) return 'never';
   return reason.kind === 'lost' && reason.error?.code === 'HTTP1_NO_RESPONSE' ? 'maybe' : undefined;

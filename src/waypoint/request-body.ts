@@ -3,8 +3,9 @@
  *
  * Invariants:
  * - The client gets credit for a byte once, however often it is sent.
- * - While no endpoint takes it, the client's window bounds what is held; afterwards the replay limit of the request, and
- *   that of the whole waypoint, do. What exceeds them is not kept, and the request not sent again.
+ * - While no endpoint takes it, the client's window bounds what is held, or what somebody wants to look at first, as long
+ *   as the whole waypoint has room; afterwards the replay limit of the request, and that of the whole waypoint, do. What
+ *   exceeds them is not kept, and the request not sent again.
  */
 import type { HttpCloseReason, HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
 
@@ -26,6 +27,15 @@ export class ReplayBudget {
   give(bytes: number): void {
     this.#leftBytes += bytes;
   }
+}
+
+/** What came of waiting for a body: all of it, as much as was wanted, or no room for more. */
+export type Held = 'whole' | 'enough' | 'no-room';
+
+interface Hold {
+  readonly stream: HttpStream;
+  readonly wantedBytes: number;
+  readonly onHeld: (held: Held) => void;
 }
 
 export const REPLAY_BUDGET_BYTES = 64 * 1024 * 1024;
@@ -52,6 +62,8 @@ export class RequestBody implements HttpStreamHandler {
   #ended: boolean;
   #keeps = true;
   #sending = false;
+  /** Who waits for it before it goes anywhere. */
+  #hold: Hold | undefined;
   /** Bytes that the present endpoint took, and the most that any took: so much credit was given back. */
   #takenBytes = 0;
   #creditedBytes = 0;
@@ -97,11 +109,13 @@ export class RequestBody implements HttpStreamHandler {
 
   onData(_stream: HttpStream, chunk: Buffer): void {
     this.receive(chunk);
+    if (this.#hold !== undefined) this.#holdMore(this.#hold, chunk.length);
   }
 
   onEnd(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#held('whole');
     this.#onEnded();
   }
 
@@ -111,9 +125,25 @@ export class RequestBody implements HttpStreamHandler {
 
   onClosed(stream: HttpStream, reason: HttpCloseReason): void {
     this.closed = reason;
+    this.#hold = undefined;
     stream.releaseCredit();
     this.forget();
     this.#onClosed();
+  }
+
+  /**
+   * Waits, while nobody takes it, for all of it or its first bytes; the client gets credit for so much. A client that goes
+   * away meanwhile is reported as ever, and `onHeld` not called.
+   */
+  hold(stream: HttpStream, wantedBytes: number, onHeld: (held: Held) => void): void {
+    if (this.#ended) return onHeld('whole');
+    this.#hold = { stream, wantedBytes, onHeld };
+    this.#holdMore(this.#hold, this.#heldBytes);
+  }
+
+  /** The first bytes of what is held. */
+  beginning(maxBytes: number): Buffer {
+    return Buffer.concat(this.#chunks).subarray(0, maxBytes);
   }
 
   /** Counts what came, and keeps it as long as it may. */
@@ -163,9 +193,23 @@ export class RequestBody implements HttpStreamHandler {
 
   /** The answer is given: what came of the request, and what still comes, is dropped. */
   discard(stream: HttpStream): void {
+    this.#hold = undefined;
     this.forget();
     stream.setHandler(DROP);
     stream.releaseCredit();
+  }
+
+  #holdMore({ stream, wantedBytes }: Hold, newBytes: number): void {
+    if (!this.#budget.take(this.#heldBytes - this.#budgetBytes)) return this.#held('no-room');
+    this.#budgetBytes = this.#heldBytes;
+    this.consume(stream, newBytes);
+    if (this.#heldBytes >= wantedBytes) this.#held('enough');
+  }
+
+  #held(held: Held): void {
+    const hold = this.#hold;
+    this.#hold = undefined;
+    hold?.onHeld(held);
   }
 
   #keepWithinLimits(): void {

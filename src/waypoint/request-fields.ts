@@ -85,6 +85,13 @@ export class RequestFields implements RoutedRequest {
     return joined;
   }
 
+  /** The same request with other headers. */
+  withHeaders(change: (headers: readonly HttpHeader[]) => readonly HttpHeader[]): RequestFields {
+    const headers = change(this.#headers);
+    const hasId = headers.some(([name]) => name === 'x-request-id');
+    return new RequestFields(hasId ? headers : [...headers, ['x-request-id', this.requestId]]);
+  }
+
   /** What goes on to the endpoint. @param clientAddress `ip:port` */
   forUpstream(version: UpstreamVersion, changes: RequestChanges, clientAddress: string): readonly HttpHeader[] {
     const own = this.#headers.filter(

@@ -7,11 +7,12 @@
  */
 import type { TokenRules } from '../authn/jwt-rule.ts';
 import type { TokenAuthenticator } from '../authn/token-authenticator.ts';
+import { matchCustom } from '../authz/custom-policies.ts';
 import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import { policyDenied, proxyError } from '../hbone/proxy-error.ts';
+import { type ProxyError, policyDenied, proxyError } from '../hbone/proxy-error.ts';
 import type { HttpHeader, HttpStream } from '../http/http-stream.ts';
 import { Http1ServerConnection } from '../http1/server-connection.ts';
 import { streamTransport } from '../http1/stream-transport.ts';
@@ -26,6 +27,8 @@ import type { CompiledPort } from '../routing/compile-routes.ts';
 import type { Clusters } from './clusters.ts';
 import type { WaypointConfig } from './config.ts';
 import { type ConnectTarget, findConnectTarget } from './connect-target.ts';
+import { checkConnection } from './external-authorization/check-connection.ts';
+import type { ExternalAuthorization } from './external-authorization/external-authorization.ts';
 import { forwardBytes, refuseConnection } from './forward-connection.ts';
 import { type HttpConnectionContext, handleRequest } from './http-exchange.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
@@ -49,6 +52,7 @@ export interface ServeDeps {
   readonly replayBudget: ReplayBudget;
   readonly upstreams: Upstreams;
   readonly http: HttpUpstreams;
+  readonly external: ExternalAuthorization;
   readonly accessLog: Logger;
   /** Connections that are served as HTTP, to tell them when the waypoint goes. */
   readonly served: Set<Drainable>;
@@ -95,6 +99,8 @@ class ServedConnection implements StreamHandler {
   #decided = false;
   #timer: Timer | undefined;
   #targets: readonly string[] | undefined;
+  /** Ends the question that is asked about the connection. */
+  #endCheck: (() => void) | undefined;
 
   constructor(connection: DownstreamConnection, target: ConnectTarget, self: Workload, deps: ServeDeps) {
     this.#connection = connection;
@@ -148,6 +154,9 @@ class ServedConnection implements StreamHandler {
     this.#decided = true;
     this.#timer?.cancel();
     stream.releaseCredit();
+    if (this.#endCheck === undefined) return;
+    this.#endCheck();
+    this.#refuse(proxyError('CLIENT_DISCONNECTED', 'the client went away before it was known whether it may connect'));
   }
 
   #decide(protocol: SniffedProtocol): void {
@@ -162,10 +171,31 @@ class ServedConnection implements StreamHandler {
   }
 
   #serveBytes(): void {
+    const subject = { ...this.#subject(), http: undefined };
+    const custom = matchCustom(this.#policies(), subject);
+    if (custom === undefined) return this.#authorizeBytes(subject);
+    const { clientAddress, forwarded } = this.#connection;
+    const asked = { self: this.#self, clientAddress, forwarded, subject };
+    const isDeclared = this.#declared === 'tcp' || this.#declared === 'tls';
+    let decided = false;
+    const end = checkConnection(custom, asked, isDeclared, this.#deps.external, (refusal) => {
+      decided = true;
+      this.#endCheck = undefined;
+      if (refusal !== undefined) return this.#refuse(policyDenied(refusal));
+      this.#authorizeBytes(subject);
+    });
+    if (!decided) this.#endCheck = end;
+  }
+
+  #authorizeBytes(subject: RequestSubject): void {
+    const decision = authorizeRequest(this.#policies(), subject);
+    if (!decision.allowed) return this.#refuse(policyDenied(decision.rule));
     const connection = { ...this.#connection, release: () => this.#replay() };
-    const decision = authorizeRequest(this.#policies(), { ...this.#subject(), http: undefined });
-    if (!decision.allowed) return refuseConnection(connection, policyDenied(decision.rule), this.#deps);
     forwardBytes(connection, this.#target, this.#routes()?.tcp, this.#self, this.#deps);
+  }
+
+  #refuse(error: ProxyError): void {
+    refuseConnection({ ...this.#connection, release: () => this.#replay() }, error, this.#deps);
   }
 
   /** Hands what was read to whoever took over the stream. */

@@ -33,6 +33,14 @@ export function buildWaypointPolicy(policy: TargetedPolicy, mesh: MeshOptions): 
   };
 }
 
+/** Whom the policy wants to be asked and nobody knows; undefined when all is well. */
+export function providerNote(policy: AuthorizationPolicyObject, mesh: MeshOptions): string | undefined {
+  const { action, provider } = policy;
+  if (action !== 'CUSTOM' || buildWaypointPolicy(policy, mesh) === undefined) return undefined;
+  if (mesh.authorizers.some(({ name }) => name === provider)) return undefined;
+  return `MeshConfig has no external authorizer "${provider}": what the policy matches is refused`;
+}
+
 /** A policy reaches what is in its own namespace; only the root namespace speaks for a class. */
 function targetKeys(targets: readonly TargetRef[], namespace: string, mesh: MeshOptions): string[] {
   return targets

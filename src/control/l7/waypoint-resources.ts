@@ -2,6 +2,7 @@
 import type { Labels } from '../../model/manifest/object-meta.ts';
 import { type Service, serviceKey } from '../../model/service.ts';
 import {
+  AUTHORIZATION_PROVIDER_TYPE,
   SERVICE_ROUTES_TYPE,
   TRAFFIC_POLICIES_TYPE,
   trafficPoliciesName,
@@ -10,9 +11,16 @@ import {
   WORKLOAD_LABELS_TYPE,
 } from '../../model/waypoint-feed.ts';
 import type { Workload } from '../../model/workload.ts';
-import { ServiceRoutes, TrafficPolicies, WaypointPolicy, WorkloadLabels } from '../../proto/gen/ambit.ts';
+import {
+  AuthorizationProvider,
+  ServiceRoutes,
+  TrafficPolicies,
+  WaypointPolicy,
+  WorkloadLabels,
+} from '../../proto/gen/ambit.ts';
 import type { BuildContext } from '../build-context.ts';
 import type { MeshOptions } from '../mesh-options.ts';
+import { buildAuthorizationProvider } from './authorization-provider.ts';
 import { buildServiceRoutes } from './service-routes.ts';
 import { buildTrafficPolicies } from './traffic-policies.ts';
 import { buildWaypointPolicy, type TargetedPolicy } from './waypoint-policy.ts';
@@ -49,4 +57,13 @@ export function workloadResources(context: BuildContext, workload: Workload, lab
   const wanted = buildWorkloadLabels(context, workload, labels);
   if (wanted === undefined) return [];
   return [{ typeUrl: WORKLOAD_LABELS_TYPE, name: workload.uid, bytes: WorkloadLabels.encode(wanted).finish() }];
+}
+
+/** Those that come with the options of the mesh. */
+export function providerResources({ authorizers }: MeshOptions): WaypointResource[] {
+  return authorizers.map((authorizer) => ({
+    typeUrl: AUTHORIZATION_PROVIDER_TYPE,
+    name: authorizer.name,
+    bytes: AuthorizationProvider.encode(buildAuthorizationProvider(authorizer)).finish(),
+  }));
 }

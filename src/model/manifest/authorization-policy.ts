@@ -76,6 +76,8 @@ export interface AuthorizationPolicyObject {
   /** The spec as it was written, for the waypoints that read it again. */
   readonly written: Readonly<Record<string, unknown>>;
   readonly action: AuthorizationAction;
+  /** Who is asked about what a CUSTOM policy matches; empty for other actions. */
+  readonly provider: string;
   readonly rules: readonly AuthorizationRuleObject[];
   readonly dryRun: boolean;
 }
@@ -111,7 +113,7 @@ export function readAuthorizationPolicy(meta: ObjectMeta, root: FieldReader): Au
   spec.onlyKnown(['selector', 'targetRef', 'targetRefs', 'action', 'rules', 'provider']);
   const { selector, targets } = readPolicyAttachment(spec);
   const action = spec.oneOf('action', ACTIONS) ?? 'ALLOW';
-  checkProvider(spec, action);
+  const provider = readProvider(spec, action);
   const dryRun = meta.annotations.get(DRY_RUN) === 'true';
   if (dryRun && (action === 'CUSTOM' || action === 'AUDIT')) {
     spec.report('action', `${action} cannot be tried out by the annotation ${DRY_RUN}: ALLOW and DENY can`);
@@ -128,16 +130,18 @@ export function readAuthorizationPolicy(meta: ObjectMeta, root: FieldReader): Au
     targets,
     written: spec.fields,
     action,
+    provider,
     rules: rules.slice(0, MAX_RULES).map((rule) => readRule(rule, action)),
     dryRun,
   };
 }
 
-function checkProvider(spec: FieldReader, action: AuthorizationAction): void {
-  const provider = spec.child('provider');
+function readProvider(spec: FieldReader, action: AuthorizationAction): string {
+  const name = spec.child('provider').string('name');
   if (action === 'CUSTOM') {
-    if (provider.string('name') === undefined) spec.report('provider', 'is required for CUSTOM: name the one to ask');
+    if (name === undefined) spec.report('provider', 'is required for CUSTOM: name the one to ask');
   } else if (spec.has('provider')) spec.report('provider', 'is for CUSTOM only');
+  return name ?? '';
 }
 
 function readRule(rule: FieldReader, action: AuthorizationAction): AuthorizationRuleObject {

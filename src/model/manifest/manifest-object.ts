@@ -4,6 +4,7 @@ import type { DeploymentObject, NamespaceObject, NodeObject, ServiceAccountObjec
 import type { DestinationRuleObject } from './destination-rule.ts';
 import type { GatewayObject } from './gateway.ts';
 import type { EndpointSliceObject, ServiceObject } from './kubernetes-service.ts';
+import type { MeshConfigMapObject } from './mesh-config-map.ts';
 import type { PeerAuthenticationObject } from './peer-authentication.ts';
 import type { PodObject } from './pod.ts';
 import type { ReferenceGrantObject } from './reference-grant.ts';
@@ -30,7 +31,8 @@ export type ManifestObject =
   | GatewayObject
   | RouteObject
   | ReferenceGrantObject
-  | VirtualServiceObject;
+  | VirtualServiceObject
+  | MeshConfigMapObject;
 
 export type ManifestKind = ManifestObject['kind'];
 

@@ -2,6 +2,7 @@
  * One Kubernetes object, as parsed YAML or JSON, to its typed form. Whoever has the text behind it (a file, an API
  * answer) gives the function that finds the position of a field.
  */
+import { MESH_CONFIG_MAP } from '../installed-names.ts';
 import { readAuthorizationPolicy } from './authorization-policy.ts';
 import { readDeployment, readNamespace, readNode, readServiceAccount } from './core-objects.ts';
 import { readDestinationRule } from './destination-rule.ts';
@@ -12,6 +13,7 @@ import { readHttpRoute } from './http-route.ts';
 import { readEndpointSlice, readService } from './kubernetes-service.ts';
 import { type ManifestKind, type ManifestObject, objectKey, objectTitle } from './manifest-object.ts';
 import { type FieldPath, formatFieldPath, type ManifestProblem, type SourcePosition } from './manifest-problem.ts';
+import { readMeshConfigMap } from './mesh-config-map.ts';
 import { DEFAULT_NAMESPACE, isObjectName, type ObjectMeta, readObjectMeta } from './object-meta.ts';
 import { readPeerAuthentication } from './peer-authentication.ts';
 import { readPod } from './pod.ts';
@@ -36,6 +38,8 @@ interface KindReader {
   readonly kind: ManifestKind;
   readonly versions: readonly string[];
   readonly namespaced: boolean;
+  /** The name of the only objects of this kind that the mesh uses. */
+  readonly only?: string;
   readonly read: (meta: ObjectMeta, root: FieldReader) => ManifestObject;
 }
 
@@ -45,6 +49,7 @@ const KINDS: readonly (KindReader & { readonly group: string })[] = [
   { group: '', kind: 'Namespace', versions: ['v1'], namespaced: false, read: readNamespace },
   { group: '', kind: 'ServiceAccount', versions: ['v1'], namespaced: true, read: readServiceAccount },
   { group: '', kind: 'Node', versions: ['v1'], namespaced: false, read: readNode },
+  { group: '', kind: 'ConfigMap', versions: ['v1'], namespaced: true, only: MESH_CONFIG_MAP, read: readMeshConfigMap },
   { group: '', kind: 'Pod', versions: ['v1'], namespaced: true, read: readPod },
   { group: '', kind: 'Service', versions: ['v1'], namespaced: true, read: readService },
   { group: 'apps', kind: 'Deployment', versions: ['v1'], namespaced: true, read: readDeployment },
@@ -139,8 +144,12 @@ export function readObject(value: unknown, locate: LocateField): ObjectReading {
   if (typeof apiVersion !== 'string') return refusedDocument(['apiVersion'], 'is required', locate);
   const slash = apiVersion.indexOf('/');
   const entry = BY_GROUP_KIND.get(`${slash < 0 ? '' : apiVersion.slice(0, slash)}/${kind}`);
-  if (entry === undefined) return ignored(value, apiVersion, kind, locate);
+  if (entry === undefined || isUnused(entry, value)) return ignored(value, apiVersion, kind, locate);
   return readKnown(entry, value, apiVersion.slice(slash + 1), locate);
+}
+
+function isUnused({ only }: KindReader, { metadata }: Readonly<Record<string, unknown>>): boolean {
+  return only !== undefined && isRecord(metadata) && metadata['name'] !== only;
 }
 
 function readKnown(entry: KindReader, value: unknown, version: string, locate: LocateField): ObjectReading {

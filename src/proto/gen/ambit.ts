@@ -403,6 +403,48 @@ export interface WorkloadLabels_LabelsEntry {
   value: string;
 }
 
+/** Somebody who is asked about what a CUSTOM policy matches: an extension provider of MeshConfig. */
+export interface AuthorizationProvider {
+  name: string;
+  /** Empty for the only service of that host name. */
+  namespace: string;
+  hostname: string;
+  port: number;
+  timeoutMs: number;
+  /** Whether requests pass while it cannot be asked. */
+  failOpen: boolean;
+  /** The answer while it cannot be asked. */
+  statusOnError: number;
+  /** Absent where it is asked without the request's body. */
+  body:
+    | CheckedBody
+    | undefined;
+  /** Whether its changes of a request count for the choice of the route. */
+  clearRouteCache: boolean;
+  /** Absent for one that speaks gRPC. */
+  http: HttpCheck | undefined;
+}
+
+export interface CheckedBody {
+  maxBytes: number;
+  /** Whether the beginning is enough where the body is longer; else the request is refused. */
+  allowPartial: boolean;
+  /** For gRPC: as bytes, not as text. */
+  asBytes: boolean;
+}
+
+/** Names of headers may start or end with `*`. */
+export interface HttpCheck {
+  pathPrefix: string;
+  requestHeaders: string[];
+  /** Sent in place of the request's own. */
+  additionalHeaders: HeaderValue[];
+  toUpstreamOnAllow: string[];
+  /** Empty for nearly all. */
+  toDownstreamOnDeny: string[];
+  toDownstreamOnAllow: string[];
+}
+
 function createBaseWaypointPolicy(): WaypointPolicy {
   return { namespace: "", name: "", kind: "", targets: [], manifest: Buffer.alloc(0) };
 }
@@ -4170,6 +4212,383 @@ export const WorkloadLabels_LabelsEntry: MessageFns<WorkloadLabels_LabelsEntry> 
     const message = createBaseWorkloadLabels_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseAuthorizationProvider(): AuthorizationProvider {
+  return {
+    name: "",
+    namespace: "",
+    hostname: "",
+    port: 0,
+    timeoutMs: 0,
+    failOpen: false,
+    statusOnError: 0,
+    body: undefined,
+    clearRouteCache: false,
+    http: undefined,
+  };
+}
+
+export const AuthorizationProvider: MessageFns<AuthorizationProvider> = {
+  encode(message: AuthorizationProvider, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(18).string(message.namespace);
+    }
+    if (message.hostname !== "") {
+      writer.uint32(26).string(message.hostname);
+    }
+    if (message.port !== 0) {
+      writer.uint32(32).uint32(message.port);
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(40).uint32(message.timeoutMs);
+    }
+    if (message.failOpen !== false) {
+      writer.uint32(48).bool(message.failOpen);
+    }
+    if (message.statusOnError !== 0) {
+      writer.uint32(56).uint32(message.statusOnError);
+    }
+    if (message.body !== undefined) {
+      CheckedBody.encode(message.body, writer.uint32(66).fork()).join();
+    }
+    if (message.clearRouteCache !== false) {
+      writer.uint32(72).bool(message.clearRouteCache);
+    }
+    if (message.http !== undefined) {
+      HttpCheck.encode(message.http, writer.uint32(82).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuthorizationProvider {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuthorizationProvider();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.hostname = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.timeoutMs = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.failOpen = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.statusOnError = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.body = CheckedBody.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.clearRouteCache = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.http = HttpCheck.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AuthorizationProvider>): AuthorizationProvider {
+    return AuthorizationProvider.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AuthorizationProvider>): AuthorizationProvider {
+    const message = createBaseAuthorizationProvider();
+    message.name = object.name ?? "";
+    message.namespace = object.namespace ?? "";
+    message.hostname = object.hostname ?? "";
+    message.port = object.port ?? 0;
+    message.timeoutMs = object.timeoutMs ?? 0;
+    message.failOpen = object.failOpen ?? false;
+    message.statusOnError = object.statusOnError ?? 0;
+    message.body = (object.body !== undefined && object.body !== null)
+      ? CheckedBody.fromPartial(object.body)
+      : undefined;
+    message.clearRouteCache = object.clearRouteCache ?? false;
+    message.http = (object.http !== undefined && object.http !== null) ? HttpCheck.fromPartial(object.http) : undefined;
+    return message;
+  },
+};
+
+function createBaseCheckedBody(): CheckedBody {
+  return { maxBytes: 0, allowPartial: false, asBytes: false };
+}
+
+export const CheckedBody: MessageFns<CheckedBody> = {
+  encode(message: CheckedBody, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.maxBytes !== 0) {
+      writer.uint32(8).uint32(message.maxBytes);
+    }
+    if (message.allowPartial !== false) {
+      writer.uint32(16).bool(message.allowPartial);
+    }
+    if (message.asBytes !== false) {
+      writer.uint32(24).bool(message.asBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckedBody {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckedBody();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.maxBytes = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.allowPartial = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.asBytes = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckedBody>): CheckedBody {
+    return CheckedBody.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckedBody>): CheckedBody {
+    const message = createBaseCheckedBody();
+    message.maxBytes = object.maxBytes ?? 0;
+    message.allowPartial = object.allowPartial ?? false;
+    message.asBytes = object.asBytes ?? false;
+    return message;
+  },
+};
+
+function createBaseHttpCheck(): HttpCheck {
+  return {
+    pathPrefix: "",
+    requestHeaders: [],
+    additionalHeaders: [],
+    toUpstreamOnAllow: [],
+    toDownstreamOnDeny: [],
+    toDownstreamOnAllow: [],
+  };
+}
+
+export const HttpCheck: MessageFns<HttpCheck> = {
+  encode(message: HttpCheck, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pathPrefix !== "") {
+      writer.uint32(10).string(message.pathPrefix);
+    }
+    for (const v of message.requestHeaders) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.additionalHeaders) {
+      HeaderValue.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.toUpstreamOnAllow) {
+      writer.uint32(34).string(v!);
+    }
+    for (const v of message.toDownstreamOnDeny) {
+      writer.uint32(42).string(v!);
+    }
+    for (const v of message.toDownstreamOnAllow) {
+      writer.uint32(50).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HttpCheck {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHttpCheck();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pathPrefix = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestHeaders.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.additionalHeaders.push(HeaderValue.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.toUpstreamOnAllow.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.toDownstreamOnDeny.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.toDownstreamOnAllow.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HttpCheck>): HttpCheck {
+    return HttpCheck.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HttpCheck>): HttpCheck {
+    const message = createBaseHttpCheck();
+    message.pathPrefix = object.pathPrefix ?? "";
+    message.requestHeaders = object.requestHeaders?.map((e) => e) || [];
+    message.additionalHeaders = object.additionalHeaders?.map((e) => HeaderValue.fromPartial(e)) || [];
+    message.toUpstreamOnAllow = object.toUpstreamOnAllow?.map((e) => e) || [];
+    message.toDownstreamOnDeny = object.toDownstreamOnDeny?.map((e) => e) || [];
+    message.toDownstreamOnAllow = object.toDownstreamOnAllow?.map((e) => e) || [];
     return message;
   },
 };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { matchCustom } from '../../../src/authz/custom-policies.ts';
 import { authorizeRequest, compileRequestPolicy } from '../../../src/authz/request-policy.ts';
 import type { HttpSubject, RequestSubject, TokenClaims } from '../../../src/authz/request-subject.ts';
 import type { IpAddress } from '../../../src/model/address.ts';
@@ -90,13 +91,16 @@ describe('the policies of a waypoint', () => {
     assert.equal(authorizeRequest([dry, policy({ action: 'AUDIT', rules: [{}] })], request()).allowed, true);
   });
 
-  it('refuse what a CUSTOM policy matches, as nobody can be asked', () => {
+  it('leave what a CUSTOM policy matches to whom it names', () => {
     const custom = policy({ action: 'CUSTOM', provider: { name: 'ext' }, rules: [to({ paths: ['/admin*'] })] });
-    assert.equal(authorizeRequest([custom], request({ path: '/' })).allowed, true);
-    assert.deepEqual(authorizeRequest([custom], request({ path: '/admin/x' })), {
-      allowed: false,
-      rule: 'ns[shop]-policy[p]-rule[0]-deny-due-to-bad-CUSTOM-action',
-    });
+    const other = policy({ action: 'CUSTOM', provider: { name: 'other' }, rules: [to({ methods: ['PUT'] })] });
+    const admin = request({ path: '/admin/x' });
+    assert.equal(authorizeRequest([custom], admin).allowed, true);
+    assert.equal(matchCustom([custom, other], request()), undefined);
+    assert.deepEqual(matchCustom([custom, other], admin), { rule: 'ns[shop]-policy[p]-rule[0]', provider: 'ext' });
+    const both = request({ path: '/admin/x', method: 'PUT' });
+    assert.equal(matchCustom([custom, other], both)?.provider, undefined, 'nobody can say for both');
+    assert.deepEqual(matchCustom([custom, custom], admin)?.provider, 'ext');
   });
 
   it('want every clause of a rule and one of its alternatives', () => {
@@ -264,6 +268,6 @@ describe('a connection that is not HTTP', () => {
 
   it('does not get past a CUSTOM policy by not being HTTP', () => {
     const custom = policy({ action: 'CUSTOM', provider: { name: 'ext' }, rules: [to({ paths: ['/admin*'] })] });
-    assert.equal(authorizeRequest([custom], tcp()).allowed, false);
+    assert.equal(matchCustom([custom], tcp())?.provider, 'ext');
   });
 });

@@ -23,6 +23,7 @@ import {
   TCP_ROUTES,
 } from '../../../src/kube/resource-kind.ts';
 import { AUTHORIZATION_TYPE_URL } from '../../../src/model/feed-encode.ts';
+import { AUTHORIZATION_PROVIDER_TYPE } from '../../../src/model/waypoint-feed.ts';
 import { createCsr } from '../../../src/pki/csr.ts';
 import { createRootTexts } from '../../../src/pki/root-rotation.ts';
 import { IstioCertificateServiceClient } from '../../../src/proto/gen/ca.ts';
@@ -387,6 +388,25 @@ describe('the control plane on Kubernetes', { timeout: 60_000 }, () => {
     const last = Address.decode((await feed.next()).resources[0]!.resource!.value).type;
     assert.ok(last?.$case === 'workload');
     assert.equal(last.workload.trustDomain, 'example.org');
+  });
+
+  it('tells waypoints of the external authorizers of the mesh configuration', async () => {
+    const configure = (...extensionProviders: object[]) =>
+      api.put(CONFIG_MAPS, {
+        metadata: { namespace: 'istio-system', name: 'istio' },
+        data: { mesh: JSON.stringify({ extensionProviders }) },
+      });
+    const rpc = { name: 'rpc', envoyExtAuthzGrpc: { service: 'ext.demo', port: 9000 } };
+    configure(rpc);
+    const feed = subscribe(await start());
+    feed.stream.write(feedRequest({ typeUrl: AUTHORIZATION_PROVIDER_TYPE }));
+    assert.deepEqual(names(await feed.next(AUTHORIZATION_PROVIDER_TYPE)), ['rpc']);
+    configure(rpc, { name: 'web', envoyExtAuthzHttp: { service: 'ext.demo', port: 80 } });
+    assert.deepEqual(names(await feed.next(AUTHORIZATION_PROVIDER_TYPE)), ['web']);
+    configure({ name: 'rpc', envoyExtAuthzGrpc: { service: 'ext.demo' } });
+    configure({ name: 'other', zipkin: { service: 'zipkin', port: 9411 } });
+    const gone = await feed.next(AUTHORIZATION_PROVIDER_TYPE);
+    assert.deepEqual([names(gone), gone.removedResources.sort()], [[], ['rpc', 'web']]);
   });
 
   it('of a revision reads the mesh configuration of that name, or else the common one', async () => {

@@ -1,0 +1,28 @@
+/** Whom CUSTOM policies want to be asked about a request or connection (facts l7-and-control 3.1, 3.2). */
+import { type RequestPolicy, ruleName } from './request-policy.ts';
+import type { RequestSubject } from './request-subject.ts';
+
+/** The rule that matched. */
+export interface CustomMatch {
+  readonly rule: string;
+  /** Undefined when the rules that matched name different ones: nobody can say for both. */
+  readonly provider: string | undefined;
+}
+
+/** What the CUSTOM policies say; undefined when none matches. */
+export function matchCustom(policies: readonly RequestPolicy[], subject: RequestSubject): CustomMatch | undefined {
+  let first: CustomMatch | undefined;
+  for (const policy of policies) {
+    if (policy.action !== 'CUSTOM') continue;
+    const rule = policy.match(subject);
+    if (rule < 0) continue;
+    if (first === undefined) first = { rule: ruleName(policy, rule), provider: policy.provider };
+    else if (first.provider !== policy.provider) return { rule: first.rule, provider: undefined };
+  }
+  return first;
+}
+
+/** How the rule is called when its provider cannot be asked for want of a usable configuration. */
+export function badCustomRule(rule: string): string {
+  return `${rule}-deny-due-to-bad-CUSTOM-action`;
+}

@@ -1,0 +1,128 @@
+/**
+ * Whether a request may go on, in phases: the check of an external provider, its token, policies (facts l7-and-control 3.1,
+ * 3.3, 6.6).
+ *
+ * Invariants:
+ * - The outcome is reported at most once, and never after `cancel`.
+ * - No route is chosen by a header that only a token may write.
+ */
+import type { TokenRules } from '../authn/jwt-rule.ts';
+import type { Claims } from '../authn/read-token.ts';
+import type { TokenAuthenticator } from '../authn/token-authenticator.ts';
+import { matchCustom } from '../authz/custom-policies.ts';
+import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';
+import type { RequestSubject } from '../authz/request-subject.ts';
+import type { HttpStream } from '../http/http-stream.ts';
+import { authenticateRequest } from './authenticate-request.ts';
+import { checkRequest } from './external-authorization/check-request.ts';
+import type { CheckedConnection } from './external-authorization/checked-request.ts';
+import type { CheckOutcome, ExternalAuthorization } from './external-authorization/external-authorization.ts';
+import { applyEdits, type HeaderEdits } from './external-authorization/header-edits.ts';
+import type { UpstreamVersion } from './http-upstreams.ts';
+import { accessDenied, type LocalReply } from './local-reply.ts';
+import type { RequestBody } from './request-body.ts';
+import type { RequestFields } from './request-fields.ts';
+
+/** What admission sees of the connection. */
+export interface AdmissionContext extends CheckedConnection {
+  readonly spoken: UpstreamVersion;
+  readonly subject: Omit<RequestSubject, 'http'>;
+  /** What is in force now for tokens; undefined for nothing. */
+  tokenRules(): TokenRules | undefined;
+  /** The policies in force now. */
+  policies(): readonly RequestPolicy[];
+}
+
+export interface AdmissionDeps {
+  readonly tokens: TokenAuthenticator;
+  readonly external: ExternalAuthorization;
+}
+
+/** A request that may go on. */
+export interface AdmittedRequest {
+  readonly request: RequestFields;
+  /** What its route is chosen by. */
+  readonly routed: RequestFields;
+  /** What the provider changes of the response. */
+  readonly responseEdits: HeaderEdits | undefined;
+}
+
+export interface AdmissionEvents {
+  onAdmitted(admitted: AdmittedRequest): void;
+  onRefused(reply: LocalReply): void;
+}
+
+export class RequestAdmission {
+  readonly #context: AdmissionContext;
+  readonly #deps: AdmissionDeps;
+  readonly #events: AdmissionEvents;
+  #request: RequestFields;
+  #routed: RequestFields;
+  #responseEdits: HeaderEdits | undefined;
+  #endCheck: (() => void) | undefined;
+  #cancelled = false;
+
+  constructor(request: RequestFields, context: AdmissionContext, deps: AdmissionDeps, events: AdmissionEvents) {
+    this.#request = request;
+    this.#routed = request;
+    this.#context = context;
+    this.#deps = deps;
+    this.#events = events;
+  }
+
+  start(stream: HttpStream, body: RequestBody): void {
+    const custom = matchCustom(this.#context.policies(), this.#subject(undefined));
+    if (custom === undefined) return this.#authenticate();
+    const asked = { stream, body, fields: this.#request, connection: this.#context };
+    this.#endCheck = checkRequest(custom, asked, this.#deps.external, (outcome) => this.#onChecked(outcome));
+  }
+
+  /** The client is gone. */
+  cancel(): void {
+    this.#cancelled = true;
+    this.#endCheck?.();
+  }
+
+  #onChecked(outcome: CheckOutcome): void {
+    this.#endCheck = undefined;
+    if (this.#cancelled) return;
+    if (outcome.kind === 'refused') return this.#events.onRefused(outcome.reply);
+    this.#responseEdits = outcome.response;
+    this.#request = this.#request.withHeaders((headers) => applyEdits(headers, outcome.request));
+    // Otherwise what was added reaches policies and the endpoint, and not the choice between routes.
+    if (outcome.reroute) this.#routed = this.#request;
+    this.#authenticate();
+  }
+
+  #authenticate(): void {
+    const rules = this.#context.tokenRules();
+    if (rules === undefined) return this.#authorize(undefined);
+    authenticateRequest(this.#request, rules, this.#deps.tokens, {
+      onPassed: (claims) => {
+        this.#routed = this.#request;
+        this.#authorize(claims);
+      },
+      onRefused: (reply) => {
+        if (!this.#cancelled) this.#events.onRefused(reply);
+      },
+    });
+  }
+
+  #authorize(token: Claims | undefined): void {
+    if (this.#cancelled) return;
+    const decision = authorizeRequest(this.#context.policies(), this.#subject(token));
+    if (!decision.allowed) return this.#events.onRefused(accessDenied(decision.rule));
+    this.#events.onAdmitted({
+      request: this.#request,
+      routed: this.#routed,
+      responseEdits: this.#responseEdits,
+    });
+  }
+
+  #subject(token: Claims | undefined): RequestSubject {
+    const request = this.#request;
+    const { authority, method, target } = request;
+    const http = { authority, method, path: target, header: (name: string) => request.header(name), token };
+    return { ...this.#context.subject, http };
+  }
+}
