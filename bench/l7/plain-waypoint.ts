@@ -65,10 +65,9 @@ const tls = new TlsStore({
 });
 const upstreams = new Upstreams(config, {
   clock,
-  random: Math.random,
-  state,
   blocks,
   tls,
+  hostnames: { resolve: () => Promise.resolve(undefined) },
   dialer: { dial: async ({ address, port }) => ok(await dialTcp({ destination: { address, port } })) },
 });
 const clusters = new Clusters({ state, clock, random: Math.random, namespace: 'bench' });

@@ -76,12 +76,12 @@ export const LIMIT_GROUPS = [
       ],
       ['ztunnel/data/socks5.ts', 'MAX_REQUEST_BYTES', 'bytes', 'A longer SOCKS5 request is refused.'],
       [
-        'ztunnel/data/hostname-resolver.ts',
+        'net/hostname-resolver.ts',
         'HOSTNAME_CACHE_ENTRIES',
         '',
         'Host names of workloads kept with their addresses; the least used goes.',
       ],
-      ['ztunnel/data/hostname-resolver.ts', 'MIN_TTL_MS', 'ms', 'Resolved addresses are kept at least this long.'],
+      ['net/hostname-resolver.ts', 'MIN_TTL_MS', 'ms', 'Resolved addresses are kept at least this long.'],
       [
         'mesh/endpoint-picker.ts',
         'MAX_CACHED_SERVICES',

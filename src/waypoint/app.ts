@@ -1,4 +1,6 @@
 /** A waypoint process: feed, own certificate, tunnels in, connections to the endpoints behind it, readiness. */
+
+import { LRUCache } from 'lru-cache';
 import { RemoteKeySets } from '../authn/remote-key-sets.ts';
 import { TokenAuthenticator } from '../authn/token-authenticator.ts';
 import { type Clock, sleep } from '../base/clock.ts';
@@ -15,6 +17,12 @@ import { feedHandlers } from '../mesh/feed.ts';
 import { MeshState } from '../mesh/mesh-state.ts';
 import { spiffeId } from '../model/spiffe.ts';
 import { GATEWAY_NAME_LABEL } from '../model/waypoint-objects.ts';
+import {
+  createHostnameResolver,
+  HOSTNAME_CACHE_ENTRIES,
+  type LookupAddresses,
+  systemLookup,
+} from '../net/hostname-resolver.ts';
 import { serveHttp } from '../net/http-endpoint.ts';
 import { dialTcp } from '../net/tcp-dialer.ts';
 import { listenTcp } from '../net/tcp-listener.ts';
@@ -41,6 +49,8 @@ export interface WaypointDeps {
   readonly logger: Logger;
   /** In place of the control plane's certificate service. */
   readonly certificateSource?: CertificateSource;
+  /** In place of DNS. */
+  readonly lookup?: LookupAddresses;
 }
 
 export interface WaypointHandle {
@@ -109,8 +119,17 @@ class Waypoint {
       fetch: (wanted) => this.#certificates.fetch(wanted),
     });
     this.#clusters = new Clusters({ state: this.#state, clock, random, namespace: config.podNamespace });
-    const common = { clock, random, state: this.#state, blocks: this.#blocks, tls: this.#tls };
-    this.#upstreams = new Upstreams(config, { ...common, dialer: plainDialer(deps) });
+    this.#upstreams = new Upstreams(config, {
+      clock,
+      blocks: this.#blocks,
+      tls: this.#tls,
+      dialer: plainDialer(deps),
+      hostnames: createHostnameResolver({
+        lookup: deps.lookup ?? systemLookup(),
+        cache: new LRUCache({ max: HOSTNAME_CACHE_ENTRIES }),
+        random,
+      }),
+    });
     this.#http = new HttpUpstreams({ clock, blocks: this.#blocks, upstreams: this.#upstreams });
     const self = () => this.#state.workload(`${config.clusterId}//Pod/${config.podNamespace}/${config.podName}`);
     const reach = { state: this.#state, clusters: this.#clusters, upstreams: this.#upstreams, self };

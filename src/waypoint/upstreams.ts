@@ -17,17 +17,15 @@ import { HANDSHAKE_TIMEOUT_MS } from '../hbone/tunnel-settings.ts';
 import type { BlockPool } from '../http2/block-pool.ts';
 import type { Http2Stream } from '../http2/stream.ts';
 import { streamDuplex } from '../http2/stream-duplex.ts';
-import { EndpointPicker } from '../mesh/endpoint-picker.ts';
-import type { MeshState } from '../mesh/mesh-state.ts';
 import { formatAddress, type IpAddress } from '../model/address.ts';
 import { HBONE_PORT } from '../model/gateway-address.ts';
 import { allowsFamily, type Service } from '../model/service.ts';
 import type { SpiffeId } from '../model/spiffe.ts';
 import { type Workload, workloadIdentity } from '../model/workload.ts';
+import type { HostnameResolver } from '../net/hostname-resolver.ts';
 import type { ClientTls, TrafficPolicy } from '../proto/gen/ambit.ts';
 import { formatBaggage } from '../telemetry/baggage.ts';
 import type { WaypointConfig } from './config.ts';
-import type { ConnectTarget } from './connect-target.ts';
 import { originateTls, wantsTls } from './originate-tls.ts';
 
 /** A connection to an endpoint: a stream of a tunnel, or a socket where the endpoint takes no tunnels. */
@@ -46,21 +44,19 @@ export interface Endpoint {
 
 export interface UpstreamsDeps {
   readonly clock: Clock;
-  readonly random: () => number;
-  readonly state: MeshState;
   readonly blocks: BlockPool;
   readonly tls: TlsStore;
   readonly dialer: Dialer;
+  /** For endpoints that the feed knows by name only. */
+  readonly hostnames: HostnameResolver;
 }
 
 export class Upstreams {
   readonly #deps: UpstreamsDeps;
-  readonly #picker: EndpointPicker;
   readonly #pool: TunnelPool;
 
   constructor(config: WaypointConfig, deps: UpstreamsDeps) {
     this.#deps = deps;
-    this.#picker = new EndpointPicker(deps.state, deps.random);
     const { clock, blocks, tls, dialer } = deps;
     const tunnels = { clock, blocks, tls, network: dialer, revocations: undefined, http2: config.http2 };
     this.#pool = new TunnelPool(
@@ -70,15 +66,6 @@ export class Upstreams {
         open: (key, onClosed) => openTunnel(key, onClosed, { ...tunnels, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS }),
       },
     );
-  }
-
-  /** An endpoint for the target: one of the service's, or the workload itself. */
-  pick(target: ConnectTarget, self: Workload): Result<Endpoint, ProxyError> {
-    if (target.kind === 'workload') return ok({ workload: target.workload, port: target.port, service: undefined });
-    const { service, port } = target;
-    const picked = this.#picker.pick(service, port, self, 'standard');
-    if (picked !== undefined) return ok({ workload: picked.workload, port: picked.targetPort, service });
-    return fail(proxyError('NO_HEALTHY_UPSTREAM', `no healthy upstream: ${service.hostname}:${port}`));
   }
 
   /**
@@ -101,7 +88,7 @@ export class Upstreams {
     const secured = wantsTls(tls) ? this.#securing(endpoint, tls, alpn, timeoutMs, done) : done;
     const answer = timeoutMs > 0 ? withDeadline(clock, timeoutMs, secured) : secured;
     const { workload, service } = endpoint;
-    const ip = workload.addresses.find((address) => allowsFamily(service?.ipFamilies, address));
+    const ip = await this.#addressOf(workload, service);
     if (ip === undefined) {
       const text = `no ip addresses were resolved for workload: ${workload.uid}`;
       return answer(fail(proxyError('NO_RESOLVED_ADDRESS', text)));
@@ -111,6 +98,12 @@ export class Upstreams {
       return answer(socket.ok ? ok({ kind: 'tcp', socket: socket.value }) : socket);
     }
     return this.#connectThroughTunnel(endpoint, self, ip, forwarded, answer);
+  }
+
+  async #addressOf({ addresses, hostname }: Workload, service: Service | undefined): Promise<IpAddress | undefined> {
+    const families = service?.ipFamilies;
+    if (addresses.length > 0) return addresses.find((address) => allowsFamily(families, address));
+    return hostname === '' ? undefined : this.#deps.hostnames.resolve(hostname, families, false);
   }
 
   async #connectThroughTunnel(

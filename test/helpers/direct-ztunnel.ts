@@ -2,11 +2,11 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { systemClock } from '../../src/base/clock.ts';
+import type { LookupAddresses } from '../../src/net/hostname-resolver.ts';
 import { LogFilter } from '../../src/telemetry/log-filter.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { startZtunnel, type ZtunnelHandle } from '../../src/ztunnel/app.ts';
 import { readZtunnelConfig } from '../../src/ztunnel/config.ts';
-import type { LookupAddresses } from '../../src/ztunnel/data/hostname-resolver.ts';
 
 export interface DirectZtunnel extends AsyncDisposable {
   readonly handle: ZtunnelHandle;

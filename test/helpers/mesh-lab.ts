@@ -16,12 +16,12 @@ import { silentLogger } from '../../src/base/logger.ts';
 import type { StateChange } from '../../src/mesh/mesh-state.ts';
 import { type IpAddress, parseIpAddress } from '../../src/model/address.ts';
 import { createWorkload, type Workload } from '../../src/model/workload.ts';
+import type { LookupAddresses } from '../../src/net/hostname-resolver.ts';
 import { LogFilter } from '../../src/telemetry/log-filter.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import type { CertificateSource } from '../../src/xds/client/ca-client.ts';
 import { startZtunnel, type ZtunnelHandle } from '../../src/ztunnel/app.ts';
 import { readZtunnelConfig } from '../../src/ztunnel/config.ts';
-import type { LookupAddresses } from '../../src/ztunnel/data/hostname-resolver.ts';
 import { eventually } from './eventually.ts';
 import { type LabPod, NetnsLab } from './netns.ts';
 

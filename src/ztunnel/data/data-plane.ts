@@ -16,6 +16,12 @@ import { BlockPool } from '../../http2/block-pool.ts';
 import { INTAKE_BYTES } from '../../http2/socket-intake.ts';
 import { MeshState, type StateChange } from '../../mesh/mesh-state.ts';
 import type { SpiffeId } from '../../model/spiffe.ts';
+import {
+  createHostnameResolver,
+  HOSTNAME_CACHE_ENTRIES,
+  type LookupAddresses,
+  systemLookup,
+} from '../../net/hostname-resolver.ts';
 import type { WorkloadCertificate } from '../../pki/workload-certificate.ts';
 import { TcpMetrics } from '../../telemetry/tcp-metrics.ts';
 import { ThreadProfiler } from '../../telemetry/thread-profiler.ts';
@@ -34,12 +40,6 @@ import { ConnectionTracker } from './connection-tracker.ts';
 import { DnsMetrics } from './dns-metrics.ts';
 import { ResolvConfFile } from './dns-nameservers.ts';
 import { createDnsNetwork } from './dns-network.ts';
-import {
-  createHostnameResolver,
-  HOSTNAME_CACHE_ENTRIES,
-  type LookupAddresses,
-  systemLookup,
-} from './hostname-resolver.ts';
 import { LocalWorkload } from './local-workload.ts';
 import { OnDemandDnsMetrics } from './on-demand-dns-metrics.ts';
 import { podUidKey } from './on-demand-keys.ts';

@@ -1,9 +1,9 @@
 /** Addresses of workloads that the feed names by hostname, asked for when a connection needs them (facts 6.5, 12). */
 import { Resolver } from 'node:dns/promises';
 import type { LRUCache } from 'lru-cache';
-import { type IpAddress, parseIpAddress } from '../../model/address.ts';
-import type { Service } from '../../model/service.ts';
-import { allowsFamily } from '../../model/service.ts';
+import { type IpAddress, parseIpAddress } from '../model/address.ts';
+import type { Service } from '../model/service.ts';
+import { allowsFamily } from '../model/service.ts';
 
 /** One answered address with its remaining life. */
 export interface ResolvedAddress {
