@@ -38,7 +38,7 @@ const BATCH = 100;
  * What one flood may add. Facts B.2 row 1 asks for less than 20 MB; the first of its kind also sizes heap and arenas, and
  * buffers of the last connections wait for the next collection.
  */
-const MAX_GROWTH_BYTES = 32 * 1024 * 1024;
+const MAX_GROWTH_BYTES = 48 * 1024 * 1024;
 /** 512 handshakes at a time cost up to 60 KB each; those given up meanwhile cost the same until they are collected. */
 const MAX_HALF_OPEN_BYTES = 64 * 1024 * 1024;
 /**
