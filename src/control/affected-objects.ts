@@ -44,6 +44,7 @@ export function collectAffected(
       for (const slice of store.all('EndpointSlice')) affected.add(keyOf(slice));
       return true;
     case 'Gateway':
+    case 'GatewayClass':
       return false;
     default:
       return true;
