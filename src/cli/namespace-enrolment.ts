@@ -24,13 +24,18 @@ export async function namespaceToEnrol(
 ): Promise<KubeObject> {
   const found = await client.get(NAMESPACES, '', name);
   if (!found.ok) {
-    const text = `namespace ${name} cannot be read: ${found.error.message}`;
-    throw new AmbitError<WaypointErrorCode>('WAYPOINT_API_FAILED', text, { cause: found.error });
+    throw new AmbitError<WaypointErrorCode>(
+      'WAYPOINT_API_FAILED',
+      `namespace ${name} cannot be read: ${found.error.message}`,
+      { cause: found.error },
+    );
   }
   const used = usedWaypoint(found.value);
   if (used === undefined || used === `${name}/${waypoint}` || overwrite) return found.value;
-  const text = `namespace ${name} uses waypoint ${used} already: --overwrite puts this one in its place`;
-  throw new AmbitError<WaypointErrorCode>('WAYPOINT_OTHER_IN_USE', text);
+  throw new AmbitError<WaypointErrorCode>(
+    'WAYPOINT_OTHER_IN_USE',
+    `namespace ${name} uses waypoint ${used} already: --overwrite puts this one in its place`,
+  );
 }
 
 /** Labels the namespace. @throws AmbitError WAYPOINT_API_FAILED */
@@ -39,8 +44,11 @@ export async function enrolNamespace(client: KubeClient, name: string, waypoint:
   const body = { metadata: { labels: { [USE_WAYPOINT]: waypoint, [USE_WAYPOINT_NAMESPACE]: null } } };
   const labelled = await client.patch(NAMESPACES, '', name, { type: 'merge', body });
   if (labelled.ok) return;
-  const text = `namespace ${name} cannot be labelled: ${labelled.error.message}`;
-  throw new AmbitError<WaypointErrorCode>('WAYPOINT_API_FAILED', text, { cause: labelled.error });
+  throw new AmbitError<WaypointErrorCode>(
+    'WAYPOINT_API_FAILED',
+    `namespace ${name} cannot be labelled: ${labelled.error.message}`,
+    { cause: labelled.error },
+  );
 }
 
 /** What to tell about a namespace whose pods are not in the mesh; undefined when they are. */

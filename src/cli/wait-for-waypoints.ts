@@ -2,7 +2,7 @@
 import { type Clock, sleep } from '../base/clock.ts';
 import { AmbitError } from '../base/errors.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
-import { summaryOf, type WaypointSummary } from './waypoint-gateways.ts';
+import { summaryOf, type WaypointErrorCode, type WaypointSummary } from './waypoint-gateways.ts';
 
 export interface WaitDeps {
   readonly clock: Clock;
@@ -28,18 +28,18 @@ export async function waitForWaypoints(
     if (open.length === 0) return waypoints;
     const text = open.map(textOf).join('; ');
     const hopeless = open.filter(({ refused }) => refused);
-    if (hopeless.length > 0) throw notReady(`not accepted: ${hopeless.map(textOf).join('; ')}`);
+    if (hopeless.length > 0) {
+      throw new AmbitError<WaypointErrorCode>('WAYPOINT_NOT_READY', `not accepted: ${hopeless.map(textOf).join('; ')}`);
+    }
     if (text !== shown) report(`waiting: ${text}`);
     shown = text;
-    if (clock.monotonicMs() >= deadlineMs) throw notReady(`not ready in time: ${text}`);
+    if (clock.monotonicMs() >= deadlineMs) {
+      throw new AmbitError<WaypointErrorCode>('WAYPOINT_NOT_READY', `not ready in time: ${text}`);
+    }
     await sleep(clock, POLL_MS);
   }
 }
 
 function textOf({ namespace, name, message }: WaypointSummary): string {
   return `waypoint ${namespace}/${name}: ${message}`;
-}
-
-function notReady(text: string): AmbitError {
-  return new AmbitError('WAYPOINT_NOT_READY', text);
 }

@@ -64,8 +64,10 @@ async function applyGateway(client: KubeClient, namespace: string, manifest: Kub
   const { name } = manifest.metadata;
   const found = await client.get(GATEWAYS, namespace, name);
   if (found.ok && !isWaypointGateway(found.value)) {
-    const text = `Gateway ${namespace}/${name} is there already and is no waypoint: choose another --name`;
-    throw new AmbitError<WaypointErrorCode>('WAYPOINT_NAME_TAKEN', text);
+    throw new AmbitError<WaypointErrorCode>(
+      'WAYPOINT_NAME_TAKEN',
+      `Gateway ${namespace}/${name} is there already and is no waypoint: choose another --name`,
+    );
   }
   const options = { type: 'apply', fieldManager: FIELD_MANAGER, force: true, body: manifest } as const;
   const applied = await client.patch(GATEWAYS, namespace, name, options);

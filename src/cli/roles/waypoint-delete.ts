@@ -19,8 +19,10 @@ export async function runWaypointDelete(
   environment: NodeJS.ProcessEnv,
 ): Promise<void> {
   if (flags.all === names.length > 0) {
-    const text = flags.all ? '--all goes without names' : 'name the waypoints, or give --all';
-    throw new AmbitError<WaypointErrorCode>('WAYPOINT_ARGUMENTS', text);
+    throw new AmbitError<WaypointErrorCode>(
+      'WAYPOINT_ARGUMENTS',
+      flags.all ? '--all goes without names' : 'name the waypoints, or give --all',
+    );
   }
   const { client, namespace: own } = await clusterConnection(flags, environment);
   const { namespace = own } = flags;
