@@ -44,11 +44,16 @@ export function collectAffected(
       for (const slice of store.all('EndpointSlice')) affected.add(keyOf(slice));
       return true;
     case 'Gateway':
-    case 'GatewayClass':
       return false;
+    case 'GatewayClass':
+      return waypointForOf(change.before) === waypointForOf(change.after);
     default:
       return true;
   }
+}
+
+function waypointForOf(object: ManifestObject | undefined): string | undefined {
+  return object?.kind === 'GatewayClass' ? object.waypointFor : undefined;
 }
 
 function isStableService(change: ObjectChange): boolean {

@@ -3,10 +3,11 @@
  *
  * Invariants:
  * - An object is applied when what is wanted changed, or when somebody else changed or deleted it; otherwise not.
+ * - Two who fight over an object cost a bounded number of writes: repairs have a time between them.
  * - What exists and belongs to no Gateway of that name is left alone.
  */
 import { hash } from 'node:crypto';
-import type { Clock } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { ok, type Result } from '../base/result.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
@@ -30,9 +31,13 @@ interface Applied {
   readonly wanted: string;
   /** Of the object that came of it. */
   readonly content: string;
+  /** When it was last applied because somebody else had changed it, monotonic. */
+  readonly repairedMs: number;
 }
 
 const FIELD_MANAGER = 'ambit-gateway-controller';
+/** Between two repairs of an object. */
+const REPAIR_SPACING_MS = 10_000;
 const CONTENT = 'contentHash';
 /** Annotations that controllers of Kubernetes keep. */
 const FOREIGN_ANNOTATIONS = 'deployment.kubernetes.io/';
@@ -44,6 +49,8 @@ export class AppliedObjects {
   readonly #seen = new Map<string, string>();
   readonly #applied = new Map<string, Applied>();
   readonly #leftAlone = new Set<string>();
+  /** By Gateway: until something of it may be repaired. */
+  readonly #waiting = new Map<string, Timer>();
 
   constructor(kinds: readonly ResourceKind[], deps: AppliedObjectsDeps) {
     this.#deps = deps;
@@ -55,17 +62,20 @@ export class AppliedObjects {
   }
 
   async stop(): Promise<void> {
+    for (const timer of this.#waiting.values()) timer.cancel();
+    this.#waiting.clear();
     await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
   }
 
   /** Sees to it that the object, of the Gateway's name, is as wanted. */
   async apply(kind: ResourceKind, gateway: ObjectMeta, body: object): Promise<Result<undefined, KubeError>> {
-    const { client } = this.#deps;
+    const { client, clock } = this.#deps;
     const { namespace, name } = gateway;
     const key = keyOf(kind, namespace, name);
     const wanted = hash('sha1', JSON.stringify([body, gateway.uid]), 'base64');
     const before = this.#applied.get(key);
-    if (before?.wanted === wanted && before.content === this.#seen.get(key)) return ok(undefined);
+    const isRepair = before?.wanted === wanted;
+    if (isRepair && (before.content === this.#seen.get(key) || this.#isTooSoon(before, gateway))) return ok(undefined);
     if (before === undefined) {
       const found = await client.get(kind, namespace, name);
       if (!found.ok && !found.error.isNotFound) return found;
@@ -76,7 +86,8 @@ export class AppliedObjects {
     const applied = await client.patch(kind, namespace, name, options);
     if (!applied.ok) return applied;
     const content = contentOf(applied.value);
-    this.#applied.set(key, { wanted, content });
+    const repairedMs = isRepair ? clock.monotonicMs() : (before?.repairedMs ?? Number.NEGATIVE_INFINITY);
+    this.#applied.set(key, { wanted, content, repairedMs });
     this.#seen.set(key, content);
     return ok(undefined);
   }
@@ -100,6 +111,20 @@ export class AppliedObjects {
   forget(namespace: string, name: string): void {
     const end = `/${namespace}/${name}`;
     for (const key of this.#applied.keys()) if (key.endsWith(end)) this.#applied.delete(key);
+  }
+
+  /** Has it looked at again when the time has come. */
+  #isTooSoon({ repairedMs }: Applied, { namespace, name }: ObjectMeta): boolean {
+    const { clock, onChange } = this.#deps;
+    const waitMs = repairedMs + REPAIR_SPACING_MS - clock.monotonicMs();
+    if (waitMs <= 0) return false;
+    if (this.#waiting.has(`${namespace}/${name}`)) return true;
+    const timer = clock.after(waitMs, () => {
+      this.#waiting.delete(`${namespace}/${name}`);
+      onChange(namespace, name);
+    });
+    this.#waiting.set(`${namespace}/${name}`, timer);
+    return true;
   }
 
   #leaveAlone(key: string): Result<undefined, KubeError> {

@@ -336,6 +336,7 @@ export class KubeControl {
       new WaypointDeployer(runtime, {
         ...this.#deps,
         namespace: this.#namespace,
+        revision: this.#revision,
         client: this.#client,
         store: this.#store,
         logger: this.#deps.logger.scope('waypoint'),

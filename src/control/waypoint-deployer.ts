@@ -30,6 +30,8 @@ export interface WaypointDeployerDeps {
   /** Uniform numbers in [0, 1). */
   readonly random: () => number;
   readonly store: ObjectStore;
+  /** Gateways that ask for another one are left to it. */
+  readonly revision: string;
   /** Of the control plane: where the defaults of classes are. */
   readonly namespace: string;
   readonly mesh: () => MeshOptions;
@@ -37,6 +39,7 @@ export interface WaypointDeployerDeps {
   readonly onMesh: (listener: () => void) => () => void;
 }
 
+const REVISION_LABEL = 'istio.io/rev';
 const SPACING_MS = 20;
 /** ConfigMaps of other namespaces are not watched: that right would be one to read them all. */
 const REREAD_MS = 10_000;
@@ -108,7 +111,7 @@ export class WaypointDeployer {
     const [namespace = '', name = ''] = key.split('/');
     const gateway = store.get('Gateway', namespace, name);
     this.#rereads.get(key)?.cancel();
-    if (gateway === undefined || !isWaypoint(gateway) || gateway.meta.deleting) {
+    if (gateway === undefined || !isWaypoint(gateway) || gateway.meta.deleting || !this.#isOurs(gateway)) {
       this.#objects.forget(namespace, name);
       return true;
     }
@@ -119,6 +122,11 @@ export class WaypointDeployer {
     if (gateway.infrastructure.parametersRef !== undefined) this.#rereadLater(key);
     const written = await this.#writeStatus(gateway, outcome);
     return outcome.problem === undefined && written;
+  }
+
+  #isOurs({ meta }: GatewayObject): boolean {
+    const wanted = meta.labels.get(REVISION_LABEL);
+    return wanted === undefined || wanted === '' || wanted === this.#deps.revision;
   }
 
   async #bringAbout(gateway: GatewayObject): Promise<Outcome> {

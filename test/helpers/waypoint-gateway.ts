@@ -7,16 +7,22 @@ export interface WaypointGatewayFields {
   readonly listeners?: readonly object[];
   readonly infrastructure?: object;
   readonly annotations?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
   readonly className?: string;
 }
 
 /** `demo/gate`. */
 export function waypointGatewayManifest(fields: WaypointGatewayFields = {}) {
-  const { listeners = [{ name: 'mesh', port: 15008, protocol: 'HBONE' }], infrastructure, annotations = {} } = fields;
+  const {
+    listeners = [{ name: 'mesh', port: 15008, protocol: 'HBONE' }],
+    infrastructure,
+    annotations = {},
+    labels = {},
+  } = fields;
   return {
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'Gateway',
-    metadata: { name: 'gate', namespace: 'demo', uid: 'gate-uid', annotations },
+    metadata: { name: 'gate', namespace: 'demo', uid: 'gate-uid', labels, annotations },
     spec: {
       gatewayClassName: fields.className ?? 'istio-waypoint',
       listeners,

@@ -55,6 +55,7 @@ describe('the deployer of waypoints', { timeout: 60_000 }, () => {
       random: Math.random,
       store,
       namespace: 'istio-system',
+      revision: 'default',
       mesh: () => DEFAULT_MESH_OPTIONS,
       onMesh: () => () => undefined,
     });
@@ -127,6 +128,14 @@ describe('the deployer of waypoints', { timeout: 60_000 }, () => {
     await deployed();
     assert.ok(api.get(DEPLOYMENTS, 'demo', 'gate'));
     assert.deepEqual(api.get(SERVICE_ACCOUNTS, 'demo', 'gate')?.metadata.labels, { of: 'somebody' });
+  });
+
+  it('leaves a Gateway of another revision to that one', async () => {
+    putGateway({ labels: { 'istio.io/rev': 'next' } });
+    deployer.start();
+    store.apply([{ ...waypointGateway(), meta: { ...waypointGateway().meta, name: 'own' } }], []);
+    await eventually('its own', () => api.get(DEPLOYMENTS, 'demo', 'own') !== undefined);
+    assert.equal(api.get(DEPLOYMENTS, 'demo', 'gate'), undefined);
   });
 
   it('refuses other listeners than one for HBONE, and deploys nothing', async () => {
