@@ -91,6 +91,7 @@ const context: HttpConnectionContext = {
   clientAddress: '127.0.0.1:1',
   forwarded: '',
   spoken: 'http1',
+  clientCertificate: undefined,
   subject: {
     identity: undefined,
     sourceIp: LOOPBACK,

@@ -126,16 +126,23 @@ function requireKnownReads() {
 /** The commands with their flags, from the command line itself. */
 export function commandFlags() {
   const commands = createProgram({}).commands.filter((command) => !command._hidden);
+  // Of a command that has commands itself only those have flags.
   return commands
+    .flatMap((command) => [command, ...command.commands])
     .map((command) => {
       const usage = command
         .usage()
         .replace(/^\[options\] ?/, '')
         .trim();
-      const head = `### \`ambit ${command.name()}${usage === '' ? '' : ` ${usage}`}\`\n\n${sentence(command.description())}`;
+      const head = `### \`ambit ${fullName(command)}${usage === '' ? '' : ` ${usage}`}\`\n\n${sentence(command.description())}`;
       return command.options.length === 0 ? head : `${head}\n\n${flagTable(command.options)}`;
     })
     .join('\n\n');
+}
+
+function fullName(command) {
+  const outer = command.parent?.parent ? `${command.parent.name()} ` : '';
+  return `${outer}${command.name()}`;
 }
 
 function flagTable(options) {

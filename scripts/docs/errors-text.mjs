@@ -260,6 +260,19 @@ export const PROCESS_ERRORS = [
     },
   },
   {
+    title: '`ambit waypoint`',
+    codes: {
+      WAYPOINT_API_FAILED: 'The text is that of the API server.',
+      WAYPOINT_ARGUMENTS: 'Correct what is typed: the text says what is wrong.',
+      WAYPOINT_NAME_TAKEN: 'Choose another `--name`: the Gateway belongs to somebody else.',
+      WAYPOINT_NOT_FOUND: '`ambit waypoint list -A` shows where waypoints are.',
+      WAYPOINT_NOT_READY:
+        'The text is what the control plane says in the status of the Gateway; `kubectl get pods` shows the pods of the waypoint.',
+      WAYPOINT_OTHER_IN_USE: '`--overwrite` puts the new one in its place.',
+      GATEWAY_API_MISSING: 'Install the CRDs of the Gateway API.',
+    },
+  },
+  {
     title: '`ambit up`, `exec`, `down`',
     codes: {
       NAMESPACES_FORBIDDEN: 'Type what the text says, or run as root.',

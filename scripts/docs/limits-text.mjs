@@ -790,6 +790,7 @@ export const NOT_LIMITS = [
   'http1/target.ts MAX_PORT',
   'base/clock.ts MAX_DELAY_MS',
   'cli/commands/install.ts TIMEOUT_MS',
+  'cli/commands/waypoint.ts TIMEOUT_MS',
   'http2/frame.ts MAX_31_BIT',
   'http2/huffman.ts MAX_CODE_BITS',
   'kube/resource-kind.ts POD_DISRUPTION_BUDGETS',

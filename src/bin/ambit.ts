@@ -4,7 +4,7 @@ import { dropUnreadOutput } from '../cli/closed-output.ts';
 import { processEnvironment } from './config.ts';
 
 /** They log past the streams of the process, which are better left unopened. */
-const DAEMONS: ReadonlySet<string> = new Set(['control', 'agent', 'ztunnel', 'waypoint']);
+const DAEMONS: ReadonlySet<string> = new Set(['control', 'agent', 'ztunnel']);
 
 /** The proxy of every node starts without the command-line parser: what is not loaded costs no memory there. */
 async function main(): Promise<void> {

@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { AmbitError } from '../base/errors.ts';
 import { KubeClient } from '../kube/kube-client.ts';
-import { inClusterConfig, isInCluster } from '../kube/kube-config.ts';
+import { inClusterConfig, isInCluster, type KubeConfig } from '../kube/kube-config.ts';
 import { kubeconfigFile } from '../kube/kubeconfig-file.ts';
 
 /** The flags that every command about a cluster has. */
@@ -15,13 +15,33 @@ export interface ClusterFlags {
   readonly context?: string;
 }
 
+/** A client, and the namespace that is meant where none is named. */
+export interface ClusterConnection {
+  readonly client: KubeClient;
+  readonly namespace: string;
+}
+
 /** @throws AmbitError KUBECONFIG_MISSING or KUBE_CONFIG with what to do */
 export async function clusterClient(flags: ClusterFlags, environment: NodeJS.ProcessEnv): Promise<KubeClient> {
+  const { client } = await clusterConnection(flags, environment);
+  return client;
+}
+
+/** @throws AmbitError KUBECONFIG_MISSING or KUBE_CONFIG with what to do */
+export async function clusterConnection(
+  flags: ClusterFlags,
+  environment: NodeJS.ProcessEnv,
+): Promise<ClusterConnection> {
+  const config = await clusterConfig(flags, environment);
+  return { client: new KubeClient(config, { clock: systemClock }), namespace: config.namespace };
+}
+
+async function clusterConfig(flags: ClusterFlags, environment: NodeJS.ProcessEnv): Promise<KubeConfig> {
   const path = flags.kubeconfig ?? kubeconfigPath(environment);
   if (path === undefined && isInCluster(environment)) {
     const config = await inClusterConfig(environment, (file) => readFile(file, 'utf8'));
     // A person's pod: what the chart gives to the roles is not what it needs.
-    return new KubeClient({ ...config, forbiddenHint: '' }, { clock: systemClock });
+    return { ...config, forbiddenHint: '' };
   }
   if (path === undefined) {
     throw new AmbitError(
@@ -30,7 +50,7 @@ export async function clusterClient(flags: ClusterFlags, environment: NodeJS.Pro
     );
   }
   const context = flags.context === undefined ? {} : { context: flags.context };
-  return new KubeClient(await kubeconfigFile(path, { ...context, environment }), { clock: systemClock });
+  return kubeconfigFile(path, { ...context, environment });
 }
 
 /** The first file of KUBECONFIG that exists, else the one in the home folder. */

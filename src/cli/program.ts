@@ -8,6 +8,7 @@ import { addExecCommand } from './commands/exec.ts';
 import { addInstallCommands } from './commands/install.ts';
 import { addUpCommand } from './commands/up.ts';
 import { addUpInnerCommand } from './commands/up-inner.ts';
+import { addWaypointCommands } from './commands/waypoint.ts';
 import { addZtunnelCommand } from './commands/ztunnel.ts';
 import { VERSION } from './version.ts';
 
@@ -23,6 +24,7 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
   addDownCommand(program, environment);
   addCheckCommand(program, environment);
   addInstallCommands(program, environment);
+  addWaypointCommands(program, environment);
   addControlCommand(program, environment);
   addAgentCommand(program, environment);
   addZtunnelCommand(program, environment);

@@ -45,9 +45,15 @@ export function collectAffected(
       return true;
     case 'Gateway':
       return false;
+    case 'GatewayClass':
+      return waypointForOf(change.before) === waypointForOf(change.after);
     default:
       return true;
   }
+}
+
+function waypointForOf(object: ManifestObject | undefined): string | undefined {
+  return object?.kind === 'GatewayClass' ? object.waypointFor : undefined;
 }
 
 function isStableService(change: ObjectChange): boolean {

@@ -53,6 +53,7 @@ const KINDS = [...RESOURCES.keys()];
 /** On what bindings of all objects depend. */
 const FAR_REACHING: ReadonlySet<string> = new Set([
   'Gateway',
+  'GatewayClass',
   'Namespace',
   'ReferenceGrant',
   'Service',

@@ -19,6 +19,7 @@ import { ConditionWriter } from './condition-writer.ts';
 import { ControlMetrics } from './control-metrics.ts';
 import { defaultNodeAccounts, servingNames } from './control-options.ts';
 import { debugRoutes } from './debug-routes.ts';
+import { GatewayClassKeeper } from './gateway-class-keeper.ts';
 import { KubeIntake } from './kube-intake.ts';
 import { DEFAULT_REVISION, type KubeControlOptions } from './kube-options.ts';
 import { KubeSource } from './kube-source.ts';
@@ -331,8 +332,11 @@ export class KubeControl {
     const { clusterId, network } = this.#mesh.mesh;
     const runtime = { ...waypoint, clusterId, network, controlAddress: `https://istiod.${this.#namespace}.svc:15012` };
     return [
+      new GatewayClassKeeper({ ...this.#deps, client: this.#client, logger: this.#deps.logger.scope('waypoint') }),
       new WaypointDeployer(runtime, {
         ...this.#deps,
+        namespace: this.#namespace,
+        revision: this.#revision,
         client: this.#client,
         store: this.#store,
         logger: this.#deps.logger.scope('waypoint'),

@@ -9,7 +9,7 @@
 import type { ObjectStore } from '../manifests/object-store.ts';
 import { parseIpAddress } from '../model/address.ts';
 import { type GatewayAddress, HBONE_PORT } from '../model/gateway-address.ts';
-import { type GatewayObject, isWaypoint } from '../model/manifest/gateway.ts';
+import { type GatewayObject, isWaypoint, type WaypointFor } from '../model/manifest/gateway.ts';
 import { type Labels, type ObjectMeta, selectorMatches } from '../model/manifest/object-meta.ts';
 import { parsePort } from '../model/port.ts';
 import type { WeightedWaypoint } from '../model/service.ts';
@@ -119,8 +119,9 @@ function resolve(
     const reason = `waypoint ${namespace}/${name} does not exist`;
     return { ...refused(mesh, namespace, hostname, reason), code: 'WaypointMissing' };
   }
-  if (gateway.waypointFor !== traffic && gateway.waypointFor !== 'all') {
-    const reason = `waypoint ${namespace}/${name} takes ${gateway.waypointFor} traffic, not ${traffic} traffic`;
+  const taken = trafficOf(store, gateway);
+  if (taken !== traffic && taken !== 'all') {
+    const reason = `waypoint ${namespace}/${name} takes ${taken} traffic, not ${traffic} traffic`;
     return { waypoint: undefined, reason: own ? reason : undefined, code: 'UnsupportedTrafficType' };
   }
   if (!admits(store, gateway, objectNamespace)) {
@@ -129,6 +130,11 @@ function resolve(
     return { ...refused(mesh, namespace, hostname, reason), code: 'AttachmentDenied' };
   }
   return { waypoint: destinationOf(store, mesh, gateway), reason: undefined, code: 'WaypointAccepted' };
+}
+
+/** Its own label, else that of its class, else services (facts l7-and-control 5.1). */
+function trafficOf(store: ObjectStore, { waypointFor, className }: GatewayObject): WaypointFor {
+  return waypointFor ?? store.get('GatewayClass', '', className)?.waypointFor ?? 'service';
 }
 
 function refused(mesh: MeshOptions, namespace: string, hostname: string, reason: string): WaypointBinding {

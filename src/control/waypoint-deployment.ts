@@ -3,10 +3,12 @@ import { HBONE_PORT } from '../model/gateway-address.ts';
 import { ROOT_CONFIG_MAP } from '../model/installed-names.ts';
 import type { GatewayObject } from '../model/manifest/gateway.ts';
 import {
-  GATEWAY_NAME_LABEL,
+  includesClientIdentity,
   WAYPOINT_CONTAINER,
   WAYPOINT_READINESS_PORT,
+  waypointMeta,
   waypointPodLabels,
+  waypointSelector,
 } from '../model/waypoint-objects.ts';
 
 /** How waypoints of this cluster are started. */
@@ -26,20 +28,20 @@ const USER_ID = 1337;
 const TOKEN_SECONDS = 43_200;
 
 export function waypointDeployment(gateway: GatewayObject, trustDomain: string, runtime: WaypointRuntime): object {
-  const { namespace, name } = gateway.meta;
-  const selector = { [GATEWAY_NAME_LABEL]: name };
+  const { name } = gateway.meta;
+  const annotations = Object.fromEntries(gateway.infrastructure.annotations);
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: { name, namespace, labels: selector },
+    metadata: waypointMeta(gateway),
     spec: {
-      selector: { matchLabels: selector },
+      selector: { matchLabels: waypointSelector(name) },
       template: {
-        metadata: { labels: waypointPodLabels(gateway) },
+        metadata: { labels: waypointPodLabels(gateway), annotations },
         spec: {
           serviceAccountName: name,
           securityContext: { runAsNonRoot: true, runAsUser: USER_ID, runAsGroup: USER_ID },
-          containers: [container(name, trustDomain, runtime)],
+          containers: [container(gateway, trustDomain, runtime)],
           volumes: [
             {
               name: 'istio-token',
@@ -63,7 +65,7 @@ export function waypointDeployment(gateway: GatewayObject, trustDomain: string, 
   };
 }
 
-function container(gatewayName: string, trustDomain: string, runtime: WaypointRuntime): object {
+function container(gateway: GatewayObject, trustDomain: string, runtime: WaypointRuntime): object {
   const field = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
   const probe = { httpGet: { path: '/healthz/ready', port: WAYPOINT_READINESS_PORT } };
   return {
@@ -78,13 +80,14 @@ function container(gatewayName: string, trustDomain: string, runtime: WaypointRu
       field('NODE_NAME', 'spec.nodeName'),
       field('INSTANCE_IP', 'status.podIP'),
       field('SERVICE_ACCOUNT', 'spec.serviceAccountName'),
-      { name: 'GATEWAY_NAME', value: gatewayName },
+      { name: 'GATEWAY_NAME', value: gateway.meta.name },
       { name: 'CLUSTER_ID', value: runtime.clusterId },
       { name: 'NETWORK', value: runtime.network },
       { name: 'TRUST_DOMAIN', value: trustDomain },
       { name: 'XDS_ADDRESS', value: runtime.controlAddress },
       { name: 'XDS_ROOT_CA', value: `${ROOT_FOLDER}/root-cert.pem` },
       { name: 'AUTH_TOKEN', value: `${TOKEN_FOLDER}/istio-token` },
+      { name: 'XFCC_INCLUDE_CLIENT_IDENTITY', value: String(includesClientIdentity(gateway)) },
     ],
     ports: [
       { name: 'mesh', containerPort: HBONE_PORT },

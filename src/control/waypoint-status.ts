@@ -10,10 +10,26 @@ import type { WantedCondition, WantedConditions } from './wanted-conditions.ts';
 export interface WaypointState {
   /** Of its Service. */
   readonly hostname: string;
+  /** Why the Gateway is not accepted: what was deployed before it was changed so stays. */
+  readonly refused: GatewayRefusal | undefined;
   /** Why it could not be deployed. */
   readonly problem: string | undefined;
   readonly isReady: boolean;
   readonly generation: number;
+}
+
+/** What is wrong with a Gateway as it is written. */
+export interface GatewayRefusal {
+  readonly reason: 'UnsupportedProtocol' | 'InvalidParameters';
+  readonly message: string;
+}
+
+/** Whether a waypoint can have these listeners (facts l7-and-control 4.1). */
+export function listenerRefusal({ listeners }: GatewayObject): GatewayRefusal | undefined {
+  const [only, ...others] = listeners;
+  if (only?.port === HBONE_PORT && only.protocol === 'HBONE' && others.length === 0) return undefined;
+  const message = `Expected a single listener on port ${HBONE_PORT} with protocol "HBONE"`;
+  return { reason: 'UnsupportedProtocol', message };
 }
 
 /** The status to write; undefined when the one that is there says the same. */
@@ -29,7 +45,7 @@ export function waypointStatus(
   const listenersBefore = Array.isArray(before['listeners']) ? before['listeners'] : [];
   const listeners = gateway.listeners.map(({ name }, index) => {
     const known = fieldsOf(listenersBefore[index]);
-    const { conditions, differs } = merged(known, LISTENER_CONDITIONS, generation, now);
+    const { conditions, differs } = merged(known, listenerConditions(state), generation, now);
     return {
       differs: differs || known['name'] !== name,
       listener: { name, attachedRoutes: 0, supportedKinds: [], conditions },
@@ -50,7 +66,14 @@ export function waypointStatus(
   };
 }
 
-function ownConditions({ hostname, problem, isReady }: WaypointState): WantedConditions {
+function ownConditions({ hostname, refused, problem, isReady }: WaypointState): WantedConditions {
+  if (refused !== undefined) {
+    const { message } = refused;
+    return new Map([
+      ['Accepted', { status: 'False', ...refused }],
+      ['Programmed', { status: 'False', reason: 'Invalid', message: `${message}; what was deployed before stays` }],
+    ]);
+  }
   const programmed: WantedCondition =
     isReady && problem === undefined
       ? { ...FINE, reason: 'Programmed', message: `Resource programmed, assigned to ${hostname}:${HBONE_PORT}` }
@@ -72,6 +95,16 @@ const LISTENER_CONDITIONS: WantedConditions = new Map<string, WantedCondition>([
   ['Programmed', { ...FINE, reason: 'Programmed' }],
   ['ResolvedRefs', { ...FINE, reason: 'ResolvedRefs' }],
 ]);
+
+function listenerConditions({ refused }: WaypointState): WantedConditions {
+  if (refused?.reason !== 'UnsupportedProtocol') return LISTENER_CONDITIONS;
+  const { message } = refused;
+  return new Map<string, WantedCondition | undefined>([
+    ...LISTENER_CONDITIONS,
+    ['Accepted', { status: 'False', ...refused }],
+    ['Programmed', { status: 'False', reason: 'Invalid', message }],
+  ]);
+}
 
 function merged(before: unknown, wanted: WantedConditions, generation: number, now: string) {
   const conditions = conditionsOf(before);

@@ -34,6 +34,12 @@ export const ACCESS_REVIEWS = kindOf(
   false,
 );
 export const POD_DISRUPTION_BUDGETS = kindOf('policy', 'v1', 'PodDisruptionBudget', 'poddisruptionbudgets');
+export const HORIZONTAL_POD_AUTOSCALERS = kindOf(
+  'autoscaling',
+  'v2',
+  'HorizontalPodAutoscaler',
+  'horizontalpodautoscalers',
+);
 export const VALIDATING_WEBHOOKS = kindOf(
   'admissionregistration.k8s.io',
   'v1',
@@ -71,6 +77,7 @@ export const WORKLOAD_ENTRIES = kindOf('networking.istio.io', 'v1', 'WorkloadEnt
 export const VIRTUAL_SERVICES = kindOf('networking.istio.io', 'v1', 'VirtualService', 'virtualservices');
 export const DESTINATION_RULES = kindOf('networking.istio.io', 'v1', 'DestinationRule', 'destinationrules');
 export const GATEWAYS = kindOf('gateway.networking.k8s.io', 'v1', 'Gateway', 'gateways');
+export const GATEWAY_CLASSES = kindOf('gateway.networking.k8s.io', 'v1', 'GatewayClass', 'gatewayclasses', false);
 export const HTTP_ROUTES = kindOf('gateway.networking.k8s.io', 'v1', 'HTTPRoute', 'httproutes');
 export const GRPC_ROUTES = kindOf('gateway.networking.k8s.io', 'v1', 'GRPCRoute', 'grpcroutes');
 export const TCP_ROUTES = kindOf('gateway.networking.k8s.io', 'v1', 'TCPRoute', 'tcproutes');

@@ -2,7 +2,12 @@
 import { HBONE_PORT } from '../model/gateway-address.ts';
 import { type GatewayObject, isWaypoint } from '../model/manifest/gateway.ts';
 import type { Container } from '../model/manifest/pod.ts';
-import { WAYPOINT_CONTAINER, WAYPOINT_READINESS_PORT, waypointPodLabels } from '../model/waypoint-objects.ts';
+import {
+  includesClientIdentity,
+  WAYPOINT_CONTAINER,
+  WAYPOINT_READINESS_PORT,
+  waypointPodLabels,
+} from '../model/waypoint-objects.ts';
 import { contentHash, type PodGroup } from './pod-plan.ts';
 
 /** What a waypoint process is started with. */
@@ -25,7 +30,8 @@ export function groupOfWaypoint(
   folder: string,
 ): PodGroup | undefined {
   if (!isWaypoint(gateway)) return undefined;
-  const { namespace, name } = gateway.meta;
+  const { meta, infrastructure } = gateway;
+  const { namespace, name } = meta;
   const spec = {
     nodeName: '',
     nodeSelector: new Map<string, string>(),
@@ -34,7 +40,7 @@ export function groupOfWaypoint(
     restartPolicy: 'Always' as const,
     containers: [container(gateway, program)],
   };
-  const hash = contentHash([spec]);
+  const hash = contentHash([spec, ...infrastructure.labels, ...infrastructure.annotations]);
   return {
     key: `Gateway/${namespace}/${name}`,
     kind: 'Deployment',
@@ -43,7 +49,7 @@ export function groupOfWaypoint(
     replicas: 1,
     hash,
     labels: new Map([...Object.entries(waypointPodLabels(gateway)), ['pod-template-hash', hash]]),
-    annotations: new Map(),
+    annotations: infrastructure.annotations,
     spec,
     folder,
   };
@@ -67,6 +73,7 @@ function container(gateway: GatewayObject, program: WaypointProgram): Container 
       ['ALT_XDS_HOSTNAME', program.controlHostname],
       ['AUTH_TOKEN', program.tokenFile(namespace, name)],
       ['IPV6_ENABLED', String(program.ipv6)],
+      ['XFCC_INCLUDE_CLIENT_IDENTITY', String(includesClientIdentity(gateway))],
       // Pods of `ambit up` have two seconds to end: it tells its clients and is gone before that.
       ['CONNECTION_TERMINATION_DEADLINE', '1500ms'],
     ]),

@@ -16,3 +16,6 @@ export const CONTROL_LEASE = 'ambit-control';
 export const MESH_CONFIG_MAP = 'istio';
 /** What the agent says on a pod: `enabled`, or `pending` before its proxy has taken it. */
 export const REDIRECTION_ANNOTATION = 'ambient.istio.io/redirection';
+
+/** The CRD that tells which release of the Gateway API a cluster has. */
+export const GATEWAY_CLASS_CRD = 'gatewayclasses.gateway.networking.k8s.io';

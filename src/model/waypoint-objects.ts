@@ -11,9 +11,19 @@ export const WAYPOINT_READINESS_PORT = 15021;
 /** The pod's only container. */
 export const WAYPOINT_CONTAINER = 'istio-proxy';
 
+/** Annotation of a Gateway: endpoints are told who the client is (facts l7-and-control 5.4). */
+const CLIENT_IDENTITY = 'ambient.istio.io/xfcc-include-client-identity';
+
+/** Whether the waypoint tells endpoints who the client is. */
+export function includesClientIdentity({ meta }: GatewayObject): boolean {
+  return meta.annotations.get(CLIENT_IDENTITY) === 'true';
+}
+
 /** The labels of the pods of a waypoint. */
-export function waypointPodLabels({ meta, className }: GatewayObject): Readonly<Record<string, string>> {
+export function waypointPodLabels(gateway: GatewayObject): Readonly<Record<string, string>> {
+  const { meta, className } = gateway;
   return {
+    ...waypointLabels(gateway),
     [GATEWAY_NAME_LABEL]: meta.name,
     'gateway.networking.k8s.io/gateway-class-name': className,
     'networking.istio.io/tunnel': 'http',
@@ -23,25 +33,46 @@ export function waypointPodLabels({ meta, className }: GatewayObject): Readonly<
   };
 }
 
-export function waypointAccount({ meta: { namespace, name } }: GatewayObject): object {
-  return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace, labels: ownLabels(name) } };
+/** The labels of everything that is made for a waypoint. */
+export function waypointLabels({ meta, infrastructure }: GatewayObject): Readonly<Record<string, string>> {
+  return {
+    ...Object.fromEntries(infrastructure.labels),
+    ...waypointSelector(meta.name),
+    'gateway.istio.io/managed': 'istio.io-mesh-controller',
+  };
 }
 
-export function waypointService({ meta: { namespace, name }, listeners }: GatewayObject): object {
-  const mesh = listeners.find(({ protocol }) => protocol === 'HBONE');
+/** What tells its pods from others. */
+export function waypointSelector(name: string): Readonly<Record<string, string>> {
+  return { [GATEWAY_NAME_LABEL]: name };
+}
+
+/** Name, labels and annotations of an object that is made for a waypoint (facts l7-and-control 4.2). */
+export function waypointMeta(gateway: GatewayObject): Readonly<Record<string, unknown>> {
+  const { namespace, name } = gateway.meta;
+  const { annotations } = gateway.infrastructure;
+  const given = annotations.size === 0 ? {} : { annotations: Object.fromEntries(annotations) };
+  return { name, namespace, labels: waypointLabels(gateway), ...given };
+}
+
+export function waypointAccount(gateway: GatewayObject): object {
+  return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: waypointMeta(gateway) };
+}
+
+export function waypointService(gateway: GatewayObject): object {
+  const mesh = gateway.listeners.find(({ protocol }) => protocol === 'HBONE');
+  const annotations = {
+    ...Object.fromEntries(gateway.infrastructure.annotations),
+    'networking.istio.io/traffic-distribution': 'PreferClose',
+  };
   return {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: {
-      name,
-      namespace,
-      labels: ownLabels(name),
-      annotations: { 'networking.istio.io/traffic-distribution': 'PreferClose' },
-    },
+    metadata: { ...waypointMeta(gateway), annotations },
     spec: {
       type: 'ClusterIP',
       ipFamilyPolicy: 'PreferDualStack',
-      selector: ownLabels(name),
+      selector: waypointSelector(gateway.meta.name),
       ports: [
         { name: 'status-port', port: WAYPOINT_READINESS_PORT, protocol: 'TCP', appProtocol: 'tcp' },
         {
@@ -54,8 +85,4 @@ export function waypointService({ meta: { namespace, name }, listeners }: Gatewa
       ],
     },
   };
-}
-
-function ownLabels(name: string): Readonly<Record<string, string>> {
-  return { [GATEWAY_NAME_LABEL]: name };
 }

@@ -22,6 +22,8 @@ export interface WaypointConfig extends TunnelConfig {
   readonly adminPort: number;
   readonly readinessPort: number;
   readonly ipv6Enabled: boolean;
+  /** Whether endpoints are told who the client is (facts l7-and-control 5.4). */
+  readonly includeClientIdentity: boolean;
   readonly drainDeadlineMs: number;
   readonly logLevel: string;
   readonly logFormat: 'plain' | 'json';
@@ -57,6 +59,7 @@ export function readWaypointConfig(environment: Environment): WaypointConfig {
     adminPort: port('ADMIN_PORT', 15000),
     readinessPort: port('READINESS_PORT', 15021),
     ipv6Enabled: env.flag('IPV6_ENABLED', true),
+    includeClientIdentity: env.flag('XFCC_INCLUDE_CLIENT_IDENTITY', false),
     ...readTunnelConfig(env),
     drainDeadlineMs: env.durationMs('CONNECTION_TERMINATION_DEADLINE', 5000),
     logLevel: env.text('RUST_LOG', 'info'),

@@ -43,7 +43,7 @@ import {
   RequestAdmission,
 } from './request-admission.ts';
 import { type ReplayBudget, RequestBody } from './request-body.ts';
-import { RequestFields } from './request-fields.ts';
+import { type RequestClient, RequestFields } from './request-fields.ts';
 import { backendTarget, DEFAULT_PLAN, ownTarget, type RouteTarget, type RouteTargetDeps } from './route-target.ts';
 import type { Endpoint } from './upstreams.ts';
 
@@ -53,6 +53,8 @@ export interface HttpConnectionContext extends AdmissionContext {
   readonly self: Workload;
   /** `ip:port`. */
   readonly clientAddress: string;
+  /** Who the client is, for endpoints; undefined: they are not told. */
+  readonly clientCertificate: string | undefined;
   readonly forwarded: string;
   /** What the client speaks. */
   readonly spoken: UpstreamVersion;
@@ -177,19 +179,16 @@ class HttpExchange {
   }
 
   #forward(plan: ForwardPlan, route: CompiledRoute | undefined): void {
-    const { target, spoken, self, forwarded, clientAddress } = this.#context;
+    const { target, spoken, self, forwarded } = this.#context;
     const backend = chooseBackend(plan, this.#deps.random());
     const to = plan === DEFAULT_PLAN ? ownTarget(target, spoken, this.#deps) : this.#targetOf(backend);
     if (backend === undefined || to === undefined) return this.#reply(clusterMissing(plan.missingStatus));
     this.#responseChanges.push(backend.responseHeaders);
     const { key: hashKey, setCookie } = this.#hashKey(to);
     if (setCookie !== undefined) this.#responseChanges.push((headers) => [...headers, ['set-cookie', setCookie]]);
-    const headersFor = (version: UpstreamVersion) =>
-      this.#request.forUpstream(
-        version,
-        { ...backend, headers: [route?.requestHeaders, backend.requestHeaders] },
-        clientAddress,
-      );
+    const client = this.#client();
+    const changes = { ...backend, headers: [route?.requestHeaders, backend.requestHeaders] };
+    const headersFor = (version: UpstreamVersion) => this.#request.forUpstream(version, changes, client);
     const grpcTimeout = this.#request.isGrpc ? this.#request.header('grpc-timeout') : undefined;
     const request = {
       ...to,
@@ -206,6 +205,11 @@ class HttpExchange {
     this.#prepareMirrors(plan, headersFor);
     this.#forwarded = new ForwardedRequest(request, this.#events, this.#deps);
     this.#forwarded.start();
+  }
+
+  #client(): RequestClient {
+    const { clientAddress, clientCertificate, subject } = this.#context;
+    return { address: clientAddress, ip: subject.sourceIp, certificate: clientCertificate };
   }
 
   #hashKey({ cluster }: RouteTarget): HashKey {

@@ -14,6 +14,8 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRAC
 const NOT_FORWARDED: ReadonlySet<string> = new Set([
   'host',
   'x-forwarded-client-cert',
+  // Goes on with the client in it.
+  'x-forwarded-for',
   'proxy-connection',
   'keep-alive',
 ]);
@@ -25,6 +27,15 @@ export interface RequestChanges {
   readonly authority: string;
   /** In this order. */
   readonly headers: readonly (HeaderChange | undefined)[];
+}
+
+/** Who sent the request, as endpoints are told. */
+export interface RequestClient {
+  /** `ip:port`. */
+  readonly address: string;
+  readonly ip: string;
+  /** Value of `x-forwarded-client-cert`; undefined: endpoints are not told. */
+  readonly certificate: string | undefined;
 }
 
 export class RequestFields implements RoutedRequest {
@@ -92,8 +103,8 @@ export class RequestFields implements RoutedRequest {
     return new RequestFields(hasId ? headers : [...headers, ['x-request-id', this.requestId]]);
   }
 
-  /** What goes on to the endpoint. @param clientAddress `ip:port` */
-  forUpstream(version: UpstreamVersion, changes: RequestChanges, clientAddress: string): readonly HttpHeader[] {
+  /** What goes on to the endpoint. Unlike at a waypoint of Istio the client's IP is appended to `x-forwarded-for`. */
+  forUpstream(version: UpstreamVersion, changes: RequestChanges, client: RequestClient): readonly HttpHeader[] {
     const own = this.#headers.filter(
       ([name]) => !name.startsWith(':') && !NOT_FORWARDED.has(name) && !(version === 'http2' && name === 'upgrade'),
     );
@@ -105,11 +116,14 @@ export class RequestFields implements RoutedRequest {
       [':path', target],
       ...own,
     ];
+    const before = this.header('x-forwarded-for');
+    headers.push(['x-forwarded-for', before ? `${before},${client.ip}` : client.ip]);
+    if (client.certificate !== undefined) headers.push(['x-forwarded-client-cert', client.certificate]);
     if (this.header('x-forwarded-proto') === undefined) headers.push(['x-forwarded-proto', this.scheme]);
     if (this.header('x-request-id') === undefined) headers.push(['x-request-id', this.requestId]);
     if (target !== this.target) headers.push(['x-envoy-original-path', this.target]);
     return changes.headers.reduce<readonly HttpHeader[]>(
-      (list, change) => change?.(list, clientAddress) ?? list,
+      (list, change) => change?.(list, client.address) ?? list,
       headers,
     );
   }

@@ -21,8 +21,8 @@ import { Http2Connection } from '../http2/connection.ts';
 import type { Http2Stream, StreamCloseReason, StreamHandler } from '../http2/stream.ts';
 import type { MeshState } from '../mesh/mesh-state.ts';
 import type { AppProtocol } from '../model/service.ts';
-import { parseSpiffeId } from '../model/spiffe.ts';
-import type { Workload } from '../model/workload.ts';
+import { parseSpiffeId, spiffeId } from '../model/spiffe.ts';
+import { type Workload, workloadIdentity } from '../model/workload.ts';
 import type { CompiledPort } from '../routing/compile-routes.ts';
 import type { Clusters } from './clusters.ts';
 import type { WaypointConfig } from './config.ts';
@@ -248,6 +248,7 @@ class ServedConnection implements StreamHandler {
       target: this.#target,
       self: this.#self,
       clientAddress,
+      clientCertificate: this.#clientCertificate(),
       forwarded,
       spoken,
       subject: this.#subject(),
@@ -255,6 +256,13 @@ class ServedConnection implements StreamHandler {
       policies: () => this.#policies(),
       routes: () => this.#routes(),
     };
+  }
+
+  /** In the form of `x-forwarded-client-cert` (facts l7-and-control 5.4). */
+  #clientCertificate(): string | undefined {
+    const identity = parseSpiffeId(this.#connection.peerIdentity);
+    if (!this.#deps.config.includeClientIdentity || identity === undefined) return undefined;
+    return `By=${workloadIdentity(this.#self)};URI=${spiffeId(identity)}`;
   }
 
   #routes(): CompiledPort | undefined {

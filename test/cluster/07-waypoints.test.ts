@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { apply, kubectl, kubectlJson, podExec, podsReady, until } from '../helpers/cluster.ts';
+import { ambit, apply, kubectl, kubectlJson, podExec, podsReady, until } from '../helpers/cluster.ts';
 import {
   deleteNamespace,
   namespaceObject,
@@ -110,6 +110,19 @@ describe('a waypoint', () => {
       const left = await kubectl(['get', kinds, '-n', NS, '-l', `${GROUP}/gateway-name=gate`, '-o', 'name']);
       return left === '' || undefined;
     });
+    await until('the way closed', async () => (/^(000|failed)/.test(await ask()) ? true : undefined));
+  });
+
+  it('is asked for, waited for and given to a namespace by ambit waypoint apply', async () => {
+    const applied = await ambit(['waypoint', 'apply', '-n', NS, '--enroll-namespace', '--overwrite', '--wait']);
+    assert.equal(applied.code, 0, applied.stdout + applied.stderr);
+    assert.match(applied.stdout, /waypoint waypoints\/waypoint is ready\nnamespace waypoints labeled/);
+    assert.equal(applied.stderr, '', 'the namespace is in the mesh');
+    await until('an answer through it', async () => ((await ask()) === '200 istio-envoy' ? true : undefined));
+    const status = await ambit(['waypoint', 'status', '-n', NS]);
+    assert.equal(status.code, 0, status.stdout);
+    const deleted = await ambit(['waypoint', 'delete', '-n', NS, '--all']);
+    assert.match(deleted.stderr, /namespace waypoints still uses waypoint waypoints\/waypoint/);
     await until('the way closed', async () => (/^(000|failed)/.test(await ask()) ? true : undefined));
   });
 });

@@ -18,6 +18,7 @@ require('http').createServer({ keepAliveTimeout: 50 }, async (req, res) => {
   if (req.url === '/never') return;
   if (req.url === '/big') { res.writeHead(200); return res.end(Buffer.alloc(6000000, 'x')); }
   if (req.url === '/early') { res.writeHead(413); return res.end('too much'); }
+  if (req.url === '/who') return res.end(req.headers['x-forwarded-for'] + ' ' + req.headers['x-forwarded-client-cert']);
   const sum = await hash(req);
   res.setHeader('x-seen', [req.headers['x-forwarded-proto'], !!req.headers['x-request-id'], req.headers['x-forwarded-client-cert']].join());
   res.end(req.method + ' ' + req.url + ' ' + sum);
@@ -271,5 +272,15 @@ describe('HTTP through a waypoint', { timeout: 110_000 }, () => {
     assert.match(await ask('GET', '/open/door'), /^200 /);
     mesh.remove('policy.yaml');
     await eventually('free again', async () => (await ask('POST', '/', '1')).startsWith('200'));
+  });
+
+  it('tells endpoints the IP of the client, and its identity where the Gateway asks for that', async () => {
+    const who = async () => (await ask('GET', '/who')).replace('200 istio-envoy null ', '');
+    assert.match(await who(), /^[0-9a-f.:]+ undefined$/);
+    const annotations = { 'ambient.istio.io/xfcc-include-client-identity': 'true' };
+    mesh.write('mesh.yaml', namespace, { ...gateway, metadata: { ...gateway.metadata, annotations } }, service);
+    const identity = (account: string) => `spiffe://cluster.local/ns/web/sa/${account}`;
+    const told = ` By=${identity('gate')};URI=${identity('client')}`;
+    await eventually('the identity', async () => (await who()).endsWith(told));
   });
 });

@@ -1,6 +1,7 @@
 /** The control plane: Deployment, Service, rights, and the webhook that shows it what is about to be stored. */
 import {
   CONTROL_LEASE,
+  GATEWAY_CLASS_CRD,
   MESH_CONFIG_MAP,
   OWN_ROOT_SECRET,
   PLUGGED_IN_SECRET,
@@ -54,8 +55,16 @@ const CLUSTER_RULES: readonly TemplateMap[] = [
   rule('gateway.networking.k8s.io', [...ROUTES, 'referencegrants'], WATCH),
   rule('gateway.networking.k8s.io', ['gateways/status', ...statusOf(ROUTES)], ['patch']),
   // Waypoints run where their Gateways are. To apply is to patch, and to create where there is nothing yet.
-  rule('', ['serviceaccounts', 'services'], ['create', 'patch']),
-  rule('apps', ['deployments'], ['create', 'patch']),
+  rule('', ['services'], ['get', 'create', 'patch']),
+  rule('', ['serviceaccounts'], ['get', ...WATCH, 'create', 'patch']),
+  rule('apps', ['deployments'], ['get', ...WATCH, 'create', 'patch']),
+  rule('autoscaling', ['horizontalpodautoscalers'], ['get', ...WATCH, 'create', 'patch', 'delete']),
+  rule('policy', ['poddisruptionbudgets'], ['get', ...WATCH, 'create', 'patch', 'delete']),
+  // Overlays of waypoints: a Gateway names any ConfigMap of its namespace. To list them all is not needed.
+  rule('', ['configmaps'], ['get']),
+  rule('gateway.networking.k8s.io', ['gatewayclasses'], [...WATCH, 'create']),
+  rule('gateway.networking.k8s.io', ['gatewayclasses/status'], ['patch']),
+  named(rule('apiextensions.k8s.io', ['customresourcedefinitions'], ['get']), [GATEWAY_CLASS_CRD]),
   rule('authentication.k8s.io', ['tokenreviews'], ['create']),
   // The root certificate lies in every namespace. A name does not restrict creations, as they have none yet.
   rule('', ['configmaps'], ['create']),
@@ -75,7 +84,8 @@ function ofRevision(name: string): TextTemplate {
 
 /** Lists and watches select by name, which API servers hold against the names of a rule. */
 const NAMESPACE_RULES: readonly TemplateMap[] = [
-  named(rule('', ['configmaps'], WATCH), [MESH_CONFIG_MAP, ofRevision(MESH_CONFIG_MAP)]),
+  // The configuration of the mesh by name, the defaults of waypoints by label, which rules cannot tell apart.
+  rule('', ['configmaps'], WATCH),
   rule('', ['secrets'], ['create']),
   named(rule('', ['secrets'], WATCH), [PLUGGED_IN_SECRET]),
   named(rule('', ['secrets'], ['get', ...WATCH, 'update']), [OWN_ROOT_SECRET]),

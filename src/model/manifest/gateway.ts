@@ -15,11 +15,20 @@ export interface GatewayListener {
   readonly namespaceSelector: Labels;
 }
 
+/** What `spec.infrastructure` asks of the objects that are made for a gateway (facts l7-and-control 4.2). */
+export interface GatewayInfrastructure {
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  readonly parametersRef: { readonly group: string; readonly kind: string; readonly name: string } | undefined;
+}
+
 export interface GatewayObject {
   readonly kind: 'Gateway';
   readonly meta: ObjectMeta;
   readonly className: string;
-  readonly waypointFor: WaypointFor;
+  /** Undefined: as its class says. */
+  readonly waypointFor: WaypointFor | undefined;
+  readonly infrastructure: GatewayInfrastructure;
   readonly listeners: readonly GatewayListener[];
   readonly addresses: readonly { readonly type: string; readonly value: string }[];
 }
@@ -34,17 +43,35 @@ export function isWaypoint(gateway: GatewayObject): boolean {
 
 export function readGateway(meta: ObjectMeta, root: FieldReader): GatewayObject {
   const spec = root.child('spec');
-  const wanted = meta.labels.get('istio.io/waypoint-for') ?? 'service';
   return {
     kind: 'Gateway',
     meta,
     className: spec.required('gatewayClassName'),
-    waypointFor: wanted === 'workload' || wanted === 'all' || wanted === 'none' ? wanted : 'service',
+    waypointFor: readWaypointFor(meta.labels),
+    infrastructure: readInfrastructure(spec.child('infrastructure')),
     listeners: spec.children('listeners').map(readListener),
     addresses: root
       .child('status')
       .children('addresses')
       .map((entry) => ({ type: entry.string('type') ?? 'IPAddress', value: entry.string('value') ?? '' })),
+  };
+}
+
+/** Undefined where nothing is said; what is not known counts as `service`. */
+export function readWaypointFor(labels: Labels): WaypointFor | undefined {
+  const wanted = labels.get('istio.io/waypoint-for');
+  if (wanted === undefined) return undefined;
+  return wanted === 'workload' || wanted === 'all' || wanted === 'none' ? wanted : 'service';
+}
+
+function readInfrastructure(infrastructure: FieldReader): GatewayInfrastructure {
+  const reference = infrastructure.child('parametersRef');
+  return {
+    labels: infrastructure.stringMap('labels'),
+    annotations: infrastructure.stringMap('annotations'),
+    parametersRef: reference.isPresent
+      ? { group: reference.string('group') ?? '', kind: reference.required('kind'), name: reference.required('name') }
+      : undefined,
   };
 }
 

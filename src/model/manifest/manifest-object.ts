@@ -3,6 +3,7 @@ import type { AuthorizationPolicyObject } from './authorization-policy.ts';
 import type { DeploymentObject, NamespaceObject, NodeObject, ServiceAccountObject } from './core-objects.ts';
 import type { DestinationRuleObject } from './destination-rule.ts';
 import type { GatewayObject } from './gateway.ts';
+import type { GatewayClassObject } from './gateway-class.ts';
 import type { EndpointSliceObject, ServiceObject } from './kubernetes-service.ts';
 import type { MeshConfigMapObject } from './mesh-config-map.ts';
 import type { PeerAuthenticationObject } from './peer-authentication.ts';
@@ -29,6 +30,7 @@ export type ManifestObject =
   | WorkloadEntryObject
   | DestinationRuleObject
   | GatewayObject
+  | GatewayClassObject
   | RouteObject
   | ReferenceGrantObject
   | VirtualServiceObject

@@ -8,6 +8,7 @@ import { readDeployment, readNamespace, readNode, readServiceAccount } from './c
 import { readDestinationRule } from './destination-rule.ts';
 import { FieldReader, isRecord } from './field-reader.ts';
 import { readGateway } from './gateway.ts';
+import { readGatewayClass } from './gateway-class.ts';
 import { readGrpcRoute } from './grpc-route.ts';
 import { readHttpRoute } from './http-route.ts';
 import { readEndpointSlice, readService } from './kubernetes-service.ts';
@@ -115,6 +116,13 @@ const KINDS: readonly (KindReader & { readonly group: string })[] = [
     versions: ['v1', 'v1beta1'],
     namespaced: true,
     read: readGateway,
+  },
+  {
+    group: GATEWAY_API,
+    kind: 'GatewayClass',
+    versions: ['v1', 'v1beta1'],
+    namespaced: false,
+    read: readGatewayClass,
   },
   { group: GATEWAY_API, kind: 'HTTPRoute', versions: ['v1', 'v1beta1'], namespaced: true, read: readHttpRoute },
   { group: GATEWAY_API, kind: 'GRPCRoute', versions: ['v1'], namespaced: true, read: readGrpcRoute },

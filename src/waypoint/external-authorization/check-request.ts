@@ -61,7 +61,9 @@ function askAbout(
   onOutcome: (outcome: CheckOutcome) => void,
 ): () => void {
   const { method, scheme, authority, target, requestId } = fields;
-  const headers = fields.forUpstream('http1', UNCHANGED, connection.clientAddress);
+  const { clientAddress: address, subject } = connection;
+  const client = { address, ip: subject.sourceIp, certificate: undefined };
+  const headers = fields.forUpstream('http1', UNCHANGED, client);
   const checked = { ...connection, method, scheme, authority, target, requestId, headers, body };
   return external.ask(provider, connection, checked, onOutcome);
 }

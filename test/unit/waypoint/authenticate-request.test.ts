@@ -13,6 +13,8 @@ import { RequestFields } from '../../../src/waypoint/request-fields.ts';
 import { JwtIssuer } from '../../helpers/jwt-issuer.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
 
+const CLIENT = { address: '10.0.0.1:9', ip: '10.0.0.1', certificate: undefined };
+
 let issuer: JwtIssuer;
 before(async () => {
   issuer = await JwtIssuer.create('https://issuer', 'RS256');
@@ -100,9 +102,9 @@ describe('the token of a request', () => {
     assert.equal(await authenticate(fields, rules(output)), 'tester');
     assert.equal(fields.target, '/a?b=1');
     assert.equal(fields.header('x-sub'), 'tester');
-    const upstream = fields.forUpstream('http1', { path: undefined, authority: '', headers: [] }, '');
+    const upstream = fields.forUpstream('http1', { path: undefined, authority: '', headers: [] }, CLIENT);
     assert.ok(upstream.some(([name, value]) => name === ':path' && value === '/a?b=1'));
-    const rewritten = fields.forUpstream('http1', { path: () => '/new', authority: '', headers: [] }, '');
+    const rewritten = fields.forUpstream('http1', { path: () => '/new', authority: '', headers: [] }, CLIENT);
     assert.ok(!rewritten.some(([, value]) => value.includes('access_token')));
   });
 

@@ -175,6 +175,6 @@ describe('Gateway', () => {
         listeners: [{ name: 'mesh', port: 15008, protocol: 'HBONE' }],
       }),
     );
-    assert.deepEqual([gateway.listeners[0]!.allowedFrom, gateway.waypointFor], ['Same', 'service']);
+    assert.deepEqual([gateway.listeners[0]!.allowedFrom, gateway.waypointFor], ['Same', undefined]);
   });
 });
