@@ -77,6 +77,10 @@ test-cluster: build ## run the tests on a cluster of two nodes (kind, or a lab: 
 conformance: build ## run the mesh profiles of the Gateway API conformance suite on a cluster (needs Go)
 	scripts/conformance/run.sh
 
+.PHONY: conformance-protocols
+conformance-protocols: build ## h2spec, gRPC's interop programs and WebSocket through a waypoint (needs Go)
+	scripts/conformance/protocols.sh
+
 .PHONY: kind
 kind: build ## a kind cluster with ambit and the example in it, checked
 	scripts/cluster/kind.sh

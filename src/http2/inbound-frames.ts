@@ -29,6 +29,7 @@ const CONTROL_FLOOD = flood('too many control frames');
 const EMPTY_FLOOD = flood('too many empty DATA frames');
 const RESET_FLOOD = flood('too many streams were reset');
 const WINDOW_FLOOD = flood('too many WINDOW_UPDATE frames');
+const CLOSED = fault(Http2Code.STREAM_CLOSED, 'HEADERS for a stream that is over (RFC 9113 5.1, 5.1.1)');
 const IDLE = fault(Http2Code.PROTOCOL_ERROR, 'a frame came for a stream that was never opened');
 const CONNECTION_OVERRUN = fault(Http2Code.FLOW_CONTROL_ERROR, 'more DATA than the connection window allows');
 const WINDOW_OVERFLOW = fault(Http2Code.FLOW_CONTROL_ERROR, 'a send window exceeds 2^31-1');
@@ -70,7 +71,7 @@ export class InboundFrames implements FrameSink {
     const stream = core.streams.get(streamId);
     if (stream === undefined) {
       core.returnConnectionCredit(flowBytes);
-      return this.#frameWithoutStream(streamId);
+      return this.#dataWithoutStream(streamId);
     }
     const problem = dataProblem(stream, flowBytes, dataBytes, endStream);
     if (problem !== undefined) {
@@ -101,7 +102,7 @@ export class InboundFrames implements FrameSink {
     const stream = this.#core.streams.get(streamId);
     if (stream !== undefined) return this.#headersOf(stream, decoded.value, endStream);
     const opens = this.#core.role === 'server' && (streamId & 1) === 1 && streamId > this.#core.lastPeerId;
-    return opens ? this.#newStream(streamId, decoded.value, endStream) : this.#frameWithoutStream(streamId);
+    return opens ? this.#newStream(streamId, decoded.value, endStream) : this.#headersWithoutStream(streamId);
   }
 
   onPriority(streamId: number, payloadBytes: number): Fault | undefined {
@@ -194,8 +195,14 @@ export class InboundFrames implements FrameSink {
     return core.role === 'server' ? streamId > core.lastPeerId : streamId >= core.nextLocalId;
   }
 
-  /** HEADERS or DATA for a stream that is not there: late if it was reset by this side, else a violation. */
-  #frameWithoutStream(streamId: number): Fault | undefined {
+  /** HEADERS for a stream that is over or was passed by: late if this side reset it, else no peer may send them. */
+  #headersWithoutStream(streamId: number): Fault | undefined {
+    if (this.#isIdle(streamId)) return IDLE;
+    return this.#core.closedByReset.has(streamId) ? undefined : CLOSED;
+  }
+
+  /** DATA for a stream that is not there: late if it was reset by this side, else a violation. */
+  #dataWithoutStream(streamId: number): Fault | undefined {
     if (this.#isIdle(streamId)) return IDLE;
     const core = this.#core;
     if (core.closedByReset.has(streamId)) return undefined;

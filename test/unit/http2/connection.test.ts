@@ -171,6 +171,11 @@ test('connection faults end with GOAWAY of the right code', async () => {
     ['INITIAL_WINDOW_SIZE', FLOW_CONTROL_ERROR, [frame(4, 0, 0, setting(4, 0x80000000))]],
     ['MAX_FRAME_SIZE', PROTOCOL_ERROR, [frame(4, 0, 0, setting(5, 16_383))]],
     ['ENABLE_PUSH', PROTOCOL_ERROR, [frame(4, 0, 0, setting(2, 2))]],
+    [
+      'HEADERS for a stream that was passed by',
+      Http2Code.STREAM_CLOSED,
+      [frame(1, 4, 5, HEADERS), frame(1, 4, 3, HEADERS)],
+    ],
   ];
   for (const [name, code, frames] of cases) {
     const peer = rawPeer('server');
