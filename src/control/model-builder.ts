@@ -22,7 +22,15 @@ import type { ManifestObject } from '../model/manifest/manifest-object.ts';
 import type { Labels } from '../model/manifest/object-meta.ts';
 import { type AuthorizationPolicy, policyKey } from '../model/policy.ts';
 import { type Service, serviceKey } from '../model/service.ts';
-import { WAYPOINT_TYPES, type WaypointType } from '../model/waypoint-feed.ts';
+import {
+  AUTHORIZATION_PROVIDER_TYPE,
+  SERVICE_ROUTES_TYPE,
+  TRAFFIC_POLICIES_TYPE,
+  WAYPOINT_POLICY_TYPE,
+  WAYPOINT_TYPES,
+  type WaypointType,
+  WORKLOAD_LABELS_TYPE,
+} from '../model/waypoint-feed.ts';
 import type { Workload } from '../model/workload.ts';
 import { Authorization } from '../proto/gen/authorization.ts';
 import { Address, Workload as WorkloadProto } from '../proto/gen/workload.ts';
@@ -75,13 +83,20 @@ const MESH_KEY = 'mesh';
 const POLICY_PREFIX = 'policy ';
 const WAYPOINT_PREFIX = 'waypoint ';
 
+/** What the resources of a type refer to. */
+const FOLLOWS: ReadonlyMap<WaypointType, readonly string[]> = new Map([
+  [WAYPOINT_POLICY_TYPE, [AUTHORIZATION_PROVIDER_TYPE]],
+  [TRAFFIC_POLICIES_TYPE, [WORKLOAD_LABELS_TYPE]],
+  [SERVICE_ROUTES_TYPE, [ADDRESS_TYPE_URL, WORKLOAD_LABELS_TYPE, TRAFFIC_POLICIES_TYPE]],
+]);
+
 export class ModelBuilder {
   readonly addresses = new ResourceStore(ADDRESS_TYPE_URL);
   readonly workloads = new ResourceStore(WORKLOAD_TYPE_URL);
   readonly authorizations = new ResourceStore(AUTHORIZATION_TYPE_URL);
   /** What is for waypoints alone. */
   readonly waypointStores: ReadonlyMap<WaypointType, ResourceStore> = new Map(
-    WAYPOINT_TYPES.map((typeUrl) => [typeUrl, new ResourceStore(typeUrl)]),
+    WAYPOINT_TYPES.map((typeUrl) => [typeUrl, new ResourceStore(typeUrl, FOLLOWS.get(typeUrl))]),
   );
   #context: BuildContext;
   readonly #outputsOf = new Map<string, readonly Output[]>();
@@ -187,13 +202,15 @@ export class ModelBuilder {
         workloads.upserts.push(workloadResource(output.workload, 'workload'));
       }
     }
-    // Policies that appear come first, policies that nobody lists any more go last.
+    // What others refer to comes before them and goes after them: policies, subsets, the services of routes.
+    const routes = forWaypoints.get(SERVICE_ROUTES_TYPE) ?? new Batch();
+    const referredTo = [...forWaypoints].filter(([, batch]) => batch !== routes);
     this.authorizations.update(authorizations.upserts);
-    for (const [typeUrl, { upserts, removals }] of forWaypoints) {
-      this.waypointStores.get(typeUrl)?.update(upserts, removals);
-    }
+    for (const [typeUrl, { upserts }] of referredTo) this.waypointStores.get(typeUrl)?.update(upserts);
     this.addresses.update(addresses.upserts, addresses.removals);
     this.workloads.update(workloads.upserts, workloads.removals);
+    this.waypointStores.get(SERVICE_ROUTES_TYPE)?.update(routes.upserts, routes.removals);
+    for (const [typeUrl, { removals }] of referredTo.reverse()) this.waypointStores.get(typeUrl)?.update([], removals);
     this.authorizations.update([], authorizations.removals);
   }
 

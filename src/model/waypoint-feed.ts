@@ -13,13 +13,13 @@ export const WORKLOAD_LABELS_TYPE = `${PREFIX}WorkloadLabels`;
 /** Named as in MeshConfig. */
 export const AUTHORIZATION_PROVIDER_TYPE = `${PREFIX}AuthorizationProvider`;
 
-/** All of them; policies come after those whom they ask. */
+/** All of them, what is referred to before what refers to it. */
 export const WAYPOINT_TYPES = [
   AUTHORIZATION_PROVIDER_TYPE,
   WAYPOINT_POLICY_TYPE,
-  SERVICE_ROUTES_TYPE,
-  TRAFFIC_POLICIES_TYPE,
   WORKLOAD_LABELS_TYPE,
+  TRAFFIC_POLICIES_TYPE,
+  SERVICE_ROUTES_TYPE,
 ] as const;
 
 export type WaypointType = (typeof WAYPOINT_TYPES)[number];

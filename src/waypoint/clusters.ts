@@ -69,7 +69,7 @@ export class Clusters {
 
   constructor(deps: ClustersDeps) {
     this.#deps = deps;
-    this.#feed = new TrafficFeed(deps.namespace);
+    this.#feed = new TrafficFeed(deps.namespace, deps.clock);
   }
 
   /** The subscriptions that fill this. */

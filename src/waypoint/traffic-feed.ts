@@ -1,6 +1,7 @@
 /** Policies of traffic, and the labels of endpoints that they ask for, as the control plane feeds them. */
+import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
-import type { Service } from '../model/service.ts';
+import { type Service, serviceKey } from '../model/service.ts';
 import { TRAFFIC_POLICIES_TYPE, trafficPoliciesName, WORKLOAD_LABELS_TYPE } from '../model/waypoint-feed.ts';
 import { TrafficPolicies, type TrafficPolicy, WorkloadLabels } from '../proto/gen/ambit.ts';
 import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/client/delta-client.ts';
@@ -8,6 +9,15 @@ import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/
 type ReadonlyLabels = ReadonlyMap<string, string>;
 
 const NO_LABELS: ReadonlyLabels = new Map();
+
+/** Labels of a subset or an endpoint that the feed has no more. */
+interface Gone {
+  readonly labels: ReadonlyLabels;
+  readonly sinceMs: number;
+}
+
+/** Routes and traffic policies come apart: for so long the former may name what the latter no longer have. */
+const GRACE_MS = 5000;
 
 export class TrafficFeed {
   /** Where this waypoint is. */
@@ -17,8 +27,13 @@ export class TrafficFeed {
   #policiesRevision = 0;
   #labelsRevision = 0;
 
-  constructor(namespace: string) {
+  /** By service and name of the subset, or by uid of the endpoint. */
+  readonly #gone = new Map<string, Gone>();
+  readonly #clock: Clock;
+
+  constructor(namespace: string, clock: Clock) {
     this.#namespace = namespace;
+    this.#clock = clock;
   }
 
   /** Changes with the policies. */
@@ -38,6 +53,7 @@ export class TrafficFeed {
         onDemand: false,
         apply: (resources, removed) => {
           this.#policiesRevision += 1;
+          this.#noteGone([...removed, ...resources.map(({ name }) => name)]);
           return replaced(this.#policies, resources, removed, (bytes) => TrafficPolicies.decode(bytes));
         },
       },
@@ -46,6 +62,8 @@ export class TrafficFeed {
         onDemand: false,
         apply: (resources, removed) => {
           this.#labelsRevision += 1;
+          this.#forgetGone();
+          for (const uid of removed) this.#keep(uid, this.#labels.get(uid));
           return replaced(this.#labels, resources, removed, (bytes) => WorkloadLabels.decode(bytes).labels);
         },
       },
@@ -54,7 +72,7 @@ export class TrafficFeed {
 
   /** The labels of an endpoint, as far as some policy asks for them. */
   labels(uid: string): ReadonlyLabels {
-    return this.#labels.get(uid) ?? NO_LABELS;
+    return this.#labels.get(uid) ?? this.#recent(uid) ?? NO_LABELS;
   }
 
   /** The policy of a port and subset: both named, else the subset, else the port, else neither. */
@@ -69,7 +87,30 @@ export class TrafficFeed {
 
   /** The labels that endpoints of the subset have; undefined when there is no such subset. */
   subset(service: Service, name: string): ReadonlyLabels | undefined {
-    return this.of(service)?.subsets.find((subset) => subset.name === name)?.labels;
+    const known = this.of(service)?.subsets.find((subset) => subset.name === name)?.labels;
+    return known ?? this.#recent(subsetKey(service, name));
+  }
+
+  #noteGone(changed: readonly string[]): void {
+    this.#forgetGone();
+    for (const name of changed) {
+      const before = this.#policies.get(name);
+      for (const subset of before?.subsets ?? []) if (before) this.#keep(subsetKey(before, subset.name), subset.labels);
+    }
+  }
+
+  #keep(key: string, labels: ReadonlyLabels | undefined): void {
+    if (labels !== undefined) this.#gone.set(key, { labels, sinceMs: this.#clock.monotonicMs() });
+  }
+
+  #recent(key: string): ReadonlyLabels | undefined {
+    const gone = this.#gone.get(key);
+    return gone !== undefined && this.#clock.monotonicMs() - gone.sinceMs < GRACE_MS ? gone.labels : undefined;
+  }
+
+  #forgetGone(): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const [key, { sinceMs }] of this.#gone) if (nowMs - sinceMs >= GRACE_MS) this.#gone.delete(key);
   }
 
   /** All that is said of a service for this waypoint; the same object for as long as nothing of it changes. */
@@ -78,6 +119,10 @@ export class TrafficFeed {
     const own = this.#policies.get(trafficPoliciesName(this.#namespace, namespace, hostname));
     return own ?? this.#policies.get(trafficPoliciesName('', namespace, hostname));
   }
+}
+
+function subsetKey(service: Pick<Service, 'namespace' | 'hostname'>, subset: string): string {
+  return `${serviceKey(service)} ${subset}`;
 }
 
 function replaced<T>(

@@ -384,6 +384,21 @@ describe('routes at a waypoint', { timeout: 115_000 }, () => {
     assert.equal((await ask('/broken')).status, 500);
   });
 
+  it('may come and go together with the subsets that they name, without a failed request', async () => {
+    await marked('together', virtualService([marker('together'), { route: [to('reviews')] }]));
+    const load = many(6000);
+    for (let round = 0; round < 10; round++) {
+      const subset = `s${round}`;
+      const subsets = [{ name: subset, labels: { version: 'v2' } }];
+      mesh.write('routes.yaml', virtualService([{ route: [to('reviews', { subset })] }]), destinationRule({ subsets }));
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      mesh.write('routes.yaml', virtualService([{ route: [to('reviews')] }]));
+      await new Promise((resolve) => setTimeout(resolve, 150));
+    }
+    const { seen } = await load;
+    assert.deepEqual(Object.keys(seen).sort(), ['200 v1', '200 v2'], JSON.stringify(seen));
+  });
+
   it('change under load without a failed request', async () => {
     const weights = (share: number) => [
       { ...to('reviews', { subset: 'v1' }), weight: 100 - share },

@@ -56,7 +56,12 @@ interface TypeState {
   timer: Timer | undefined;
   /** When the oldest change that was not sent came; undefined when all were. */
   changedMs: number | undefined;
+  /** Since when what it refers to goes first; undefined when nothing does. */
+  heldMs: number | undefined;
 }
+
+/** What a client does not take in this time does not hold back what refers to it. */
+const MAX_HOLD_MS = 1000;
 
 /**
  * Proxies take pods as soon as they have one answer of each type, and delta xDS has no mark for "that was all": a first
@@ -144,6 +149,7 @@ export class DeltaStream {
       awaitedNonce: '',
       timer: undefined,
       changedMs: undefined,
+      heldMs: undefined,
     };
     this.#types.set(store.typeUrl, state);
     return state;
@@ -163,7 +169,7 @@ export class DeltaStream {
   }
 
   #flush(state: TypeState): void {
-    if (this.#closed || this.#blocked || state.awaitedNonce !== '') return;
+    if (this.#closed || this.#blocked || state.awaitedNonce !== '' || this.#isHeld(state)) return;
     const startMs = this.#deps.clock.monotonicMs();
     const batch = state.subscription.take(this.#maxResponseBytes);
     if (batch === undefined) return;
@@ -185,6 +191,30 @@ export class DeltaStream {
     if (!accepted) this.#blocked = true;
     if (state.changedMs !== undefined) stats.onConverged(endMs - state.changedMs);
     state.changedMs = undefined;
+    for (const other of this.#types.values()) {
+      if (other.heldMs === undefined) continue;
+      other.timer?.cancel();
+      other.timer = undefined;
+      this.#schedule(other);
+    }
+  }
+
+  /** Whether something that its resources may refer to has to go first: no subset is named before it is known. */
+  #isHeld(state: TypeState): boolean {
+    const { clock } = this.#deps;
+    const isBehind = state.store.follows.some((typeUrl) => this.#types.get(typeUrl)?.subscription.isDue === true);
+    if (!isBehind || !state.subscription.isDue || state.subscription.isUrgent) {
+      state.heldMs = undefined;
+      return false;
+    }
+    state.heldMs ??= clock.monotonicMs();
+    const leftMs = state.heldMs + MAX_HOLD_MS - clock.monotonicMs();
+    if (leftMs <= 0) return false;
+    state.timer ??= clock.after(leftMs, () => {
+      state.timer = undefined;
+      this.#flush(state);
+    });
+    return true;
   }
 
   #noteReject(request: DeltaDiscoveryRequest): void {

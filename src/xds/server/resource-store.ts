@@ -29,12 +29,15 @@ export type ResourceListener = (changes: readonly ResourceChange[]) => void;
 /** Resources of one type URL. */
 export class ResourceStore {
   readonly typeUrl: string;
+  /** Types whose resources those of this one refer to: their changes are sent before. */
+  readonly follows: readonly string[];
   readonly #byName = new Map<string, StoredResource>();
   readonly #byKey = new Map<string, Set<string>>();
   readonly #listeners = new Set<ResourceListener>();
 
-  constructor(typeUrl: string) {
+  constructor(typeUrl: string, follows: readonly string[] = []) {
     this.typeUrl = typeUrl;
+    this.follows = follows;
   }
 
   get size(): number {

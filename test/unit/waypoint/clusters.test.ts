@@ -225,7 +225,16 @@ describe('subsets', () => {
     mesh.feed({ subsets });
     assert.ok(mesh.clusters.get({ service, port: 80, subset: 'v2' }));
     mesh.feed({});
+    mesh.clock.advance(5000);
     assert.equal(mesh.clusters.get({ service, port: 80, subset: 'v2' }), undefined);
+  });
+
+  it('that go are found a while longer, as routes may still name them', () => {
+    const mesh = new Fixture('a', 'b');
+    mesh.feed({ subsets });
+    mesh.labels('a', { version: 'v2' });
+    mesh.feed({});
+    assert.deepEqual(mesh.spread(5, 'v2'), { a: 5 });
   });
 
   it('follow the labels of endpoints', () => {

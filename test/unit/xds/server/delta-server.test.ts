@@ -9,6 +9,7 @@ import { PushLoad } from '../../../../src/xds/server/push-pacing.ts';
 import { ResourceStore, type StoredResource } from '../../../../src/xds/server/resource-store.ts';
 
 const TYPE = 'type.googleapis.com/test.Thing';
+const REFERRING = 'type.googleapis.com/test.Referring';
 
 /** Time that moves only when told to. */
 class ManualClock implements Clock {
@@ -58,6 +59,8 @@ function request(fields: Partial<DeltaDiscoveryRequest> = {}): DeltaDiscoveryReq
 
 let clock: ManualClock;
 let store: ResourceStore;
+/** Its resources refer to those of `store`. */
+let referring: ResourceStore;
 let sent: DeltaDiscoveryResponse[];
 let accepting: boolean;
 let failures: string[];
@@ -69,7 +72,7 @@ function stream(maxResponseBytes?: number): DeltaStream {
     clock,
     logger: silentLogger,
     stats,
-    stores: new Map([[TYPE, store]]),
+    stores: new Map([store, referring].map((one) => [one.typeUrl, one])),
     send: (response) => {
       sent.push(response);
       return accepting;
@@ -95,6 +98,7 @@ function take(from: DeltaStream): string[] {
 beforeEach(() => {
   clock = new ManualClock();
   store = new ResourceStore(TYPE);
+  referring = new ResourceStore(REFERRING, [TYPE]);
   sent = [];
   failures = [];
   accepting = true;
@@ -158,6 +162,39 @@ describe('DeltaStream for a wildcard client', () => {
     assert.equal(sent.length, 2);
     assert.equal(sent[1]!.resources.length, 11);
     assert.equal(sent[1]!.resources.find((entry) => entry.name === 'a')!.version, '9');
+  });
+
+  test('sends what refers to a type after the changes of that type, even if a client is slow to take them', () => {
+    const one = stream();
+    for (const typeUrl of [TYPE, REFERRING]) one.onRequest(request({ typeUrl }));
+    const [first] = sent.splice(0);
+    one.onRequest(request({ typeUrl: REFERRING, responseNonce: '2' }));
+    // The first answer is not taken yet: the change of this type has to wait, and so has what follows it.
+    store.update([resource('subset')]);
+    referring.update([resource('route')]);
+    clock.advance(500);
+    assert.deepEqual(sent, []);
+    one.onRequest(request({ responseNonce: first!.nonce }));
+    clock.advance(500);
+    assert.deepEqual(
+      sent.map(({ typeUrl }) => typeUrl),
+      [TYPE, REFERRING],
+    );
+  });
+
+  test('does not wait for ever with what refers to a type', () => {
+    const one = stream();
+    for (const typeUrl of [TYPE, REFERRING]) one.onRequest(request({ typeUrl }));
+    sent.splice(0);
+    one.onRequest(request({ typeUrl: REFERRING, responseNonce: '2' }));
+    store.update([resource('subset')]);
+    referring.update([resource('route')]);
+    clock.advance(1500);
+    clock.advance(1500);
+    assert.deepEqual(
+      sent.map(({ typeUrl }) => typeUrl),
+      [REFERRING],
+    );
   });
 
   test('ignores the ACK of another response', () => {
