@@ -14,6 +14,7 @@ const ALLOWED_WITHIN_RANK = {
   http1: ['http', 'http2', 'net'],
   http2: ['net', 'http'],
   xds: ['tls', 'pki'],
+  authz: ['http'],
   routing: ['http'],
   authn: ['http'],
   // What every proxy of the mesh is made of: tunnels with identities, and what the feed said.

@@ -1,4 +1,5 @@
 /** The paths of policies: exact, with `*` at one end, or templates of whole segments (facts l7-and-control 3.1). */
+import { normalizeEscapes } from '../http/normalize-path.ts';
 import { parseStringMatch } from '../model/policy.ts';
 import { textMatches } from './string-match.ts';
 
@@ -6,7 +7,8 @@ const ONE = '{*}';
 const REST = '{**}';
 
 /** A test for paths without query and fragment. */
-export function pathMatcher(pattern: string): (path: string) => boolean {
+export function pathMatcher(written: string): (path: string) => boolean {
+  const pattern = normalizeEscapes(written);
   if (pattern.includes(ONE) || pattern.includes(REST)) {
     const segments = pattern.split('/');
     return (path) => segmentsMatch(segments, path.split('/'));

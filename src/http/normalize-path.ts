@@ -12,6 +12,11 @@ const NEEDS_WORK = /[%\\]|\/\.{1,2}(?:\/|$)/;
 const ESCAPE = /%[0-9A-Fa-f]{2}/g;
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
 
+/** The escapes of a configured path, or of a pattern for paths, in the spelling that normalised targets have. */
+export function normalizeEscapes(path: string): string {
+  return path.includes('%') ? path.replace(ESCAPE, (found) => found.toUpperCase()) : path;
+}
+
 /** The normalised target, its query untouched; undefined when it has to be refused (400). `*` stays as it is. */
 export function normalizePath(target: string): string | undefined {
   const queryAt = target.indexOf('?');

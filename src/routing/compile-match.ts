@@ -3,6 +3,7 @@
  * length of the text and with nothing else, whatever a client sends.
  */
 import { RE2JS } from 're2js';
+import { normalizeEscapes } from '../http/normalize-path.ts';
 import type { HttpMatch, NamedMatch, StringMatch } from '../proto/gen/ambit.ts';
 import { queryParameter, type RoutedRequest } from './routed-request.ts';
 
@@ -44,7 +45,7 @@ function pathPrefixTest(prefix: string): TextTest {
 export function compileMatch(match: HttpMatch | undefined): RequestTest {
   if (match === undefined) return () => true;
   const tests = [
-    ...textTest(match.path, ({ path }) => path),
+    ...textTest(normalizedPath(match.path), ({ path }) => path),
     ...textTest(match.method, ({ method }) => method),
     ...textTest(match.scheme, ({ scheme }) => scheme),
     ...textTest(match.authority, ({ authority }) => authority),
@@ -55,6 +56,27 @@ export function compileMatch(match: HttpMatch | undefined): RequestTest {
   if (first === undefined) return () => true;
   if (second === undefined) return first;
   return (request) => tests.every((test) => test(request));
+}
+
+/** The match of a path in the spelling that the paths of requests have. */
+export function normalizedPath(match: StringMatch | undefined): StringMatch | undefined {
+  if (match?.kind === undefined) return match;
+  return { ignoreCase: match.ignoreCase, kind: normalizedKind(match.kind) };
+}
+
+function normalizedKind(kind: NonNullable<StringMatch['kind']>): StringMatch['kind'] {
+  switch (kind.$case) {
+    case 'exact':
+      return { $case: 'exact', exact: normalizeEscapes(kind.exact) };
+    case 'prefix':
+      return { $case: 'prefix', prefix: normalizeEscapes(kind.prefix) };
+    case 'pathPrefix':
+      return { $case: 'pathPrefix', pathPrefix: normalizeEscapes(kind.pathPrefix) };
+    case 'regex':
+      return { $case: 'regex', regex: normalizeEscapes(kind.regex) };
+    default:
+      return kind;
+  }
 }
 
 function textTest(match: StringMatch | undefined, read: (request: RoutedRequest) => string): RequestTest[] {

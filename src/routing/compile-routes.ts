@@ -15,7 +15,7 @@ import type {
   ServiceRoutes,
   WeightedBackend,
 } from '../proto/gen/ambit.ts';
-import { compileMatch, type RequestTest } from './compile-match.ts';
+import { compileMatch, normalizedPath, type RequestTest } from './compile-match.ts';
 import { type CorsCheck, compileCors } from './cors.ts';
 import { compileHeaderChanges, type HeaderChange } from './header-changes.ts';
 import { compileRedirect, type Location } from './redirect.ts';
@@ -117,7 +117,7 @@ function compilePort({ http, tcp, hasHttp, hasTcp }: PortRoutes): CompiledPort {
 }
 
 function exactPath(match: HttpMatch | undefined): string | undefined {
-  const path = match?.path;
+  const path = normalizedPath(match?.path);
   return path?.kind?.$case === 'exact' && !path.ignoreCase ? path.kind.exact : undefined;
 }
 

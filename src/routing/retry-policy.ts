@@ -64,7 +64,7 @@ export function compileRetry(policy: RetryPolicy): CompiledRetry {
 function failureConditions(outcome: Exclude<TryOutcome, { kind: 'response' }>): readonly string[] {
   switch (outcome.kind) {
     case 'connect-failure':
-      return ['connect-failure', '5xx', 'gateway-error', 'reset-before-request'];
+      return ['connect-failure', '5xx', 'gateway-error', 'reset', 'reset-before-request'];
     case 'refused':
       return ['refused-stream', '5xx', 'gateway-error', 'reset', 'reset-before-request'];
     case 'timeout':

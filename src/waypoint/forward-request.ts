@@ -210,8 +210,10 @@ export class ForwardedRequest {
       this.#request.stream.reset(Http2Code.INTERNAL_ERROR);
       return;
     }
+    // While it waits for a connection it is not the endpoint that is slow.
+    const isWithEndpoint = this.#exchange !== undefined;
     this.#exchange?.abandon();
-    this.#finishTry({ kind: 'timeout' });
+    this.#finishTry(isWithEndpoint ? { kind: 'timeout' } : undefined);
     this.#fail(LOCAL_REPLIES.requestTimeout);
   }
 

@@ -1,5 +1,5 @@
 /** A copy of a request for a service that only watches: nobody waits for it, its answer is dropped. */
-import type { Clock } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/clock.ts';
 import type { HttpHeader, HttpStreamHandler } from '../http/http-stream.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 import type { Workload } from '../model/workload.ts';
@@ -26,7 +26,9 @@ export async function mirrorRequest(
   const permit = cluster.admitRequest();
   const picked = permit && cluster.pick(self, { hashKey: undefined, avoid: new Set() });
   if (permit === undefined || picked === undefined) return permit?.release();
+  let timer: Timer | undefined;
   const done = () => {
+    timer?.cancel();
     picked.done(undefined);
     permit.release();
   };
@@ -39,9 +41,8 @@ export async function mirrorRequest(
   }
   const stream = opened.value;
   if (body.length > 0) stream.end(body);
-  deps.clock.after(MIRROR_TIMEOUT_MS, () => {
-    if (stream.state !== 'closed') stream.reset(Http2Code.CANCEL);
-  });
+  timer = deps.clock.after(MIRROR_TIMEOUT_MS, () => stream.reset(Http2Code.CANCEL));
+  if (stream.state === 'closed') timer.cancel();
 }
 
 function dropAnswer(done: () => void): HttpStreamHandler {

@@ -43,6 +43,15 @@ describe('routes', () => {
     assert.deepEqual(['/a', '/a?q', '/a/x/y', '/a/z', '/'].map(found), ['exact', 'exact', 'early', 'late', 'rest']);
   });
 
+  it('find a path whatever the case of its escapes', () => {
+    const routes = new HttpRoutes([route('exact', exact('/a%2fb')), route('prefix', prefix('/c%2f'))]);
+    // Requests are normalised: their escapes are in upper case.
+    assert.deepEqual(
+      ['/a%2Fb', '/c%2Fd'].map((target) => routes.find(requestOf({ target }))?.name),
+      ['exact', 'prefix'],
+    );
+  });
+
   it('find nothing where nothing matches', () => {
     assert.equal(new HttpRoutes([route('a', exact('/a'))]).find(requestOf({ target: '/b' })), undefined);
     assert.equal(new HttpRoutes([]).find(requestOf({})), undefined);

@@ -212,6 +212,7 @@ describe('a retry policy', () => {
     ['gateway-error', answer(500), false],
     ['reset', { kind: 'reset', sent: true }, true],
     ['reset', answer(500), false],
+    ['reset', { kind: 'connect-failure' }, true],
     ['reset-before-request', { kind: 'reset', sent: true }, false],
     ['reset-before-request', { kind: 'reset', sent: false }, true],
     ['retriable-4xx', answer(409), true],
