@@ -241,6 +241,24 @@ export const LIMIT_GROUPS = [
         'Attempts on other connections when an external authorizer never read the question.',
       ],
       [
+        'waypoint/local-reply.ts',
+        'MAX_GRPC_MESSAGE_BYTES',
+        'bytes',
+        'The text of an answer of the waypoint that a gRPC client gets as a header.',
+      ],
+      [
+        'waypoint/traffic-feed.ts',
+        'GRACE_MS',
+        'ms',
+        'A subset that a DestinationRule has no more is found so long, as routes may name it a moment longer.',
+      ],
+      [
+        'xds/server/delta-server.ts',
+        'MAX_HOLD_MS',
+        'ms',
+        'Routes wait so long for a proxy to take the subsets and services that they name.',
+      ],
+      [
         'waypoint/mirror-request.ts',
         'MIRROR_TIMEOUT_MS',
         'ms',

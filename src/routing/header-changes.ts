@@ -5,6 +5,9 @@ import type { HeaderChanges, HeaderValue } from '../proto/gen/ambit.ts';
 /** @param clientAddress `ip:port` of the client, which a value may ask for */
 export type HeaderChange = (headers: readonly HttpHeader[], clientAddress: string) => readonly HttpHeader[];
 
+/** What no header value may hold: a header with it is left out. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones meant
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 const OPERATOR = /%DOWNSTREAM_REMOTE_ADDRESS(_WITHOUT_PORT)?%/g;
 
 /** What belongs to one connection is the proxy's business, not a route's. */
@@ -47,7 +50,14 @@ function filledIn(field: HttpHeader, clientAddress: string): HttpHeader {
 }
 
 function fieldsOf(values: readonly HeaderValue[]): HttpHeader[] {
-  return values.map(({ name, value }): HttpHeader => [name.toLowerCase(), value]).filter(([name]) => isTouchable(name));
+  return values
+    .map(({ name, value }): HttpHeader => [name.toLowerCase(), onTheWire(value)])
+    .filter(([name, value]) => isTouchable(name) && !CONTROL.test(value));
+}
+
+/** Text of a configuration as its UTF-8 bytes, one character each. */
+function onTheWire(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
 }
 
 function isTouchable(name: string): boolean {

@@ -16,19 +16,21 @@ export function compilePathRewrite(
   const kind = rewrite?.kind;
   switch (kind?.$case) {
     case 'full':
-      return () => rooted(kind.full);
+      return () => rooted(escaped(kind.full));
     case 'prefix': {
       const matched = prefixOf(match);
-      return (path) => rooted(kind.prefix + path.slice(matched.length));
+      const replacement = escaped(kind.prefix);
+      return (path) => rooted(replacement + path.slice(matched.length));
     }
     case 'pathPrefix': {
       const matched = withoutSlash(prefixOf(match));
-      const replacement = withoutSlash(kind.pathPrefix);
+      const replacement = withoutSlash(escaped(kind.pathPrefix));
       return (path) => rooted(replacement + path.slice(matched.length));
     }
     case 'regex': {
       const regex = RE2JS.compile(kind.regex.pattern);
-      return (path) => rooted(substituted(regex, path, kind.regex.substitution));
+      const substitution = escaped(kind.regex.substitution);
+      return (path) => rooted(substituted(regex, path, substitution));
     }
     default:
       return undefined;
@@ -39,6 +41,11 @@ export function compilePathRewrite(
 export function rewriteTarget(target: string, change: PathChange): string {
   const queryAt = target.indexOf('?');
   return queryAt < 0 ? change(target) : change(target.slice(0, queryAt)) + target.slice(queryAt);
+}
+
+/** Text of a configuration as it may stand in a request target: escapes for what may not. */
+function escaped(text: string): string {
+  return text.toWellFormed().replace(/[^\x21-\x7e]+/g, encodeURIComponent);
 }
 
 function prefixOf(match: HttpMatch | undefined): string {

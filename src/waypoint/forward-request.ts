@@ -34,6 +34,8 @@ export interface OutboundRequest {
   readonly retry: CompiledRetry;
   /** 0 for none. */
   readonly timeoutMs: number;
+  /** Whether the client asked for less time than the route gives. */
+  readonly isHurried: boolean;
 }
 
 export interface ForwardEvents {
@@ -91,9 +93,17 @@ export class ForwardedRequest {
   /** The client has sent all of the request: from here on its time counts. */
   bodyEnded(): void {
     const { timeoutMs } = this.#request;
-    if (timeoutMs > 0 && !this.#over) {
-      this.#totalTimer ??= this.#deps.clock.after(timeoutMs, () => this.#outOfTime());
-    }
+    if (this.#over) return;
+    if (timeoutMs > 0) this.#totalTimer ??= this.#deps.clock.after(timeoutMs, () => this.#outOfTime());
+    this.#startTryTimer();
+  }
+
+  /** A try has its time from the end of the body on, as nobody else than the client is slow before. */
+  #startTryTimer(): void {
+    const { perTryTimeoutMs } = this.#request.retry;
+    if (perTryTimeoutMs === 0 || this.#exchange === undefined || this.#exchange.responded) return;
+    this.#tryTimer?.cancel();
+    this.#tryTimer = this.#deps.clock.after(perTryTimeoutMs, () => this.#tryOutOfTime());
   }
 
   /** The client went away while no endpoint had the request. */
@@ -136,8 +146,7 @@ export class ForwardedRequest {
     if (exchange.ok) {
       if (this.#over) return;
       this.#exchange = exchange.value;
-      const { perTryTimeoutMs } = retry;
-      if (perTryTimeoutMs > 0) this.#tryTimer = this.#deps.clock.after(perTryTimeoutMs, () => this.#tryOutOfTime());
+      if (body.ended) this.#startTryTimer();
       return;
     }
     upstream.release();
@@ -210,10 +219,10 @@ export class ForwardedRequest {
       this.#request.stream.reset(Http2Code.INTERNAL_ERROR);
       return;
     }
-    // While it waits for a connection it is not the endpoint that is slow.
-    const isWithEndpoint = this.#exchange !== undefined;
+    // While it waits for a connection it is not the endpoint that is slow, nor where the client is in a hurry.
+    const isEndpoints = this.#exchange !== undefined && !this.#request.isHurried;
     this.#exchange?.abandon();
-    this.#finishTry(isWithEndpoint ? { kind: 'timeout' } : undefined);
+    this.#finishTry(isEndpoints ? { kind: 'timeout' } : undefined);
     this.#fail(LOCAL_REPLIES.requestTimeout);
   }
 

@@ -8,8 +8,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Clock, Timer } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
+import { Http2Code } from '../http2/http2-error.ts';
 import type { Workload } from '../model/workload.ts';
 import type { Fault } from '../proto/gen/ambit.ts';
 import {
@@ -82,7 +84,7 @@ export function handleRequest(
 ): HttpStreamHandler {
   const exchange = new HttpExchange(stream, headers, endStream, context, deps);
   // The handler has to be in place before anything is answered.
-  queueMicrotask(() => exchange.start());
+  queueMicrotask(() => exchange.guarded(() => exchange.start()));
   return exchange.body;
 }
 
@@ -114,13 +116,24 @@ class HttpExchange {
     this.#request = new RequestFields(headers);
     this.#record = new AccessRecord(this.#request, context, deps);
     this.#admission = new RequestAdmission(this.#request, context, deps, {
-      onAdmitted: (admitted) => this.#route(admitted),
+      onAdmitted: (admitted) => this.guarded(() => this.#route(admitted)),
       onRefused: (reply) => this.#reply(reply),
     });
     this.body = new RequestBody(endStream, deps.replayBudget, {
       onEnded: () => this.#bodyEnded(),
       onClosed: () => this.#clientGone(),
     });
+  }
+
+  /** A defect that one request meets ends that request, and nobody else's. */
+  guarded(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#deps.accessLog.error('request failed', { error: errorText(error) });
+      this.#forwarded?.cancel();
+      if (this.#stream.state !== 'closed') this.#stream.reset(Http2Code.INTERNAL_ERROR);
+    }
   }
 
   start(): void {
@@ -183,13 +196,14 @@ class HttpExchange {
     const backend = chooseBackend(plan, this.#deps.random());
     const to = plan === DEFAULT_PLAN ? ownTarget(target, spoken, this.#deps) : this.#targetOf(backend);
     if (backend === undefined || to === undefined) return this.#reply(clusterMissing(plan.missingStatus));
+    if (this.#request.rewritten(backend.path) === undefined) return this.#reply(LOCAL_REPLIES.badRequest);
     this.#responseChanges.push(backend.responseHeaders);
     const { key: hashKey, setCookie } = this.#hashKey(to);
     if (setCookie !== undefined) this.#responseChanges.push((headers) => [...headers, ['set-cookie', setCookie]]);
     const client = this.#client();
     const changes = { ...backend, headers: [route?.requestHeaders, backend.requestHeaders] };
     const headersFor = (version: UpstreamVersion) => this.#request.forUpstream(version, changes, client);
-    const grpcTimeout = this.#request.isGrpc ? this.#request.header('grpc-timeout') : undefined;
+    const timeoutMs = requestTimeoutMs(plan.timeoutMs, this.#request.grpcTimeout);
     const request = {
       ...to,
       stream: this.#stream,
@@ -200,7 +214,8 @@ class HttpExchange {
       forwarded,
       hashKey,
       retry: plan.retry,
-      timeoutMs: requestTimeoutMs(plan.timeoutMs, grpcTimeout),
+      timeoutMs,
+      isHurried: timeoutMs !== plan.timeoutMs,
     };
     this.#prepareMirrors(plan, headersFor);
     this.#forwarded = new ForwardedRequest(request, this.#events, this.#deps);
@@ -257,6 +272,7 @@ class HttpExchange {
       }
     };
     if (this.body.ended) this.#mirror();
+    else this.body.retain();
   }
 
   #bodyEnded(): void {

@@ -119,11 +119,11 @@ export function sendLocalReply(stream: HttpStream, reply: LocalReply, { isGrpc, 
       [':status', '200'],
       ['content-type', 'application/grpc'],
       ['grpc-status', String(reply.grpcStatus ?? grpcStatusOf(reply.status))],
-      ['grpc-message', grpcMessage(body.toString('utf8'))],
+      ['grpc-message', grpcMessage(body)],
       ...more,
       SERVER,
     ];
-    stream.respond(change(headers), true);
+    if (!stream.respond(change(headers), true)) respondPlainly(stream);
     return;
   }
   const isTyped = body.length === 0 || given.some(([name]) => name === 'content-type');
@@ -136,7 +136,14 @@ export function sendLocalReply(stream: HttpStream, reply: LocalReply, { isGrpc, 
     SERVER,
   ];
   const withoutBody = isHead || body.length === 0;
-  if (stream.respond(change(headers), withoutBody) && !withoutBody) stream.end(body);
+  if (!stream.respond(change(headers), withoutBody)) respondPlainly(stream);
+  else if (!withoutBody) stream.end(body);
+}
+
+/** What a route wants said cannot be written: the client is told that something is wrong rather than nothing. */
+function respondPlainly(stream: HttpStream): void {
+  if (stream.state === 'closed') return;
+  if (!stream.respond([[':status', '500'], ['content-length', '0'], SERVER], true)) stream.reset();
 }
 
 const GRPC_STATUS: Readonly<Record<number, number>> = {
@@ -155,7 +162,14 @@ function grpcStatusOf(status: number): number {
   return GRPC_STATUS[status] ?? GRPC_UNKNOWN;
 }
 
-/** Printable ASCII but `%`; all else as escapes (gRPC over HTTP/2, Status-Message). */
-function grpcMessage(text: string): string {
-  return text.replace(/[^ -$&-~]/g, (character) => encodeURIComponent(character));
+const MAX_GRPC_MESSAGE_BYTES = 1024;
+
+/** Printable ASCII but `%`; all other bytes as escapes (gRPC over HTTP/2, Status-Message). */
+function grpcMessage(body: Buffer): string {
+  let text = '';
+  for (const byte of body.subarray(0, MAX_GRPC_MESSAGE_BYTES)) {
+    const isPlain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
+    text += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return text;
 }

@@ -113,6 +113,7 @@ class Exchange implements RunningExchange {
   abandon(): void {
     if (this.#abandoned || this.#upstreamClosed) return;
     this.#abandoned = true;
+    this.#body.pause();
     this.#downstream.setHandler(this.#body);
     this.#up.abandon();
     this.#upstream?.reset(Http2Code.CANCEL);
@@ -180,7 +181,7 @@ class Exchange implements RunningExchange {
     if (this.#events.rejects(headers)) return this.abandon();
     this.#responded = true;
     // An answer is on its way: no other try follows.
-    this.#body.forget();
+    if (!this.#body.retained) this.#body.forget();
     this.#downstream.respond(this.#events.onResponse(headers), endStream);
     if (endStream) this.#down.ended = true;
   }
@@ -196,6 +197,7 @@ class Exchange implements RunningExchange {
       return;
     }
     this.#abandoned = true;
+    this.#body.pause();
     this.#downstream.setHandler(this.#body);
     this.#events.onFailed({ reply: failureReply(reason), unseen: unseen(reason) });
   }

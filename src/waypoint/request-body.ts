@@ -61,6 +61,7 @@ export class RequestBody implements HttpStreamHandler {
   #trailers: readonly HttpHeader[] | undefined;
   #ended: boolean;
   #keeps = true;
+  #retained = false;
   #sending = false;
   /** Who waits for it before it goes anywhere. */
   #hold: Hold | undefined;
@@ -92,6 +93,16 @@ export class RequestBody implements HttpStreamHandler {
   /** Whether it can be sent (again) from its beginning. */
   get whole(): boolean {
     return this.#keeps || this.empty;
+  }
+
+  /** Whether it is kept beyond the last try, for copies of the request. */
+  get retained(): boolean {
+    return this.#retained;
+  }
+
+  /** Keeps it, within its limits, until the request is over. */
+  retain(): void {
+    this.#retained = true;
   }
 
   /** All of it, when the client has sent it and it was kept. */
@@ -163,7 +174,7 @@ export class RequestBody implements HttpStreamHandler {
     const chunks = this.#chunks;
     this.#takenBytes = 0;
     this.#sending = true;
-    if (keep) this.#keepWithinLimits();
+    if (keep || this.#retained) this.#keepWithinLimits();
     else this.forget();
     for (const chunk of [...chunks]) send(chunk);
   }
@@ -175,6 +186,11 @@ export class RequestBody implements HttpStreamHandler {
     if (more <= 0) return;
     this.#creditedBytes = this.#takenBytes;
     stream.consume(more);
+  }
+
+  /** No endpoint takes it for now: what comes is held, bounded by the client's window, so that it stays whole. */
+  pause(): void {
+    this.#sending = false;
   }
 
   /** The present endpoint takes no more. */

@@ -20,6 +20,8 @@ const NOT_FORWARDED: ReadonlySet<string> = new Set([
   'keep-alive',
 ]);
 
+const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/;
+
 /** What a route changes of a request. */
 export interface RequestChanges {
   readonly path: PathChange | undefined;
@@ -68,6 +70,11 @@ export class RequestFields implements RoutedRequest {
     this.isGrpc = this.header('content-type')?.startsWith('application/grpc') === true;
   }
 
+  /** How long a gRPC client means to wait, as it wrote it. */
+  get grpcTimeout(): string | undefined {
+    return this.isGrpc ? this.header('grpc-timeout') : undefined;
+  }
+
   get headers(): readonly HttpHeader[] {
     return this.#headers;
   }
@@ -103,12 +110,22 @@ export class RequestFields implements RoutedRequest {
     return new RequestFields(hasId ? headers : [...headers, ['x-request-id', this.requestId]]);
   }
 
+  /**
+   * The target as a route changes it; undefined when it gets dot segments by that (`/public../x` without `/public`): an
+   * endpoint that resolves them would read a path that no policy has seen.
+   */
+  rewritten(change: PathChange | undefined): string | undefined {
+    if (change === undefined) return this.target;
+    const target = rewriteTarget(this.target, change);
+    return DOT_SEGMENT.test(withoutQuery(target)) ? undefined : target;
+  }
+
   /** What goes on to the endpoint. Unlike at a waypoint of Istio the client's IP is appended to `x-forwarded-for`. */
   forUpstream(version: UpstreamVersion, changes: RequestChanges, client: RequestClient): readonly HttpHeader[] {
     const own = this.#headers.filter(
       ([name]) => !name.startsWith(':') && !NOT_FORWARDED.has(name) && !(version === 'http2' && name === 'upgrade'),
     );
-    const target = changes.path === undefined ? this.target : rewriteTarget(this.target, changes.path);
+    const target = this.rewritten(changes.path) ?? this.target;
     const headers: HttpHeader[] = [
       [':method', this.method],
       [':scheme', this.scheme],

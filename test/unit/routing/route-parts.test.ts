@@ -60,6 +60,14 @@ describe('changes of headers', () => {
     assert.deepEqual(change?.([], '[::1]:99'), [['a', 'for=::1 [::1]:99 5%']]);
   });
 
+  it('write text as UTF-8, and leave out what no header may hold', () => {
+    const set = [
+      { name: 'a', value: 'caf\u00e9' },
+      { name: 'b', value: 'x\r\ny: z' },
+    ];
+    assert.deepEqual(compileHeaderChanges({ set, add: [], remove: [] })?.([], ''), [['a', 'caf\u00c3\u00a9']]);
+  });
+
   it('follow each other', () => {
     const add = (value: string) => ({ set: [], add: [{ name: 'a', value }], remove: [] });
     assert.deepEqual(compileHeaderChanges(add('1'), undefined, add('2'))?.([], ''), [
@@ -78,6 +86,7 @@ describe('another path', () => {
     ['joins texts as they are', { $case: 'prefix', prefix: '/' }, prefix('/a'), '/a/b', '//b'],
     ['replaces elements', { $case: 'pathPrefix', pathPrefix: '/x' }, elements('/a'), '/a/b', '/x/b'],
     ['takes elements away', { $case: 'pathPrefix', pathPrefix: '/' }, elements('/a'), '/a/b?q', '/b?q'],
+    ['escapes what no target may hold', { $case: 'full', full: '/caf\u00e9 x' }, undefined, '/a', '/caf%C3%A9%20x'],
     ['leaves the root at least', { $case: 'pathPrefix', pathPrefix: '/' }, elements('/a'), '/a', '/'],
     ['puts elements before the root', { $case: 'pathPrefix', pathPrefix: '/x/' }, elements('/'), '/b', '/x/b'],
     [

@@ -26,6 +26,7 @@ interface Setup {
   readonly budgetBytes?: number;
   readonly permits?: { requests?: number; retries?: number };
   readonly refuse?: number;
+  readonly isHurried?: boolean;
 }
 
 /** One request; endpoints are called `e0`, `e1`, and so on, and every try gets the first that is not avoided. */
@@ -98,6 +99,7 @@ function setUp(options: Setup = {}) {
     hashKey: undefined,
     retry,
     timeoutMs: options.timeoutMs ?? 0,
+    isHurried: options.isHurried ?? false,
   } as unknown as OutboundRequest;
   forwarded = new ForwardedRequest(
     request,
@@ -214,6 +216,30 @@ describe('a forwarded request', () => {
     assert.equal(lab.tries.length, 1);
   });
 
+  it('loses nothing of a body that comes between two tries, however much', async () => {
+    const lab = setUp({ ended: false });
+    const first = await latest(lab);
+    lab.downstream.data('begin ');
+    first.stream.headers(500);
+    lab.downstream.data('x'.repeat(300 * 1024));
+    lab.downstream.data(' end');
+    const second = await latest(lab);
+    lab.downstream.finish();
+    assert.equal(second.stream.written.join('').length, 300 * 1024 + 10);
+    assert.ok(second.stream.written.join('').startsWith('begin x'));
+  });
+
+  it('is kept for copies even when it is not sent again', async () => {
+    const lab = setUp({ ended: false, attempts: 0 });
+    lab.body.retain();
+    const { stream } = await latest(lab);
+    lab.downstream.data('one ');
+    stream.headers(200, {}, true);
+    lab.downstream.data('two');
+    lab.downstream.finish();
+    assert.equal(lab.body.complete?.toString(), 'one two');
+  });
+
   it('is cut, not sent again, once an answer began', async () => {
     const lab = setUp();
     const { stream } = await latest(lab);
@@ -255,6 +281,24 @@ describe('a forwarded request', () => {
     lab.clock.advance(100);
     assert.equal(lab.replies[0]?.reply.details, 'upstream_per_try_timeout');
     assert.equal(lab.replies[0]?.retries, 1);
+  });
+
+  it('has the time of a try from the end of its body on', async () => {
+    const lab = setUp({ perTryTimeoutMs: 100, attempts: 0, ended: false });
+    await settle();
+    lab.clock.advance(5000);
+    assert.equal(lab.replies.length, 0);
+    lab.downstream.finish();
+    lab.clock.advance(100);
+    assert.equal(lab.replies[0]?.reply.details, 'upstream_per_try_timeout');
+  });
+
+  it('that its client is in a hurry about says nothing about the endpoint', async () => {
+    const lab = setUp({ timeoutMs: 5, isHurried: true });
+    await settle();
+    lab.clock.advance(5);
+    assert.equal(lab.replies[0]?.reply.status, 504);
+    assert.deepEqual(lab.outcomes, [undefined]);
   });
 
   it('is refused when there are too many requests, and not tried again when there are too many tries', async () => {
