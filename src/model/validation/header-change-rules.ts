@@ -46,7 +46,11 @@ function checkName(name: string, hostIsFine: boolean, report: (reason: string) =
   }
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones meant
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
+
 function valueProblem(value: string): string | undefined {
+  if (CONTROL.test(value)) return 'holds a control character, which no header value may';
   const rest = value.replaceAll('%%', '').replace(OPERATOR, '');
   return rest.split('%').length % 2 === 0 ? 'has a single %: write %% for the character' : undefined;
 }
