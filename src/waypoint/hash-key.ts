@@ -53,9 +53,9 @@ function ofCookie(cookie: HashCookie, request: HashedRequest, newValue: () => st
   return { key, setCookie: cookieText(cookie, key) };
 }
 
-/** The first of that name. Several `cookie` headers of HTTP/2 may have been joined by commas (RFC 9113 8.2.3). */
+/** The first of that name. */
 function cookieValue(header: string, name: string): string | undefined {
-  for (const pair of header.split(/[;,]/)) {
+  for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');
     if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;
     const value = pair.slice(equals + 1).trim();
@@ -72,5 +72,6 @@ function cookieText({ name, path, ttlSec, attributes }: HashCookie, value: strin
     parts.push(attribute.value === '' ? attribute.name : `${attribute.name}=${attribute.value}`);
   }
   parts.push('HttpOnly');
-  return parts.join('; ');
+  // A configured name or path cannot end the header, or begin another one.
+  return parts.join('; ').replace(/[^\x20-\x7e]/g, '');
 }

@@ -95,11 +95,12 @@ export class RequestFields implements RoutedRequest {
     this.#path = withoutQuery(target);
   }
 
-  /** All values of the name, joined by a comma. */
+  /** All values of the name, joined by a comma; cookies by `; ` (RFC 9113 8.2.3). */
   header(name: string): string | undefined {
+    const separator = name === 'cookie' ? '; ' : ',';
     let joined: string | undefined;
     for (const [own, value] of this.#headers)
-      if (own === name) joined = joined === undefined ? value : `${joined},${value}`;
+      if (own === name) joined = joined === undefined ? value : `${joined}${separator}${value}`;
     return joined;
   }
 
