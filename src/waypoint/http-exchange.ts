@@ -302,7 +302,7 @@ class HttpExchange {
     const change = (headers: readonly HttpHeader[]) => this.#changed(headers);
     // The stream may be over as soon as it is answered.
     this.#record.answered(reply, this.body);
-    sendLocalReply(this.#stream, reply, { isGrpc, isHead: method === 'HEAD', change });
+    sendLocalReply(this.#stream, reply, { isGrpc, isHead: method === 'HEAD', nowMs: this.#deps.clock.nowMs(), change });
     this.body.discard(this.#stream);
   }
 

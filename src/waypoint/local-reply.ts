@@ -103,6 +103,8 @@ export function afterRetries(reply: LocalReply): LocalReply {
 export interface ReplyOptions {
   readonly isGrpc: boolean;
   readonly isHead: boolean;
+  /** Wall clock. */
+  readonly nowMs: number;
   /** What the route changes of responses. */
   change(headers: readonly HttpHeader[]): readonly HttpHeader[];
 }
@@ -110,8 +112,12 @@ export interface ReplyOptions {
 const SERVER: HttpHeader = ['server', 'istio-envoy'];
 
 /** Sends the answer and ends this side; a gRPC client gets it as a status in a response without a body. */
-export function sendLocalReply(stream: HttpStream, reply: LocalReply, { isGrpc, isHead, change }: ReplyOptions): void {
-  const given = reply.headers ?? [];
+export function sendLocalReply(
+  stream: HttpStream,
+  reply: LocalReply,
+  { isGrpc, isHead, nowMs, change }: ReplyOptions,
+): void {
+  const given: HttpHeader[] = [...(reply.headers ?? []), ['date', new Date(nowMs).toUTCString()]];
   const body = Buffer.from(reply.body);
   if (isGrpc || reply.grpcStatus !== undefined) {
     const more = given.filter(([name]) => name !== 'content-type');

@@ -9,7 +9,7 @@ function answer(reply: LocalReply, options: { isGrpc?: boolean; isHead?: boolean
   let left = refuses;
   const respond = stream.respond.bind(stream);
   stream.respond = (headers: readonly HttpHeader[], endStream?: boolean) => left-- <= 0 && respond(headers, endStream);
-  sendLocalReply(stream, reply, { isGrpc: false, isHead: false, ...options, change: (headers) => headers });
+  sendLocalReply(stream, reply, { isGrpc: false, isHead: false, nowMs: 0, ...options, change: (headers) => headers });
   return stream;
 }
 const header = (stream: FakeHttpStream, name: string) => stream.responses[0]?.find(([own]) => own === name)?.[1];
@@ -18,6 +18,7 @@ describe('an answer of the waypoint', () => {
   it('has its status and text, and no text for HEAD', () => {
     const stream = answer(LOCAL_REPLIES.noHealthyUpstream);
     assert.deepEqual([header(stream, ':status'), stream.written], ['503', ['no healthy upstream']]);
+    assert.equal(header(stream, 'date'), 'Thu, 01 Jan 1970 00:00:00 GMT');
     assert.deepEqual(answer(LOCAL_REPLIES.noHealthyUpstream, { isHead: true }).written, []);
   });
 
