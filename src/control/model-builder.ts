@@ -31,6 +31,7 @@ import { collectAffected } from './affected-objects.ts';
 import type { BuildContext } from './build-context.ts';
 import { meshConfigNote } from './folder-mesh.ts';
 import { collectAffectedByRules } from './l7/affected-by-rules.ts';
+import { addAffectedRemarks } from './l7/affected-remarks.ts';
 import { DestinationRules } from './l7/destination-rules.ts';
 import { routeNote } from './l7/route-conditions.ts';
 import { ruleNote } from './l7/rule-targets.ts';
@@ -127,7 +128,8 @@ export class ModelBuilder {
         affected.add(STATIC_KEY);
       }
     }
-    if (!partial) affected = new Set([...affected, ...this.#everything()]);
+    if (partial) addAffectedRemarks(this.#context, affected);
+    else affected = new Set([...affected, ...this.#everything()]);
     this.#rebuild(affected);
   }
 
@@ -260,7 +262,7 @@ export class ModelBuilder {
         this.#note(sourceKey, routeNote(context, object));
         return [];
       case 'VirtualService':
-        this.#note(sourceKey, virtualServiceNote(context.store, context.mesh, object));
+        this.#note(sourceKey, virtualServiceNote(context, object));
         return [];
       case 'ConfigMap':
         this.#note(sourceKey, meshConfigNote(object, context.mesh));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { service } from '../../../../helpers/manifests.ts';
-import { RouteLab, serviceEntry, virtualService } from '../../../../helpers/route-lab.ts';
+import { destinationRule, RouteLab, serviceEntry, virtualService } from '../../../../helpers/route-lab.ts';
 
 const to = (...hosts: string[]) => ({ route: hosts.map((host) => ({ destination: { host }, weight: 1 })) });
 const PROD = { namespace: 'prod' };
@@ -20,7 +20,7 @@ describe('whoever wrote a VirtualService is told', () => {
     assert.equal(
       note,
       'destination nobody.demo.svc.cluster.local is no service of the mesh: requests for it get 503; ' +
-        'destination a.example is no service of the mesh: requests for it get 503',
+        'mirror a.example is no service of the mesh: copies for it are not sent',
     );
   });
 
@@ -29,11 +29,36 @@ describe('whoever wrote a VirtualService is told', () => {
     assert.equal(
       note,
       'host reviews.prod is not completed: write reviews.prod.svc.cluster.local; ' +
-        'destination reviews.prod.svc is not completed: write reviews.prod.svc.cluster.local',
+        'destination reviews.prod.svc is not completed (write reviews.prod.svc.cluster.local): requests for it get 503',
     );
     const entry = serviceEntry('e', ['reviews.prod', 'reviews.prod.svc']);
     const known = noteOf({ hosts: ['reviews.prod'], http: [to('reviews.prod')] }, service('reviews', {}, PROD), entry);
     assert.equal(known, undefined);
+  });
+
+  it('of ports that the destination does not have', () => {
+    const route = (port: number) => ({ route: [{ destination: { host: 'next', port: { number: port } } }] });
+    assert.equal(noteOf({ http: [route(80)] }), undefined);
+    const problem = 'destination next.demo.svc.cluster.local has no port 81';
+    assert.equal(noteOf({ http: [route(81)] }), `${problem}: requests for it get 503`);
+    assert.equal(noteOf({ tcp: [route(81)] }), `${problem}: connections for it are closed`);
+  });
+
+  it('of subsets that no DestinationRule of the host has, as long as that is so', () => {
+    const lab = new RouteLab(
+      virtualService('test', { hosts: ['web'], http: [{ route: [{ destination: { host: 'next', subset: 'v1' } }] }] }),
+    );
+    const missing = 'destination next.demo.svc.cluster.local has no subset v1 in any DestinationRule';
+    assert.equal(lab.note(), `${missing}: requests for it get 503`);
+    const rule = (...names: string[]) => destinationRule('next', 'next', { subsets: names.map((name) => ({ name })) });
+    lab.add(rule('v1', 'v2'));
+    assert.equal(lab.note(), undefined);
+    lab.add(rule('v2'));
+    assert.match(lab.note() ?? '', /has no subset v1/);
+    lab.add(destinationRule('next', '*.local', { subsets: [{ name: 'v1' }] }));
+    assert.equal(lab.note(), undefined);
+    lab.remove(rule());
+    assert.match(lab.note() ?? '', /has no subset v1/);
   });
 
   it('of conditions on clients that never hold', () => {
