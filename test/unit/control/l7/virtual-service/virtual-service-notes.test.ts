@@ -115,6 +115,13 @@ describe('whoever wrote a VirtualService is told', () => {
     assert.equal(lab.note(), undefined);
   });
 
+  it('of fields that waypoints do not act on', () => {
+    const rule = { match: [{ statPrefix: 'a' }], retries: { attempts: 1, retryRemoteLocalities: true }, ...to('web') };
+    const fields = 'match.statPrefix, retries.retryRemoteLocalities';
+    assert.equal(noteOf({ http: [rule] }), `http[0]: waypoints do not act on ${fields}`);
+    assert.equal(noteOf({ http: [{ ...rule, match: [], retries: { retryRemoteLocalities: false } }] }), undefined);
+  });
+
   it('of conditions on clients that never hold', () => {
     const match = [{ port: 80 }, { sourceLabels: { app: 'a' } }];
     assert.match(noteOf({ http: [{ match, ...to('web') }] }) ?? '', /^http\[0\]\.match\[1\] never holds: .*labels/);
