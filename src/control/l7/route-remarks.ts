@@ -30,7 +30,7 @@ export function unusedRemarks(route: RouteObject): string[] {
 function wrongGroup({ group, kind, name }: ParentRef): string[] | undefined {
   const meant = GROUPS.get(kind);
   if (meant === undefined || meant === group || !LIKELY_SLIPS.has(group)) return undefined;
-  return [`parent ${kind} ${name} is not of the group ${group || '""'}: did you mean group: "${meant}"?`];
+  return [`parent ${kind} ${name} of the group "${group}" is nothing to attach to: did you mean group: "${meant}"?`];
 }
 
 function withoutWaypoint(lookup: RouteLookup, route: RouteObject, ref: ParentRef): string[] {

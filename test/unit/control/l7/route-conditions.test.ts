@@ -82,11 +82,14 @@ describe('the note of a route', () => {
     new RouteMesh([boundService('web'), httpRoute('r', parent, [rule])]).model.notes.get('HTTPRoute/demo/r');
 
   it('guesses the group of a parent that was left out', () => {
-    const ofGateways = 'is not of the group gateway.networking.k8s.io: did you mean group:';
+    const ofGateways = 'of the group "gateway.networking.k8s.io" is nothing to attach to: did you mean group:';
     assert.equal(noteOf({ kind: 'Service', name: 'web' }), `parent Service web ${ofGateways} ""?`);
     const entry = noteOf({ kind: 'ServiceEntry', name: 'web' });
     assert.equal(entry, `parent ServiceEntry web ${ofGateways} "networking.istio.io"?`);
-    assert.match(noteOf({ group: '', kind: 'ServiceEntry', name: 'web' }) ?? '', /not of the group "": did you/);
+    assert.match(
+      noteOf({ group: '', kind: 'ServiceEntry', name: 'web' }) ?? '',
+      /of the group "" is nothing to attach to/,
+    );
     assert.equal(noteOf({ name: 'edge' }), undefined);
     assert.equal(noteOf({ group: 'example.com', kind: 'Service', name: 'web' }), undefined);
   });
