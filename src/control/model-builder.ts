@@ -39,11 +39,11 @@ import { collectAffected } from './affected-objects.ts';
 import type { BuildContext } from './build-context.ts';
 import { meshConfigNote } from './folder-mesh.ts';
 import { collectAffectedByRules } from './l7/affected-by-rules.ts';
+import { addAffectedRemarks } from './l7/affected-remarks.ts';
 import { DestinationRules } from './l7/destination-rules.ts';
 import { routeNote } from './l7/route-conditions.ts';
 import { ruleNote } from './l7/rule-targets.ts';
 import { virtualServiceNote } from './l7/virtual-service/virtual-service-notes.ts';
-import { providerNote } from './l7/waypoint-policy.ts';
 import {
   policyResources,
   providerResources,
@@ -53,7 +53,8 @@ import {
 } from './l7/waypoint-resources.ts';
 import type { MeshOptions } from './mesh-options.ts';
 import { isNamespaceStrict } from './policy-binding.ts';
-import { buildAuthorization, buildPeerAuthentication, l7Attributes, staticStrictPolicy } from './policy-builder.ts';
+import { buildAuthorization, buildPeerAuthentication, staticStrictPolicy } from './policy-builder.ts';
+import { policyNote } from './policy-notes.ts';
 import { buildService, buildServiceEntry } from './service-builder.ts';
 import { ServiceVips } from './service-vips.ts';
 import {
@@ -142,7 +143,8 @@ export class ModelBuilder {
         affected.add(STATIC_KEY);
       }
     }
-    if (!partial) affected = new Set([...affected, ...this.#everything()]);
+    if (partial) addAffectedRemarks(this.#context, affected);
+    else affected = new Set([...affected, ...this.#everything()]);
     this.#rebuild(affected);
   }
 
@@ -256,13 +258,12 @@ export class ModelBuilder {
         return buildSliceWorkloads(context, object).map(workloadOutput);
       case 'AuthorizationPolicy': {
         const policy = buildAuthorization(object, context.mesh);
-        const l7 = policy === undefined ? [] : l7Attributes(object);
-        const unchecked = l7.length === 0 ? undefined : `ztunnel cannot check these L7 attributes: ${l7.join(', ')}`;
-        this.#note(sourceKey, unchecked ?? providerNote(object, context.mesh));
+        this.#note(sourceKey, policyNote(context.store, context.mesh, object));
         const outputs = policy === undefined ? [] : [policyOutput(policy)];
         return [...outputs, ...waypointOutputs(policyResources(object, context.mesh))];
       }
       case 'RequestAuthentication':
+        this.#note(sourceKey, policyNote(context.store, context.mesh, object));
         return waypointOutputs(policyResources(object, context.mesh));
       case 'PeerAuthentication': {
         if (object.selector === undefined || object.meta.namespace === context.mesh.rootNamespace) return [];
@@ -277,7 +278,7 @@ export class ModelBuilder {
         this.#note(sourceKey, routeNote(context, object));
         return [];
       case 'VirtualService':
-        this.#note(sourceKey, virtualServiceNote(context.store, context.mesh, object));
+        this.#note(sourceKey, virtualServiceNote(context, object));
         return [];
       case 'ConfigMap':
         this.#note(sourceKey, meshConfigNote(object, context.mesh));

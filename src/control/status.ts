@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { AcceptedEntry } from '../manifests/manifest-set.ts';
+import { titleOfKey } from '../model/manifest/manifest-object.ts';
 import { formatPosition, type ManifestProblem } from '../model/manifest/manifest-problem.ts';
 
 export interface ControlStatus {
@@ -36,9 +37,12 @@ export interface ObjectReport {
 /** Puts the status together. */
 export function buildStatus(manifests: ObjectReport, notes: ReadonlyMap<string, string>, nowMs: number): ControlStatus {
   const problems = manifests.problems();
+  const inForce = manifests.accepted();
+  // A pod that runs overrides the manifest that it was made of: the user's object is not ignored for that.
+  const titles = new Set(inForce.map(({ key }) => titleOfKey(key)));
   return {
     time: new Date(nowMs).toISOString(),
-    accepted: manifests.accepted().map(({ key, position, stale }) => {
+    accepted: inForce.map(({ key, position, stale }) => {
       const note = notes.get(key);
       return {
         object: key,
@@ -49,7 +53,7 @@ export function buildStatus(manifests: ObjectReport, notes: ReadonlyMap<string, 
     }),
     refused: problems.filter((problem) => problem.severity === 'error').map(refusedEntry),
     ignored: problems
-      .filter((problem) => problem.severity === 'note')
+      .filter((problem) => problem.severity === 'note' && !titles.has(problem.object))
       .map(({ object, position }) => ({ object, position: formatPosition(position) })),
   };
 }

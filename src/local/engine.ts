@@ -15,6 +15,7 @@ import { startClusterDns } from './cluster-dns.ts';
 import type { EngineContext } from './engine-context.ts';
 import { CLUSTER_ID, CONTROL_HOSTNAME, CONTROL_PORT, EngineNode } from './engine-node.ts';
 import { shouldEnrol } from './enrolment.ts';
+import { followRemarks } from './follow-remarks.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { CONTROL_ADDRESS, DNS_ADDRESS, MAX_NODES, planNode } from './network-plan.ts';
 import { setUpBackbone } from './network-setup.ts';
@@ -96,6 +97,7 @@ export class Engine {
     this.#controller = this.#createController();
     this.#closers.push(() => this.#source.stop());
     this.#manifestsChanged();
+    this.#showRemarks();
     clock.after(SETTLE_TIMEOUT_MS, () => this.#settle());
   }
 
@@ -147,7 +149,17 @@ export class Engine {
     const folders = ['--config', run.status, '--config', this.#options.folder];
     const listen = ['--grpc-port', String(CONTROL_PORT), '--http-port', String(CONTROL_HTTP_PORT)];
     const files = ['--ca-dir', run.ca, '--token-keys', join(run.path, 'token-keys.pem')];
-    return ['control', ...folders, ...listen, ...files, '--status-file', join(run.path, 'control-status.json')];
+    return ['control', ...folders, ...listen, ...files, '--status-file', this.#statusFile];
+  }
+
+  get #statusFile(): string {
+    return join(this.#context.run.path, 'control-status.json');
+  }
+
+  #showRemarks(): void {
+    if (this.#options.quiet) return;
+    const say = (line: string) => this.#progress.say(`note: ${line}`);
+    this.#closers.push(followRemarks(this.#statusFile, say, this.#context.logger.scope('config')));
   }
 
   async #waitForControl(): Promise<void> {

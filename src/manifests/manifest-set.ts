@@ -7,7 +7,7 @@
  *   one of them may be meant.
  * - Of several objects with one key the first wins, by file and then by position; the others are reported.
  */
-import type { ManifestObject } from '../model/manifest/manifest-object.ts';
+import { type ManifestObject, titleOfKey } from '../model/manifest/manifest-object.ts';
 import { formatPosition, type ManifestProblem, type SourcePosition } from '../model/manifest/manifest-problem.ts';
 import { parseManifest } from '../model/manifest/parse-manifest.ts';
 
@@ -181,9 +181,4 @@ function duplicateProblem(
 
 function fileProblem(position: SourcePosition, reason: string): ManifestProblem {
   return { severity: 'error', object: '', field: '', reason, position };
-}
-
-function titleOfKey(key: string): string {
-  const [kind = '', namespace = '', name = ''] = key.split('/');
-  return namespace === '' ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
 }

@@ -25,6 +25,11 @@ export function foreignReference(namespace: string): string {
   return `foreign ${namespace}`;
 }
 
+/** Of policies that target the object with this key. */
+export function targetReference(key: string): string {
+  return `target ${key}`;
+}
+
 /** Of ServiceEntries that have the host. */
 export function hostReference(host: string): string {
   return `host ${host}`;
@@ -51,10 +56,19 @@ export type BackendTarget =
 /** Every reference of the object that is indexed. */
 export function referencesOf(object: ManifestObject): ReadonlySet<string> {
   if (object.kind === 'ServiceEntry') return new Set(object.hosts.map(hostReference));
+  if (object.kind === 'AuthorizationPolicy' || object.kind === 'RequestAuthentication') return policyReferences(object);
   return isRoute(object) ? routeReferences(object) : NOTHING;
 }
 
+type TargetingPolicy = Extract<ManifestObject, { readonly kind: 'AuthorizationPolicy' | 'RequestAuthentication' }>;
+
 const NOTHING: ReadonlySet<string> = new Set();
+
+/** What comes and goes with a waypoint is not among them: it changes everything. */
+function policyReferences({ meta, targets }: TargetingPolicy): ReadonlySet<string> {
+  if (targets === undefined) return NOTHING;
+  return new Set(targets.map(({ kind, name }) => targetReference(objectKey(kind, meta.namespace, name))));
+}
 
 function routeReferences(route: RouteObject): Set<string> {
   const references = new Set<string>();

@@ -5,7 +5,7 @@
  * Hosts are in lower case and as written: what a short name means depends on the domain of the mesh.
  */
 import type { VirtualServiceObject } from '../model/manifest/virtual-service.ts';
-import type { DestinationSpec, VirtualServiceSpec } from '../model/manifest/virtual-service-spec.ts';
+import type { DestinationSpec, RouteSpec, VirtualServiceSpec } from '../model/manifest/virtual-service-spec.ts';
 
 type Index = Map<string, Set<VirtualServiceObject>>;
 
@@ -51,7 +51,7 @@ export class VirtualServiceIndex {
     const { namespace } = meta;
     const hosts = (spec.hosts ?? []).map((host) => host.toLowerCase());
     for (const host of hosts) yield [this.#byHost, `${namespace}/${host}`];
-    for (const host of [...hosts, ...destinationsOf(spec).map((to) => to.host.toLowerCase())]) {
+    for (const host of [...hosts, ...allDestinations(spec).map((to) => to.host.toLowerCase())]) {
       yield [this.#byMention, host.includes('.') ? host : `${namespace}/${host}`];
     }
     for (const { delegate } of spec.http ?? []) {
@@ -62,12 +62,25 @@ export class VirtualServiceIndex {
   }
 }
 
+/** By what goes to them. */
+export interface DestinationsByUse {
+  readonly requests: readonly DestinationSpec[];
+  readonly connections: readonly DestinationSpec[];
+  readonly copies: readonly DestinationSpec[];
+}
+
 /** Everything that rules send or copy traffic to. */
-export function destinationsOf({ http = [], tls = [], tcp = [] }: VirtualServiceSpec): DestinationSpec[] {
-  const routes = [...http, ...tls, ...tcp].flatMap(({ route = [] }) => route);
-  const mirrors = http.flatMap(({ mirror, mirrors = [] }) => [
+export function destinationsOf({ http = [], tls = [], tcp = [] }: VirtualServiceSpec): DestinationsByUse {
+  const routed = (rules: readonly { readonly route?: readonly RouteSpec[] }[]) =>
+    rules.flatMap(({ route = [] }) => route.map(({ destination }) => destination));
+  const copies = http.flatMap(({ mirror, mirrors = [] }) => [
     ...(mirror === undefined ? [] : [mirror]),
     ...mirrors.map(({ destination }) => destination),
   ]);
-  return [...routes.map(({ destination }) => destination), ...mirrors];
+  return { requests: routed(http), connections: routed([...tls, ...tcp]), copies };
+}
+
+function allDestinations(spec: VirtualServiceSpec): DestinationSpec[] {
+  const { requests, connections, copies } = destinationsOf(spec);
+  return [...requests, ...connections, ...copies];
 }

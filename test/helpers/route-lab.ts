@@ -30,6 +30,15 @@ export function virtualService(name: string, spec: unknown, meta: Record<string,
   return object('networking.istio.io/v1', 'VirtualService', name, spec, meta);
 }
 
+export function destinationRule(
+  name: string,
+  host: string,
+  spec: object = {},
+  meta: Record<string, unknown> = {},
+): unknown {
+  return object('networking.istio.io/v1', 'DestinationRule', name, { host, ...spec }, meta);
+}
+
 export function serviceEntry(name: string, hosts: readonly string[], meta: Record<string, unknown> = {}): unknown {
   const ports = [{ number: 443, name: 'tls', protocol: 'TLS' }];
   return object('networking.istio.io/v1', 'ServiceEntry', name, { hosts, ports, resolution: 'NONE' }, meta);

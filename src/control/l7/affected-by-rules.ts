@@ -15,11 +15,17 @@ export function collectAffectedByRules(context: BuildContext, change: ObjectChan
   const object = after ?? before;
   if (object?.kind === 'DestinationRule') {
     addTargets(context, ruleOf(before), ruleOf(after), affected);
-  } else if (before === undefined || after === undefined) {
+  } else if (object?.kind === 'Service' || object?.kind === 'ServiceEntry') {
     // Whether a rule has anything to act on is said with the rule.
-    if (object?.kind === 'Service') addRules(context, [hostnameOf(context, object.meta)], affected);
-    else if (object?.kind === 'ServiceEntry') addRules(context, object.hosts, affected);
+    const old = hostsOf(context, before);
+    const current = hostsOf(context, after);
+    if (old.join(' ') !== current.join(' ')) addRules(context, [...old, ...current], affected);
   }
+}
+
+function hostsOf(context: BuildContext, object: ObjectChange['before']): readonly string[] {
+  if (object?.kind === 'ServiceEntry') return object.hosts;
+  return object?.kind === 'Service' ? [hostnameOf(context, object.meta)] : [];
 }
 
 function addTargets(
@@ -32,6 +38,8 @@ function addTargets(
   const rules = [before, after].filter((rule) => rule !== undefined);
   const asksForOthers = differs(before, after, labelsAskedFor);
   for (const host of new Set(rules.map((rule) => destinationRules.hostOf(rule)))) {
+    // Of several rules of one host, each says what the others leave of it.
+    for (const rule of destinationRules.ofHost(host)) affected.add(keyOf(rule));
     for (const target of ruleTargets(context, host)) {
       affected.add(keyOf(target));
       if (asksForOthers) addEndpoints(store, target, affected);

@@ -46,6 +46,11 @@ export class DestinationRules {
     for (const rules of this.covering(hostname)) yield* rules.values();
   }
 
+  /** Those of just this host or pattern, in full. */
+  ofHost(host: string): Iterable<DestinationRuleObject> {
+    return (this.#byHost.get(host) ?? NO_RULES).values();
+  }
+
   /** The labels that failover priorities of any rule compare. */
   priorityLabels(): ReadonlySet<string> {
     return new Set([...this.#priorityLabels.values()].flatMap((labels) => [...labels]));

@@ -5,6 +5,7 @@ import type { ParentRef } from '../../model/manifest/route-refs.ts';
 import type { WantedCondition, WantedConditions } from '../wanted-conditions.ts';
 import { attachRoute, type RouteLookup } from './route-attachment.ts';
 import { findBackend } from './route-backends.ts';
+import { parentRemarks, unusedRemarks } from './route-remarks.ts';
 
 export interface WantedParent {
   readonly parentRef: ParentRef['written'];
@@ -38,6 +39,7 @@ export function routeNote(lookup: RouteLookup, route: RouteObject): string | und
   for (const { conditions } of wantedParents(lookup, route)) {
     for (const condition of conditions.values()) if (condition?.status === 'False') messages.add(condition.message);
   }
+  for (const remark of [...parentRemarks(lookup, route), ...unusedRemarks(route)]) messages.add(remark);
   return messages.size === 0 ? undefined : [...messages].join('; ');
 }
 

@@ -81,7 +81,31 @@ function exportKey(rule: DestinationRuleObject | undefined): string {
 
 /** Rules from files have no age: then the name decides. */
 function byAge(a: DestinationRuleObject, b: DestinationRuleObject): number {
-  return (a.meta.createdMs ?? 0) - (b.meta.createdMs ?? 0) || (a.meta.name < b.meta.name ? -1 : 1);
+  const byName = a.meta.name < b.meta.name ? -1 : Number(a.meta.name > b.meta.name);
+  return (a.meta.createdMs ?? 0) - (b.meta.createdMs ?? 0) || byName;
+}
+
+/**
+ * What of a rule does not hold because an older one of its host says it, too.
+ * @param sameHost all rules of the host, of whatever namespace
+ */
+export function overruledParts(sameHost: Iterable<DestinationRuleObject>, rule: DestinationRuleObject): string[] {
+  const mergedWith = [...sameHost].filter(
+    (other) =>
+      !other.selectsClients &&
+      other.meta.namespace === rule.meta.namespace &&
+      exportKey(other) === exportKey(rule) &&
+      byAge(other, rule) < 0,
+  );
+  mergedWith.sort(byAge);
+  const overruled = (part: string, holder: DestinationRuleObject | undefined) =>
+    holder === undefined ? [] : [`${part} does not hold: DestinationRule ${holder.meta.name} has it for the same host`];
+  const has = (name: string) => (other: DestinationRuleObject) => other.subsets.some((subset) => subset.name === name);
+  const policyOf = mergedWith.find(({ trafficPolicy }) => trafficPolicy !== undefined);
+  return [
+    ...(rule.trafficPolicy === undefined ? [] : overruled('trafficPolicy', policyOf)),
+    ...rule.subsets.flatMap(({ name }) => overruled(`subset ${name}`, mergedWith.find(has(name)))),
+  ];
 }
 
 /** The policy of the first that has one, and of subsets of one name the first. */

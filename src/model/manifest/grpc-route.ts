@@ -1,6 +1,6 @@
 /** GRPCRoute (gateway.networking.k8s.io; facts l7-and-control 4.4, C). */
 import type { FieldReader } from './field-reader.ts';
-import { type HttpRouteRule, NO_LIMITS, readRouteActions } from './http-route.ts';
+import { type HttpRouteRule, NO_LIMITS, readRouteActions, unusedFields } from './http-route.ts';
 import type { ObjectMeta } from './object-meta.ts';
 import { readGrpcMatches } from './route-matches.ts';
 import { type ParentRef, readParentRefs } from './route-refs.ts';
@@ -16,7 +16,8 @@ export function readGrpcRoute(meta: ObjectMeta, root: FieldReader): GrpcRouteObj
   const spec = root.child('spec');
   const rules = spec.children('rules').map((rule) => {
     rule.onlyKnown(['name', 'matches', 'filters', 'backendRefs', 'sessionPersistence']);
-    return { ...NO_LIMITS, matches: readGrpcMatches(rule), ...readRouteActions(rule, meta.namespace) };
+    const matches = readGrpcMatches(rule);
+    return { ...NO_LIMITS, matches, ...readRouteActions(rule, meta.namespace), unused: unusedFields(rule) };
   });
   return { kind: 'GRPCRoute', meta, parents: readParentRefs(spec, meta.namespace), rules };
 }

@@ -23,6 +23,8 @@ export interface HttpRouteRule {
   readonly requestTimeoutMs: number;
   readonly backendTimeoutMs: number;
   readonly retry: RouteRetry | undefined;
+  /** Fields that are given and that no waypoint acts on. */
+  readonly unused: readonly string[];
 }
 
 export interface FilteredBackend extends WeightedBackendRef {
@@ -42,7 +44,7 @@ const BACKEND_FILTERS: ReadonlySet<string> = new Set(['RequestHeaderModifier', '
 const MAX_ATTEMPTS = 100;
 export const NO_LIMITS = { requestTimeoutMs: 0, backendTimeoutMs: 0, retry: undefined } as const;
 /** What API servers make of a route without rules. */
-const EMPTY_RULE: HttpRouteRule = { matches: [MATCH_ALL], filters: [], backends: [], ...NO_LIMITS };
+const EMPTY_RULE: HttpRouteRule = { matches: [MATCH_ALL], filters: [], backends: [], ...NO_LIMITS, unused: [] };
 
 export function readHttpRoute(meta: ObjectMeta, root: FieldReader): HttpRouteObject {
   const spec = root.child('spec');
@@ -67,7 +69,13 @@ function readRule(rule: FieldReader, namespace: string): HttpRouteRule {
   if (requestTimeoutMs > 0 && backendTimeoutMs > requestTimeoutMs) {
     timeouts.report('backendRequest', 'must not be longer than request');
   }
-  return { matches, ...actions, requestTimeoutMs, backendTimeoutMs, retry: readRetry(rule.child('retry')) };
+  const retry = readRetry(rule.child('retry'));
+  return { matches, ...actions, requestTimeoutMs, backendTimeoutMs, retry, unused: unusedFields(rule) };
+}
+
+/** Of a rule of an HTTPRoute or GRPCRoute. */
+export function unusedFields(rule: FieldReader): string[] {
+  return rule.has('sessionPersistence') ? ['sessionPersistence'] : [];
 }
 
 /** The filters and backends of a rule. What can only be said of a whole rule may stand at its only backend. */

@@ -55,3 +55,9 @@ export function keyOf(object: ManifestObject): string {
 export function objectTitle(kind: string, namespace: string, name: string): string {
   return namespace === '' ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
 }
+
+/** The title of the object with a key. */
+export function titleOfKey(key: string): string {
+  const [kind = '', namespace = '', name = ''] = key.split('/');
+  return objectTitle(kind, namespace, name);
+}

@@ -59,6 +59,7 @@ export interface HttpMatchSpec extends SourceMatchSpec {
   readonly withoutHeaders?: StringMatchesSpec;
   readonly queryParams?: StringMatchesSpec;
   readonly ignoreUriCase?: boolean;
+  readonly statPrefix?: string;
 }
 
 export interface DestinationSpec {
@@ -123,6 +124,7 @@ export interface RetriesSpec {
   readonly attempts?: number;
   readonly perTryTimeout?: string;
   readonly retryOn?: string;
+  readonly retryRemoteLocalities?: boolean;
   readonly retryIgnorePreviousHosts?: boolean;
   readonly backoff?: string;
 }

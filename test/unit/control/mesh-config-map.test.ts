@@ -104,7 +104,7 @@ describe('MeshConfig in a folder', () => {
     const note = () => model.notes.get('AuthorizationPolicy/shop/ask');
     assert.match(note() ?? '', /no external authorizer "rpc"/);
     store.apply([configMap({ extensionProviders: [rpc] })], []);
-    assert.equal(note(), undefined);
+    assert.equal(note(), 'Service shop/site does not exist');
   });
 
   it('is refused with its fields, and no other ConfigMap is looked at', () => {

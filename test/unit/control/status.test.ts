@@ -34,6 +34,15 @@ describe('buildStatus', () => {
     });
     assert.match(status.refused[0]!.position, /^f:2:\d+$/);
   });
+
+  test('does not list as ignored what is in force in the version of an earlier folder', () => {
+    const set = new ManifestSet((file) => (file === 'running' ? 0 : 1));
+    set.setFile('running', document(pod({ name: 'a', ip: '10.0.0.1' })));
+    set.setFile('own', document(pod({ name: 'a' })));
+    const status = buildStatus(set, new Map(), 0);
+    assert.deepEqual(status.accepted, [{ object: 'Pod/demo/a', position: 'running:2:1' }]);
+    assert.deepEqual([status.refused, status.ignored], [[], []]);
+  });
 });
 
 describe('StatusWriter', () => {

@@ -5,7 +5,7 @@ import { DEFAULT_MESH_OPTIONS } from '../../../../src/control/mesh-options.ts';
 import { ObjectStore } from '../../../../src/manifests/object-store.ts';
 import { isRoute } from '../../../../src/model/manifest/route-object.ts';
 import { service } from '../../../helpers/manifests.ts';
-import { httpRoute, parseObject, RouteMesh, toService } from '../../../helpers/routes.ts';
+import { boundService, httpRoute, parseObject, RouteMesh, toService, WAYPOINT } from '../../../helpers/routes.ts';
 
 type Json = Record<string, unknown>;
 
@@ -66,9 +66,37 @@ describe('the note of a route', () => {
     const mesh = new RouteMesh([route]);
     const note = () => mesh.model.notes.get('HTTPRoute/demo/r');
     assert.equal(note(), 'Service demo/web does not exist; Service demo/shop does not exist');
-    mesh.add(service('web'));
+    mesh.add(boundService('web'));
     assert.equal(note(), 'Service demo/shop does not exist');
     mesh.add(service('shop'));
     assert.equal(note(), undefined);
+    mesh.add(service('web'));
+    assert.equal(note(), 'Service demo/web is not bound to a waypoint: its requests are not routed');
+    mesh.add(boundService('web'));
+    assert.equal(note(), undefined);
+    mesh.remove(WAYPOINT);
+    assert.match(note() ?? '', /not bound/);
+  });
+
+  const noteOf = (parent: Json, rule: Json = {}) =>
+    new RouteMesh([boundService('web'), httpRoute('r', parent, [rule])]).model.notes.get('HTTPRoute/demo/r');
+
+  it('guesses the group of a parent that was left out', () => {
+    const ofGateways = 'of the group "gateway.networking.k8s.io" is nothing to attach to: did you mean group:';
+    assert.equal(noteOf({ kind: 'Service', name: 'web' }), `parent Service web ${ofGateways} ""?`);
+    const entry = noteOf({ kind: 'ServiceEntry', name: 'web' });
+    assert.equal(entry, `parent ServiceEntry web ${ofGateways} "networking.istio.io"?`);
+    assert.match(
+      noteOf({ group: '', kind: 'ServiceEntry', name: 'web' }) ?? '',
+      /of the group "" is nothing to attach to/,
+    );
+    assert.equal(noteOf({ name: 'edge' }), undefined);
+    assert.equal(noteOf({ group: 'example.com', kind: 'Service', name: 'web' }), undefined);
+  });
+
+  it('names what waypoints do not act on, of routes between services', () => {
+    const rule = { sessionPersistence: { sessionName: 'a' } };
+    assert.equal(noteOf(toService('web'), rule), 'rule 0: waypoints do not act on sessionPersistence');
+    assert.equal(noteOf({ name: 'edge' }, rule), undefined);
   });
 });

@@ -4,8 +4,19 @@ import fc from 'fast-check';
 import { collectAffected } from '../../../../../src/control/affected-objects.ts';
 import { DEFAULT_MESH_OPTIONS } from '../../../../../src/control/mesh-options.ts';
 import { ModelBuilder } from '../../../../../src/control/model-builder.ts';
-import { service } from '../../../../helpers/manifests.ts';
-import { BOUND, backendsOf, RouteLab, serviceEntry, virtualService, WEB } from '../../../../helpers/route-lab.ts';
+import { ObjectStore } from '../../../../../src/manifests/object-store.ts';
+import { authorizationPolicy, object, service } from '../../../../helpers/manifests.ts';
+import {
+  BOUND,
+  backendsOf,
+  destinationRule,
+  RouteLab,
+  serviceEntry,
+  virtualService,
+  WEB,
+  waypoint,
+} from '../../../../helpers/route-lab.ts';
+import { httpRoute, toService } from '../../../../helpers/routes.ts';
 
 const to = (host: string) => ({ http: [{ route: [{ destination: { host } }] }] });
 const DEST = (lab: RouteLab, hostname = WEB) => backendsOf(lab.http(0, hostname)[0]);
@@ -117,6 +128,20 @@ describe('after any changes', () => {
     serviceEntry('ext', ['api.example.com', 'late.team'], BOUND),
     serviceEntry('ext', ['other.example.com'], BOUND),
     serviceEntry('far', ['api.example.com'], inTeam),
+    virtualService('a', {
+      hosts: ['late', 'web'],
+      http: [{ route: [{ destination: { host: 'next', subset: 'v1' } }] }],
+    }),
+    destinationRule('a', 'next', { subsets: [{ name: 'v1' }] }),
+    destinationRule('a', 'web', { subsets: [{ name: 'v1' }] }),
+    destinationRule('b', '*.local', { subsets: [{ name: 'v1' }] }),
+    destinationRule('c', 'next', { subsets: [{ name: 'v1' }] }),
+    httpRoute('r', toService('web'), [{}]),
+    httpRoute('r', toService('late', { port: 80 }), [{}]),
+    service('late', { ports: [{ name: 'other', port: 81 }] }),
+    object('v1', 'Namespace', 'demo', {}, { namespace: undefined, ...BOUND }),
+    waypoint(),
+    authorizationPolicy('p', { rules: [{}], targetRefs: ['late', 'next'].map((name) => ({ kind: 'Service', name })) }),
   ];
   const HOSTS = [WEB, 'late.demo.svc.cluster.local', 'api.example.com', 'other.example.com', 'late.team'];
   const result = (lab: RouteLab) => [HOSTS.map((host) => lab.ports(host)), [...lab.model.notes].sort()];
@@ -127,16 +152,16 @@ describe('after any changes', () => {
       fc.property(fc.array(step, { minLength: 1, maxLength: 20 }), (steps) => {
         const lab = new RouteLab();
         for (const [raw, stays] of steps) stays ? lab.add(raw) : lab.remove(raw);
-        const fresh = new RouteLab();
-        fresh.store.apply(
+        const store = new ObjectStore();
+        store.apply(
           [...lab.store.keys()].map((key) => lab.store.getByKey(key)).filter((one) => one !== undefined),
           [],
         );
-        const rebuilt = new ModelBuilder(fresh.store, DEFAULT_MESH_OPTIONS);
-        const anew = Object.assign(Object.create(RouteLab.prototype), { store: fresh.store, model: rebuilt });
+        const rebuilt = new ModelBuilder(store, DEFAULT_MESH_OPTIONS);
+        const anew = Object.assign(Object.create(RouteLab.prototype), { store, model: rebuilt });
         assert.deepEqual(result(lab), result(anew as RouteLab));
       }),
-      { numRuns: 150, seed: 3 },
+      { numRuns: 300 },
     );
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { object } from '../../../../helpers/manifests.ts';
-import { backendsOf, forwardOf, RouteLab } from '../../../../helpers/route-lab.ts';
+import { backendsOf, destinationRule, forwardOf, RouteLab } from '../../../../helpers/route-lab.ts';
 
 const to = (subset: string, weight?: number) => ({
   destination: { host: 'web', subset },
@@ -14,7 +14,7 @@ for (const version of ['v1', 'v1beta1', 'v1alpha3']) {
   describe(`in ${version}, an ordinary VirtualService`, () => {
     const routes = (...http: object[]) => {
       const raw = object(`networking.istio.io/${version}`, 'VirtualService', 'test', { hosts: ['web'], http });
-      const lab = new RouteLab(raw);
+      const lab = new RouteLab(raw, destinationRule('web', 'web', { subsets: [{ name: 'v1' }, { name: 'v2' }] }));
       assert.equal(lab.note(), undefined);
       return lab.http();
     };
