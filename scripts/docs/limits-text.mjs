@@ -247,6 +247,12 @@ export const LIMIT_GROUPS = [
         'A copy of a request that is not answered for so long is given up.',
       ],
       [
+        'waypoint/mirror-request.ts',
+        'MAX_WAITING_MIRRORS',
+        '',
+        'Copies of requests are dropped where so many requests wait for a connection, also without a limit by policy.',
+      ],
+      [
         'waypoint/sniff-protocol.ts',
         'MAX_SNIFFED_BYTES',
         'bytes',
