@@ -184,7 +184,12 @@ export const LIMIT_GROUPS = [
         'ms',
         'An endpoint is ejected no longer, unless `baseEjectionTime` is longer.',
       ],
-      ['balance/ring-hash.ts', 'MAX_RING_SIZE', '', 'Points of a hash ring.'],
+      [
+        'balance/ring-hash.ts',
+        'MAX_RING_SIZE',
+        '',
+        'Points of a hash ring, as long as it has no more endpoints; a `minimumRingSize` above it counts as this.',
+      ],
       [
         'model/manifest/traffic-policy.ts',
         'DEFAULT_INTERVAL_MS',
