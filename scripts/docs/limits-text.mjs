@@ -184,7 +184,12 @@ export const LIMIT_GROUPS = [
         'ms',
         'An endpoint is ejected no longer, unless `baseEjectionTime` is longer.',
       ],
-      ['balance/ring-hash.ts', 'MAX_RING_SIZE', '', 'Points of a hash ring.'],
+      [
+        'balance/ring-hash.ts',
+        'MAX_RING_SIZE',
+        '',
+        'Points of a hash ring, as long as it has no more endpoints; a `minimumRingSize` above it counts as this.',
+      ],
       [
         'model/manifest/traffic-policy.ts',
         'DEFAULT_INTERVAL_MS',
@@ -263,6 +268,12 @@ export const LIMIT_GROUPS = [
         'MIRROR_TIMEOUT_MS',
         'ms',
         'A copy of a request that is not answered for so long is given up.',
+      ],
+      [
+        'waypoint/mirror-request.ts',
+        'MAX_WAITING_MIRRORS',
+        '',
+        'Copies of requests are dropped where so many requests wait for a connection, also without a limit by policy.',
       ],
       [
         'waypoint/sniff-protocol.ts',

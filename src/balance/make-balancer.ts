@@ -21,12 +21,20 @@ export function makeBalancer<H extends BalancedHost>(
     case Algorithm.PASSTHROUGH:
       return new RandomBalancer(hosts);
     case Algorithm.RING_HASH:
-      return new RingHashBalancer(hosts, settings.hash?.tableSize || DEFAULT_RING_SIZE);
+      return makeRing(settings, hosts);
     case Algorithm.MAGLEV:
       return new MaglevBalancer(hosts, settings.hash?.tableSize || DEFAULT_MAGLEV_SIZE);
     default:
       return new LeastRequestBalancer(hosts, settings && warmupOf(settings));
   }
+}
+
+/** The ring of a policy that asks for one. */
+export function makeRing<H extends BalancedHost>(
+  settings: LoadBalancer,
+  hosts: readonly WeightedHost<H>[],
+): RingHashBalancer<H> {
+  return new RingHashBalancer(hosts, settings.hash?.tableSize || DEFAULT_RING_SIZE);
 }
 
 /** Whether requests of one key belong together. */

@@ -4,6 +4,7 @@
  */
 import type { BalancedHost, Balancer, PickContext, WeightedHost } from './balancer.ts';
 import { type PriorityLoad, priorityLoads } from './priority-loads.ts';
+import type { RingHashBalancer } from './ring-hash.ts';
 
 /** Hosts of one priority that share a part of its traffic; without a share, each has its own weight. */
 export interface HostPart<H extends BalancedHost> {
@@ -16,6 +17,10 @@ export interface PriorityOptions<H extends BalancedHost> {
   readonly panicPercent: number;
   readonly isUsable: (host: H) => boolean;
   readonly balancer: (hosts: readonly WeightedHost<H>[]) => Balancer<H>;
+  /** The ring of all hosts of a priority, which stays while they do: those that may not be used are passed over. */
+  readonly ring:
+    | ((parts: readonly HostPart<H>[], hosts: () => readonly WeightedHost<H>[]) => RingHashBalancer<H>)
+    | undefined;
 }
 
 interface Priority<H extends BalancedHost> {
@@ -39,8 +44,7 @@ export class PriorityBalancer<H extends BalancedHost> implements Balancer<H> {
     this.#priorities = levels.flatMap((parts, index) => {
       const load = loads[index];
       if (load === undefined || load.share === 0) return [];
-      const hosts = effectiveHosts(parts, load.panics ? () => true : isUsable);
-      return [{ load, balancer: options.balancer(hosts) }];
+      return [{ load, balancer: levelBalancer(parts, load.panics ? () => true : isUsable, options) }];
     });
   }
 
@@ -56,6 +60,15 @@ export class PriorityBalancer<H extends BalancedHost> implements Balancer<H> {
     }
     return undefined;
   }
+}
+
+function levelBalancer<H extends BalancedHost>(
+  parts: readonly HostPart<H>[],
+  isUsable: (host: H) => boolean,
+  { balancer, ring }: PriorityOptions<H>,
+): Balancer<H> {
+  if (ring === undefined) return balancer(effectiveHosts(parts, isUsable));
+  return ring(parts, () => effectiveHosts(parts, () => true)).among(isUsable);
 }
 
 function effectiveHosts<H extends BalancedHost>(

@@ -10,6 +10,7 @@
  *   for long is closed.
  * - A limit on connections never leaves an endpoint without any: who waits, waits for one that is there
  *   (facts l7-and-control 2.3).
+ * - A request that is over waits no more; a connection that was opened for it goes to the next.
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/result.ts';
@@ -19,11 +20,13 @@ import { pausableTransport } from '../http1/transport.ts';
 import type { BlockPool } from '../http2/block-pool.ts';
 import type { Workload } from '../model/workload.ts';
 import type { TrafficPolicy } from '../proto/gen/ambit.ts';
+import type { Cancellation } from './cancellation.ts';
 import { type PoolLimits, PoolLimitsByPolicy } from './pool-limits.ts';
 import type { HttpUpstream, PooledConnection, PooledEvents } from './pooled-connection.ts';
 import { PooledHttp1 } from './pooled-http1.ts';
 import { PooledHttp2 } from './pooled-http2.ts';
 import { destroyUpstream, type Endpoint, type Upstream, type Upstreams } from './upstreams.ts';
+import { requestOver, WaitingLine } from './waiting-line.ts';
 
 export type UpstreamVersion = 'http1' | 'http2';
 
@@ -42,16 +45,24 @@ interface OpenRequest {
   readonly forwarded: string;
   readonly policy: TrafficPolicy | undefined;
   readonly limits: PoolLimits;
+  readonly signal: Cancellation | undefined;
+}
+
+/** An HTTP/2 connection that comes up, and who waits for it. */
+interface Opening {
+  readonly waiting: WaitingLine;
+  /** Once it is connected. */
+  pooled: PooledHttp2 | undefined;
 }
 
 interface EndpointSlot {
   readonly connections: Set<PooledConnection>;
   /** HTTP/2: the connection that everybody waits for. */
-  opening: Promise<ProxyError | undefined> | undefined;
+  opening: Opening | undefined;
   /** Connections that are being opened. */
   pending: number;
   /** Requests that may not open a connection, in line for one of those that are there. */
-  readonly waiting: (() => void)[];
+  readonly waiting: WaitingLine;
 }
 
 const MAX_SWEEP_MS = 30_000;
@@ -73,6 +84,7 @@ export class HttpUpstreams {
   /**
    * A connection to the endpoint, open already or new; to be used in this turn, or released.
    * @param policy its limits; UPSTREAM_OVERFLOW where as many wait for a connection as may
+   * @param signal when the request is over, and waits no more
    */
   async acquire(
     endpoint: Endpoint,
@@ -80,8 +92,10 @@ export class HttpUpstreams {
     self: Workload,
     forwarded: string,
     policy?: TrafficPolicy,
+    signal?: Cancellation,
   ): Promise<Result<HttpUpstream, ProxyError>> {
     if (this.#stopped) return fail(draining());
+    if (signal?.aborted === true) return fail(requestOver());
     const limits = this.#limits.of(policy);
     const version = upstreamVersion(declared, policy);
     const key = `${limits.id} ${version} ${endpoint.workload.uid} ${endpoint.port}`;
@@ -89,42 +103,47 @@ export class HttpUpstreams {
     if (upstream !== undefined) return ok(upstream);
     const place = limits.breaker.admit('pending');
     if (place === undefined) return fail(proxyError('UPSTREAM_OVERFLOW', 'upstream overflow: too many requests wait'));
-    const waited = await this.#wait({ key, endpoint, version, self, forwarded, policy, limits });
+    const forget = signal?.onAbort(() => place.release());
+    const waited = await this.#wait({ key, endpoint, version, self, forwarded, policy, limits, signal });
+    forget?.();
     place.release();
     return waited;
+  }
+
+  /** How many requests wait for a connection under the policy. */
+  waiting(policy: TrafficPolicy | undefined): number {
+    return this.#limits.of(policy).breaker.used('pending');
   }
 
   stop(): void {
     this.#stopped = true;
     this.#sweep?.cancel();
     for (const slot of this.#slots.values()) {
-      wakeAll(slot);
+      slot.opening?.waiting.callAll(draining());
+      slot.opening?.pooled?.destroy();
+      slot.waiting.callAll(draining());
       for (const one of [...slot.connections]) one.destroy();
     }
   }
 
   /** Until a connection is free, or a new one is open. */
   async #wait(request: OpenRequest): Promise<Result<HttpUpstream, ProxyError>> {
-    const { breaker } = request.limits;
+    const { key, limits, version, signal } = request;
     for (let turns = 0; !this.#stopped; turns++) {
-      const slot = this.#slot(request.key);
+      const slot = this.#slot(key);
+      if (signal?.aborted === true) {
+        // It was called, and is over: its turn is the next one's.
+        this.#vacated(key, slot);
+        return fail(requestOver());
+      }
       const upstream = checkOut(slot);
       if (upstream !== undefined) return ok(upstream);
       const isAlone = slot.connections.size + slot.pending === 0;
-      if (slot.opening === undefined && !isAlone && !breaker.hasRoom('connections')) {
-        // Who was first stays first.
-        await new Promise<void>((resolve) => {
-          if (turns === 0) slot.waiting.push(resolve);
-          else slot.waiting.unshift(resolve);
-        });
-        continue;
-      }
-      if (request.version === 'http1') return this.#openHttp1(slot, request);
-      slot.opening ??= this.#openHttp2(slot, request).finally(() => {
-        slot.opening = undefined;
-        wakeAll(slot);
-      });
-      const error = await slot.opening;
+      const mayOpen = isAlone || limits.breaker.hasRoom('connections');
+      if (mayOpen && version === 'http1') return this.#openHttp1(slot, request);
+      if (mayOpen && slot.opening === undefined) this.#openHttp2(slot, request);
+      const line = slot.opening?.waiting ?? slot.waiting;
+      const error = await line.wait(turns > 0, signal);
       if (error !== undefined) return fail(error);
     }
     return fail(draining());
@@ -133,34 +152,54 @@ export class HttpUpstreams {
   #slot(key: string): EndpointSlot {
     let slot = this.#slots.get(key);
     if (slot === undefined) {
-      slot = { connections: new Set(), opening: undefined, pending: 0, waiting: [] };
+      slot = { connections: new Set(), opening: undefined, pending: 0, waiting: new WaitingLine() };
       this.#slots.set(key, slot);
     }
     return slot;
   }
 
+  /** Resolves at once, without a connection, when the request is over; the connection is the next one's then. */
   #openHttp1(slot: EndpointSlot, request: OpenRequest): Promise<Result<HttpUpstream, ProxyError>> {
-    return this.#open(slot, request, (upstream, events) => {
-      const { connection } = request.limits;
-      const pooled = new PooledHttp1(transportOf(upstream), this.#deps, connection, events);
-      this.#add(slot, pooled, request.limits);
+    const { limits, signal } = request;
+    const opened = this.#open(slot, request, (upstream, events) => {
+      const pooled = new PooledHttp1(transportOf(upstream), this.#deps, limits.connection, events);
+      this.#add(slot, pooled, limits);
       return pooled.checkOut() ?? pooled.unusable();
+    });
+    if (signal === undefined) return opened;
+    return new Promise((resolve) => {
+      const forget = signal.onAbort(() => resolve(fail(requestOver())));
+      void opened.then((result) => {
+        forget();
+        if (signal.aborted && result.ok) result.value.release();
+        else resolve(result);
+      });
     });
   }
 
-  /** Resolves once the endpoint said how many requests it takes at a time. @returns why there is none */
-  async #openHttp2(slot: EndpointSlot, request: OpenRequest): Promise<ProxyError | undefined> {
+  /** Calls all who wait once the endpoint said how many requests it takes at a time, or when it will not. */
+  #openHttp2(slot: EndpointSlot, request: OpenRequest): void {
+    const opening: Opening = { waiting: new WaitingLine(), pooled: undefined };
+    slot.opening = opening;
+    void this.#settle(slot, request, opening).then((error) => {
+      slot.opening = undefined;
+      opening.waiting.callAll(error);
+      slot.waiting.callAll();
+      this.#vacated(request.key, slot);
+    });
+  }
+
+  /** @returns why there is no connection */
+  async #settle(slot: EndpointSlot, request: OpenRequest, opening: Opening): Promise<ProxyError | undefined> {
+    const { connection } = request.limits;
     const opened = await this.#open(slot, request, (upstream, events) => {
-      const { connection } = request.limits;
-      const pooled = new PooledHttp2(transportOf(upstream), this.#deps, connection, events);
-      return pooled.settled().then((isOpen) => {
-        if (isOpen) this.#add(slot, pooled, request.limits);
-        return isOpen;
-      });
+      opening.pooled = new PooledHttp2(transportOf(upstream), this.#deps, connection, events);
+      return opening.pooled.settled();
     });
     if (!opened.ok) return opened.error;
-    const isOpen = await opened.value;
-    return isOpen ? undefined : proxyError('H2_HANDSHAKE_FAILED', 'http2 handshake failed: the endpoint closed');
+    const error = await opened.value;
+    if (error === undefined && opening.pooled !== undefined) this.#add(slot, opening.pooled, request.limits);
+    return error;
   }
 
   #open<T>(
@@ -176,7 +215,7 @@ export class HttpUpstreams {
         slot.connections.delete(pooled);
         this.#vacated(key, slot);
       },
-      onRoom: () => slot.waiting.shift()?.(),
+      onRoom: () => void slot.waiting.callFirst(),
     };
     return new Promise((resolve) => {
       const answer = (result: Result<Upstream, ProxyError>) => {
@@ -203,8 +242,7 @@ export class HttpUpstreams {
 
   /** A connection is gone or did not come up: who is first in line may open another. */
   #vacated(key: string, slot: EndpointSlot): void {
-    const next = slot.waiting.shift();
-    if (next !== undefined) return next();
+    if (slot.waiting.callFirst() || slot.opening !== undefined) return;
     if (slot.connections.size === 0 && slot.pending === 0 && this.#slots.get(key) === slot) this.#slots.delete(key);
   }
 
@@ -225,10 +263,6 @@ export function upstreamVersion(declared: UpstreamVersion, policy: TrafficPolicy
 
 function draining(): ProxyError {
   return proxyError('POOL_DRAINING', 'pool draining');
-}
-
-function wakeAll({ waiting }: EndpointSlot): void {
-  for (const wake of waiting.splice(0)) wake();
 }
 
 function checkOut(slot: EndpointSlot | undefined): HttpUpstream | undefined {

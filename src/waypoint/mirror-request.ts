@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import type { HttpHeader, HttpStreamHandler } from '../http/http-stream.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 import type { Workload } from '../model/workload.ts';
+import type { Cancellation } from './cancellation.ts';
 import type { Cluster } from './clusters.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
 
@@ -15,24 +16,28 @@ export interface MirroredRequest {
   readonly forwarded: string;
 }
 
-/** A watcher that does not answer is not waited for longer. */
+/** A watcher that does not answer is not waited for longer, nor is a connection to it. */
 const MIRROR_TIMEOUT_MS = 15_000;
+/** Where so many requests wait for a connection, copies are dropped, also where a policy sets no limit. */
+const MAX_WAITING_MIRRORS = 1024;
 
-/** Sends the copy. Never rejects. */
+/** Sends the copy, unless too many wait already. Never rejects. */
 export async function mirrorRequest(
   { cluster, version, headers, body, self, forwarded }: MirroredRequest,
   deps: { readonly http: HttpUpstreams; readonly clock: Clock },
 ): Promise<void> {
+  const { policy } = cluster;
+  if (deps.http.waiting(policy) >= MAX_WAITING_MIRRORS) return;
   const permit = cluster.admitRequest();
   const picked = permit && cluster.pick(self, { hashKey: undefined, avoid: new Set() });
   if (permit === undefined || picked === undefined) return permit?.release();
-  let timer: Timer | undefined;
+  const deadline = new Deadline(deps.clock, MIRROR_TIMEOUT_MS);
   const done = () => {
-    timer?.cancel();
+    deadline.cancel();
     picked.done(undefined);
     permit.release();
   };
-  const upstream = await deps.http.acquire(picked.endpoint, version, self, forwarded, cluster.policy);
+  const upstream = await deps.http.acquire(picked.endpoint, version, self, forwarded, policy, deadline);
   if (!upstream.ok) return done();
   const opened = upstream.value.request(headers, dropAnswer(done), body.length === 0);
   if (!opened.ok) {
@@ -41,8 +46,30 @@ export async function mirrorRequest(
   }
   const stream = opened.value;
   if (body.length > 0) stream.end(body);
-  timer = deps.clock.after(MIRROR_TIMEOUT_MS, () => stream.reset(Http2Code.CANCEL));
-  if (stream.state === 'closed') timer.cancel();
+  if (stream.state !== 'closed') deadline.onAbort(() => stream.reset(Http2Code.CANCEL));
+}
+
+/** The end of a copy's time. */
+class Deadline implements Cancellation {
+  readonly #timer: Timer;
+  readonly #listeners = new Set<() => void>();
+  aborted = false;
+
+  constructor(clock: Clock, afterMs: number) {
+    this.#timer = clock.after(afterMs, () => {
+      this.aborted = true;
+      for (const listener of [...this.#listeners]) listener();
+    });
+  }
+
+  onAbort(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  cancel(): void {
+    this.#timer.cancel();
+  }
 }
 
 function dropAnswer(done: () => void): HttpStreamHandler {

@@ -1,9 +1,12 @@
 /** How many connections to a cluster there may be, and what each may carry (facts l7-and-control 2.3). */
 import { CircuitBreaker } from '../balance/circuit-breaker.ts';
+import { CONNECT_TIMEOUT_MS } from '../net/tcp-dialer.ts';
 import type { ConnectionPool, TrafficPolicy } from '../proto/gen/ambit.ts';
 
 /** What one connection may carry. */
 export interface ConnectionLimits {
+  /** How long an HTTP/2 endpoint that is connected may take to say its settings. */
+  readonly connectTimeoutMs: number;
   /** Requests in all; 0 for no limit. */
   readonly maxRequests: number;
   /** Of HTTP/2, at a time; 0: as many as the endpoint takes. */
@@ -51,6 +54,7 @@ function limitsOf(id: number, pool: ConnectionPool | undefined): PoolLimits {
       retries: 0,
     }),
     connection: {
+      connectTimeoutMs: pool?.connectTimeoutMs || CONNECT_TIMEOUT_MS,
       maxRequests: pool?.maxRequestsPerConnection ?? 0,
       maxStreams: pool?.maxConcurrentStreams ?? 0,
       idleMs: pool?.idleTimeoutMs || DEFAULT_IDLE_MS,

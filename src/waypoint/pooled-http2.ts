@@ -1,5 +1,6 @@
 /** An HTTP/2 connection to an endpoint: as many requests at a time as the endpoint takes. */
 import type { Clock } from '../base/clock.ts';
+import { type ProxyError, proxyError } from '../hbone/proxy-error.ts';
 import type { PausableTransport } from '../http1/transport.ts';
 import { Http2Connection } from '../http2/connection.ts';
 import type { StreamHandler } from '../http2/stream.ts';
@@ -44,9 +45,26 @@ export class PooledHttp2 implements PooledConnection {
     );
   }
 
-  /** Resolves when the endpoint's settings are known: an answer to a PING comes behind them. @returns whether it is open */
-  async settled(): Promise<boolean> {
-    return (await this.#connection.ping()) >= 0 && !this.#connection.closed;
+  /**
+   * Resolves when the endpoint's settings are known: an answer to a PING comes behind them. The connection is closed where
+   * that takes longer than connecting may.
+   * @returns why it is not open
+   */
+  async settled(): Promise<ProxyError | undefined> {
+    const { connectTimeoutMs } = this.#limits;
+    const connection = this.#connection;
+    let isLate = false;
+    const timer = this.#clock.after(connectTimeoutMs, () => {
+      isLate = true;
+      connection.destroy();
+    });
+    const roundTripMs = await connection.ping();
+    timer.cancel();
+    if (isLate) {
+      return proxyError('CONNECT_TIMED_OUT', `connection failed: no http2 settings in ${connectTimeoutMs} ms`);
+    }
+    if (roundTripMs >= 0 && !connection.closed) return undefined;
+    return proxyError('H2_HANDSHAKE_FAILED', 'http2 handshake failed: the endpoint closed');
   }
 
   checkOut(): HttpUpstream | undefined {

@@ -2,20 +2,21 @@
  * The endpoints of one service, port and subset, as this waypoint sees them: who is busy, who fails, what is under way.
  *
  * Invariants:
- * - Lists are made when the feed, the policy or an ejection changes them, never for a pick.
+ * - Lists are made when the feed, the policy or an ejection changes them, never for a pick; hash rings not for an ejection.
  * - Counts and ejections of an endpoint last as long as it is an endpoint, whatever else changes.
  */
-import type { Balancer } from '../balance/balancer.ts';
+import type { Balancer, WeightedHost } from '../balance/balancer.ts';
 import { type BreakerLimits, CircuitBreaker, type Permit } from '../balance/circuit-breaker.ts';
-import { isConsistent, makeBalancer } from '../balance/make-balancer.ts';
+import { isConsistent, makeBalancer, makeRing } from '../balance/make-balancer.ts';
 import { type Outcome, OutlierDetector } from '../balance/outlier-detector.ts';
-import { PriorityBalancer } from '../balance/priority-balancer.ts';
+import { type HostPart, PriorityBalancer } from '../balance/priority-balancer.ts';
+import type { RingHashBalancer } from '../balance/ring-hash.ts';
 import { xxHash64 } from '../balance/xxhash64.ts';
 import type { Clock } from '../base/clock.ts';
 import type { MeshState } from '../mesh/mesh-state.ts';
 import { type Service, serviceKey } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
-import { type TrafficPolicies, TrafficPolicy } from '../proto/gen/ambit.ts';
+import { Algorithm, type LoadBalancer, type TrafficPolicies, TrafficPolicy } from '../proto/gen/ambit.ts';
 import { type ClusterHost, type ClusterHosts, clusterHosts } from './cluster-hosts.ts';
 import type { TrafficFeed } from './traffic-feed.ts';
 
@@ -46,6 +47,8 @@ export class ServiceCluster {
   #outliers: OutlierDetector | undefined;
   #hosts = NO_HOSTS;
   #balancer: Balancer<ClusterHost> | undefined;
+  /** By the priority that they are of, for as long as its hosts are the same: an ejection makes no ring anew. */
+  readonly #rings = new WeakMap<readonly HostPart<ClusterHost>[], RingHashBalancer<ClusterHost>>();
   /** What the hosts were made of. */
   #madeOf: { readonly self: Workload; readonly revision: number; readonly labels: number } | undefined;
   #isNew = true;
@@ -194,7 +197,24 @@ export class ServiceCluster {
       panicPercent: outlierDetection?.minHealthPercent ?? DEFAULT_PANIC_PERCENT,
       isUsable: (host) => this.#isUsable(host),
       balancer: (hosts) => makeBalancer(loadBalancer, hosts, random),
+      ring:
+        loadBalancer?.algorithm === Algorithm.RING_HASH
+          ? (parts, hosts) => this.#ring(loadBalancer, parts, hosts)
+          : undefined,
     });
+  }
+
+  #ring(
+    loadBalancer: LoadBalancer,
+    parts: readonly HostPart<ClusterHost>[],
+    hosts: () => readonly WeightedHost<ClusterHost>[],
+  ): RingHashBalancer<ClusterHost> {
+    let ring = this.#rings.get(parts);
+    if (ring === undefined) {
+      ring = makeRing(loadBalancer, hosts());
+      this.#rings.set(parts, ring);
+    }
+    return ring;
   }
 
   #isUsable({ uid }: ClusterHost): boolean {

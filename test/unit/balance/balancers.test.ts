@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Balancer, WeightedHost } from '../../../src/balance/balancer.ts';
+import { hashRing } from '../../../src/balance/hash-ring.ts';
 import { LeastRequestBalancer } from '../../../src/balance/least-request.ts';
 import { MaglevBalancer } from '../../../src/balance/maglev.ts';
 import { RandomBalancer } from '../../../src/balance/random-balancer.ts';
-import { RingHashBalancer } from '../../../src/balance/ring-hash.ts';
+import { RingHashBalancer, ringMembers } from '../../../src/balance/ring-hash.ts';
 import { RoundRobinBalancer } from '../../../src/balance/round-robin.ts';
 import { warmupFactor } from '../../../src/balance/warmup.ts';
 import { xxHash64 } from '../../../src/balance/xxhash64.ts';
@@ -155,6 +156,69 @@ for (const [name, make] of [
     });
   });
 }
+
+describe('ring hash of many points', () => {
+  it('gives every host nearly the same', () => {
+    const found = owners(new RingHashBalancer(hosts(Array(10).fill(1)), 65_536));
+    for (let index = 1; index <= 10; index++)
+      near(found.filter((key) => key === `10.0.0.${index}:80`).length, 500, 0.2);
+  });
+
+  it('gives shares by weight', () => {
+    const found = owners(new RingHashBalancer(hosts([1, 4, 5]), 65_536));
+    near(found.filter((key) => key === '10.0.0.1:80').length, 500, 0.15);
+    near(found.filter((key) => key === '10.0.0.2:80').length, 2000);
+  });
+
+  it('passes over hosts that may not be used, and leaves the keys of others where they are', () => {
+    const list = hosts(Array(10).fill(1));
+    const ring = new RingHashBalancer(list, 1024);
+    const before = owners(ring);
+    const left = new Set(list.slice(2).map(({ host }) => host));
+    const after = owners(ring.among((host) => left.has(host)));
+    const gone = new Set(['10.0.0.1:80', '10.0.0.2:80']);
+    for (const [index, owner = ''] of before.entries()) {
+      if (gone.has(owner)) assert.equal(gone.has(after[index] ?? ''), false);
+      else assert.equal(after[index], owner);
+    }
+    // To many others, not to one.
+    const heirs = new Set(after.filter((_, index) => gone.has(before[index] ?? '')));
+    assert.equal(heirs.size, 8);
+  });
+
+  it('has nothing to give when no host may be used', () => {
+    const ring = new RingHashBalancer(hosts([1, 1]), 1024).among(() => false);
+    assert.equal(ring.pick({ hash: 5n, nowMs: 0, random: seededRandom() }), undefined);
+  });
+});
+
+describe('hash rings', () => {
+  it('are in order, and have each member at all of its points', () => {
+    const { places, owners: members } = hashRing([
+      { hashKey: 'a', points: 300 },
+      { hashKey: 'b', points: 700 },
+    ]);
+    assert.deepEqual(
+      [...places],
+      [...places].sort((a, b) => a - b),
+    );
+    assert.equal(members.filter((member) => member === 1).length, 700);
+    assert.equal(new Set(places).size, 1000);
+  });
+
+  it('keep a member where it is when it gets more points', () => {
+    const few = new Set(hashRing([{ hashKey: 'a', points: 100 }]).places);
+    const more = new Set(hashRing([{ hashKey: 'a', points: 110 }]).places);
+    assert.ok([...few].every((place) => more.has(place)));
+  });
+
+  it('are no larger than a million points, whatever a policy asks for', () => {
+    assert.equal(
+      ringMembers(hosts([1, 1, 2]), 8_388_608).reduce((sum, { points }) => sum + points, 0),
+      1_048_576,
+    );
+  });
+});
 
 describe('warming up', () => {
   it('grows from the minimum to the whole', () => {

@@ -271,6 +271,21 @@ describe('failing endpoints', () => {
     assert.ok((mesh.spread(50)['a'] ?? 0) > 0);
   });
 
+  it('lose their keys only, by ring hash, and get them back', () => {
+    const mesh = new Fixture('a', 'b', 'c');
+    const balancer = loadBalancer({ algorithm: Algorithm.RING_HASH });
+    mesh.feed({ policies: [trafficPolicy({ outlierDetection, loadBalancer: balancer })] });
+    const keys = Array.from({ length: 200 }, (_, index) => `user-${index}`);
+    const owners = () => keys.map((hashKey) => Object.keys(mesh.spread(1, '', { hashKey, avoid: new Set() }))[0]);
+    const before = owners();
+    mesh.fail('a', 3);
+    const after = owners();
+    assert.equal(after.includes('a'), false);
+    for (const [index, owner] of before.entries()) if (owner !== 'a') assert.equal(after[index], owner);
+    mesh.clock.advance(40_000);
+    assert.deepEqual(owners(), before);
+  });
+
   it('stay out when something else changes', () => {
     const mesh = new Fixture('a', 'b');
     mesh.feed({ policies: [trafficPolicy({ outlierDetection })] });

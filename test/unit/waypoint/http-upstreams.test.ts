@@ -3,9 +3,12 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import type { Result } from '../../../src/base/result.ts';
+import type { ProxyError } from '../../../src/hbone/proxy-error.ts';
 import { BlockPool } from '../../../src/http2/block-pool.ts';
 import { createWorkload } from '../../../src/model/workload.ts';
 import type { TrafficPolicy } from '../../../src/proto/gen/ambit.ts';
+import type { Cancellation } from '../../../src/waypoint/cancellation.ts';
 import { HttpUpstreams, upstreamVersion } from '../../../src/waypoint/http-upstreams.ts';
 import type { HttpUpstream } from '../../../src/waypoint/pooled-connection.ts';
 import type { UpstreamAnswer, Upstreams } from '../../../src/waypoint/upstreams.ts';
@@ -13,6 +16,30 @@ import { ManualClock } from '../../helpers/manual-clock.ts';
 import { pool, trafficPolicy } from '../../helpers/traffic-policies.ts';
 
 const self = createWorkload({ uid: 'waypoint' });
+
+/** A request that its client may abort. */
+class AbortableRequest implements Cancellation {
+  aborted = false;
+  readonly #listeners = new Set<() => void>();
+
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  onAbort(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  abort(): void {
+    this.aborted = true;
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+function codeOf(acquired: Result<HttpUpstream, ProxyError>): string {
+  return acquired.ok ? '' : acquired.error.code;
+}
 
 function limited(fields: Parameters<typeof pool>[0]): TrafficPolicy {
   return trafficPolicy({ connectionPool: pool(fields) });
@@ -50,9 +77,9 @@ describe('connections to endpoints', () => {
       open.push(this);
     }
 
-    acquire(policy: TrafficPolicy | undefined, uid = 'a') {
+    acquire(policy: TrafficPolicy | undefined, uid = 'a', signal?: Cancellation) {
       const endpoint = { workload: createWorkload({ uid }), port: 80, service: undefined };
-      return this.http.acquire(endpoint, 'http1', self, '', policy);
+      return this.http.acquire(endpoint, 'http1', self, '', policy, signal);
     }
 
     async upstream(policy: TrafficPolicy | undefined, uid = 'a'): Promise<HttpUpstream> {
@@ -122,6 +149,50 @@ describe('connections to endpoints', () => {
     assert.ok((await second).ok);
   });
 
+  it('are not waited for by requests that are over', async () => {
+    const fixture = new Fixture();
+    const policy = limited({ maxConnections: 1, maxPendingRequests: 3 });
+    const hanging = await fixture.upstream(policy);
+    const aborted = [1, 2, 3].map(() => new AbortableRequest());
+    const dead = aborted.map((signal) => fixture.acquire(policy, 'a', signal));
+    assert.equal(codeOf(await fixture.acquire(policy)), 'UPSTREAM_OVERFLOW');
+    for (const signal of aborted) signal.abort();
+    assert.equal(fixture.http.waiting(policy), 0);
+    const live = fixture.acquire(policy);
+    assert.deepEqual((await Promise.all(dead)).map(codeOf), Array(3).fill('CLIENT_DISCONNECTED'));
+    hanging.release();
+    assert.ok((await live).ok);
+    assert.deepEqual(
+      aborted.map(({ listeners }) => listeners),
+      [0, 0, 0],
+    );
+  });
+
+  it('go to the next when who was called is over', async () => {
+    const fixture = new Fixture();
+    const policy = limited({ maxConnections: 1 });
+    const first = await fixture.upstream(policy);
+    const called = new AbortableRequest();
+    const second = fixture.acquire(policy, 'a', called);
+    const third = fixture.acquire(policy);
+    first.release();
+    called.abort();
+    assert.equal((await second).ok, false);
+    assert.ok((await third).ok);
+  });
+
+  it('that were opened for a request that is over are the next one’s', async () => {
+    const fixture = new Fixture();
+    const policy = limited({ maxConnections: 1 });
+    const opener = new AbortableRequest();
+    const first = fixture.acquire(policy, 'a', opener);
+    const second = fixture.acquire(policy);
+    opener.abort();
+    assert.equal(codeOf(await first), 'CLIENT_DISCONNECTED');
+    assert.ok((await second).ok);
+    assert.equal(fixture.connects, 1);
+  });
+
   it('are never missing altogether because other endpoints have them', async () => {
     const fixture = new Fixture();
     const policy = limited({ maxConnections: 1 });
@@ -161,6 +232,14 @@ describe('connections to endpoints', () => {
     (await fixture.upstream(limited({}))).release();
     (await fixture.upstream(limited({}))).release();
     assert.equal(fixture.connects, 2);
+  });
+
+  it('are refused to a request that is over already', async () => {
+    const over = new AbortableRequest();
+    over.abort();
+    const fixture = new Fixture();
+    assert.equal(codeOf(await fixture.acquire(undefined, 'a', over)), 'CLIENT_DISCONNECTED');
+    assert.equal(fixture.connects, 0);
   });
 
   it('speak HTTP/2 where the policy wants it', () => {
