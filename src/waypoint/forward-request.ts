@@ -10,6 +10,7 @@ import type { HttpHeader, HttpStream } from '../http/http-stream.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 import type { Workload } from '../model/workload.ts';
 import type { CompiledRetry, TryOutcome } from '../routing/retry-policy.ts';
+import { RequestEnd } from './cancellation.ts';
 import type { Cluster, Permit, PickedEndpoint } from './clusters.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
 import { LOCAL_REPLIES, type LocalReply } from './local-reply.ts';
@@ -75,6 +76,7 @@ export class ForwardedRequest {
   #tryTimer: Timer | undefined;
   #timedOut = false;
   #over = false;
+  readonly #ended = new RequestEnd();
 
   constructor(request: OutboundRequest, events: ForwardEvents, deps: ForwardDeps) {
     this.#request = request;
@@ -117,7 +119,14 @@ export class ForwardedRequest {
     if (picked === undefined) return this.#fail(LOCAL_REPLIES.noHealthyUpstream);
     this.#picked = picked;
     this.#events.onEndpoint(picked.endpoint);
-    const upstream = await this.#deps.http.acquire(picked.endpoint, version, self, forwarded, cluster.policy);
+    const upstream = await this.#deps.http.acquire(
+      picked.endpoint,
+      version,
+      self,
+      forwarded,
+      cluster.policy,
+      this.#ended,
+    );
     if (this.#over || body.closed !== undefined) {
       if (upstream.ok) upstream.value.release();
       if (this.#picked === picked) this.#finishTry(undefined);
@@ -248,6 +257,7 @@ export class ForwardedRequest {
   #end(report: (() => void) | undefined): void {
     if (this.#over) return;
     this.#over = true;
+    this.#ended.abort();
     this.#totalTimer?.cancel();
     this.#finishTry(undefined);
     for (const permit of this.#permits.splice(0)) permit.release();

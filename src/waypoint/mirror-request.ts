@@ -1,9 +1,9 @@
 /** A copy of a request for a service that only watches: nobody waits for it, its answer is dropped. */
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { HttpHeader, HttpStreamHandler } from '../http/http-stream.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 import type { Workload } from '../model/workload.ts';
-import type { Cancellation } from './cancellation.ts';
+import { RequestEnd } from './cancellation.ts';
 import type { Cluster } from './clusters.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
 
@@ -31,13 +31,14 @@ export async function mirrorRequest(
   const permit = cluster.admitRequest();
   const picked = permit && cluster.pick(self, { hashKey: undefined, avoid: new Set() });
   if (permit === undefined || picked === undefined) return permit?.release();
-  const deadline = new Deadline(deps.clock, MIRROR_TIMEOUT_MS);
+  const end = new RequestEnd();
+  const timer = deps.clock.after(MIRROR_TIMEOUT_MS, () => end.abort());
   const done = () => {
-    deadline.cancel();
+    timer.cancel();
     picked.done(undefined);
     permit.release();
   };
-  const upstream = await deps.http.acquire(picked.endpoint, version, self, forwarded, policy, deadline);
+  const upstream = await deps.http.acquire(picked.endpoint, version, self, forwarded, policy, end);
   if (!upstream.ok) return done();
   const opened = upstream.value.request(headers, dropAnswer(done), body.length === 0);
   if (!opened.ok) {
@@ -46,30 +47,7 @@ export async function mirrorRequest(
   }
   const stream = opened.value;
   if (body.length > 0) stream.end(body);
-  if (stream.state !== 'closed') deadline.onAbort(() => stream.reset(Http2Code.CANCEL));
-}
-
-/** The end of a copy's time. */
-class Deadline implements Cancellation {
-  readonly #timer: Timer;
-  readonly #listeners = new Set<() => void>();
-  aborted = false;
-
-  constructor(clock: Clock, afterMs: number) {
-    this.#timer = clock.after(afterMs, () => {
-      this.aborted = true;
-      for (const listener of [...this.#listeners]) listener();
-    });
-  }
-
-  onAbort(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  cancel(): void {
-    this.#timer.cancel();
-  }
+  if (stream.state !== 'closed') end.onAbort(() => stream.reset(Http2Code.CANCEL));
 }
 
 function dropAnswer(done: () => void): HttpStreamHandler {

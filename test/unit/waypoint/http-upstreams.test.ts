@@ -8,7 +8,7 @@ import type { ProxyError } from '../../../src/hbone/proxy-error.ts';
 import { BlockPool } from '../../../src/http2/block-pool.ts';
 import { createWorkload } from '../../../src/model/workload.ts';
 import type { TrafficPolicy } from '../../../src/proto/gen/ambit.ts';
-import type { Cancellation } from '../../../src/waypoint/cancellation.ts';
+import { RequestEnd } from '../../../src/waypoint/cancellation.ts';
 import { HttpUpstreams, upstreamVersion } from '../../../src/waypoint/http-upstreams.ts';
 import type { HttpUpstream } from '../../../src/waypoint/pooled-connection.ts';
 import type { UpstreamAnswer, Upstreams } from '../../../src/waypoint/upstreams.ts';
@@ -16,26 +16,6 @@ import { ManualClock } from '../../helpers/manual-clock.ts';
 import { pool, trafficPolicy } from '../../helpers/traffic-policies.ts';
 
 const self = createWorkload({ uid: 'waypoint' });
-
-/** A request that its client may abort. */
-class AbortableRequest implements Cancellation {
-  aborted = false;
-  readonly #listeners = new Set<() => void>();
-
-  get listeners(): number {
-    return this.#listeners.size;
-  }
-
-  onAbort(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  abort(): void {
-    this.aborted = true;
-    for (const listener of [...this.#listeners]) listener();
-  }
-}
 
 function codeOf(acquired: Result<HttpUpstream, ProxyError>): string {
   return acquired.ok ? '' : acquired.error.code;
@@ -153,7 +133,7 @@ describe('connections to endpoints', () => {
     const fixture = new Fixture();
     const policy = limited({ maxConnections: 1, maxPendingRequests: 3 });
     const hanging = await fixture.upstream(policy);
-    const aborted = [1, 2, 3].map(() => new AbortableRequest());
+    const aborted = [1, 2, 3].map(() => new RequestEnd());
     const dead = aborted.map((signal) => fixture.acquire(policy, 'a', signal));
     assert.equal(codeOf(await fixture.acquire(policy)), 'UPSTREAM_OVERFLOW');
     for (const signal of aborted) signal.abort();
@@ -172,7 +152,7 @@ describe('connections to endpoints', () => {
     const fixture = new Fixture();
     const policy = limited({ maxConnections: 1 });
     const first = await fixture.upstream(policy);
-    const called = new AbortableRequest();
+    const called = new RequestEnd();
     const second = fixture.acquire(policy, 'a', called);
     const third = fixture.acquire(policy);
     first.release();
@@ -184,7 +164,7 @@ describe('connections to endpoints', () => {
   it('that were opened for a request that is over are the next one’s', async () => {
     const fixture = new Fixture();
     const policy = limited({ maxConnections: 1 });
-    const opener = new AbortableRequest();
+    const opener = new RequestEnd();
     const first = fixture.acquire(policy, 'a', opener);
     const second = fixture.acquire(policy);
     opener.abort();
@@ -235,7 +215,7 @@ describe('connections to endpoints', () => {
   });
 
   it('are refused to a request that is over already', async () => {
-    const over = new AbortableRequest();
+    const over = new RequestEnd();
     over.abort();
     const fixture = new Fixture();
     assert.equal(codeOf(await fixture.acquire(undefined, 'a', over)), 'CLIENT_DISCONNECTED');
