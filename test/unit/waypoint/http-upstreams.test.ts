@@ -57,7 +57,7 @@ describe('connections to endpoints', () => {
       open.push(this);
     }
 
-    acquire(policy: TrafficPolicy | undefined, uid = 'a', signal?: Cancellation) {
+    acquire(policy: TrafficPolicy | undefined, uid = 'a', signal?: RequestEnd) {
       const endpoint = { workload: createWorkload({ uid }), port: 80, service: undefined };
       return this.http.acquire(endpoint, 'http1', self, '', policy, signal);
     }
