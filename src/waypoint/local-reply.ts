@@ -117,7 +117,9 @@ export function sendLocalReply(
   reply: LocalReply,
   { isGrpc, isHead, nowMs, change }: ReplyOptions,
 ): void {
-  const given: HttpHeader[] = [...(reply.headers ?? []), ['date', new Date(nowMs).toUTCString()]];
+  const own = reply.headers ?? [];
+  const isDated = own.some(([name]) => name === 'date');
+  const given: readonly HttpHeader[] = isDated ? own : [...own, ['date', new Date(nowMs).toUTCString()]];
   const body = Buffer.from(reply.body);
   if (isGrpc || reply.grpcStatus !== undefined) {
     const more = given.filter(([name]) => name !== 'content-type');

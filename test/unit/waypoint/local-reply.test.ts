@@ -22,6 +22,14 @@ describe('an answer of the waypoint', () => {
     assert.deepEqual(answer(LOCAL_REPLIES.noHealthyUpstream, { isHead: true }).written, []);
   });
 
+  it('keeps the date that a provider gave it', () => {
+    const stream = answer({ ...LOCAL_REPLIES.noRoute, headers: [['date', 'then']] });
+    assert.deepEqual(
+      stream.responses[0]?.filter(([name]) => name === 'date'),
+      [['date', 'then']],
+    );
+  });
+
   it('is a status of gRPC for gRPC, its text escaped byte by byte', () => {
     const stream = answer({ status: 403, body: 'no \u{1f600} 100%', flag: '-', details: '' }, { isGrpc: true });
     assert.deepEqual([header(stream, ':status'), header(stream, 'grpc-status')], ['200', '7']);
