@@ -34,7 +34,7 @@ export function envoyConfig({ listen, upstream, tls }: EnvoyOptions): string {
     },
   };
   const common = tls && {
-    tls_params: { tls_minimum_protocol_version: 'TLSv1_3' },
+    tls_params: { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' },
     tls_certificates: [{ certificate_chain: { filename: tls.leaf }, private_key: { filename: tls.leaf } }],
     validation_context: { trusted_ca: { filename: tls.ca } },
   };
