@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { apply, kubectl, nodeNames, podsReady, until } from '../helpers/cluster.ts';
 import {
   accountObject,
+  assertNoneFailed,
   deleteNamespace,
   type LoadCounts,
   loadCounts,
@@ -62,7 +63,7 @@ describe('under load', () => {
     const before = await loadCounts(NS, 'client');
     await rollout('daemonset/ambit-agent');
     const after = await loadGoesOn(NS, 'client', await loadCounts(NS, 'client'), 200);
-    assert.equal(after.failed - before.failed, 0, after.errors.join('\n'));
+    assertNoneFailed(after, before);
     assert.equal(after.cut - before.cut, 0, after.errors.join('\n'));
   });
 
@@ -70,7 +71,7 @@ describe('under load', () => {
     const before = await loadCounts(NS, 'client');
     await rollout('deployment/ambit-control');
     const after = await loadGoesOn(NS, 'client', await loadCounts(NS, 'client'), 200);
-    assert.equal(after.failed - before.failed, 0, after.errors.join('\n'));
+    assertNoneFailed(after, before);
     assert.equal(after.cut - before.cut, 0, after.errors.join('\n'));
   });
 
@@ -80,7 +81,7 @@ describe('under load', () => {
     await rollout('daemonset/ztunnel');
     await delay(DRAIN_MS);
     const after = await loadGoesOn(NS, 'client', await loadCounts(NS, 'client'), 400);
-    assert.equal(after.failed - before.failed, 0, after.errors.join('\n'));
+    assertNoneFailed(after, before);
     for (const cutMs of errorTimesMs(after, 'cut')) {
       if (cutMs > startedMs) assert.ok(cutMs - startedMs >= DRAIN_MS, `cut after ${cutMs - startedMs} ms`);
     }
@@ -96,7 +97,7 @@ describe('under load', () => {
     await apply(podObject(NS, 'late', ['sleep', 'infinity'], { account: 'client' }));
     await delay(CONTROL_GONE_MS);
     const during = await loadGoesOn(NS, 'client', await loadCounts(NS, 'client'), 200);
-    assert.equal(during.failed - before.failed, 0, during.errors.join('\n'));
+    assertNoneFailed(during, before);
     assert.equal(during.cut - before.cut, 0, during.errors.join('\n'));
     await kubectl(['scale', 'deployment/ambit-control', '-n', 'istio-system', '--replicas=2']);
     await kubectl(['rollout', 'status', 'deployment/ambit-control', '-n', 'istio-system', '--timeout=120s']);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { ambit, apply, captureOnNode, kubectl, nodeExec, nodeNames, podsReady, until } from '../helpers/cluster.ts';
 import {
+  assertNoneFailed,
   deleteNamespace,
   loadCounts,
   loadGoesOn,
@@ -33,7 +34,7 @@ describe('ambit uninstall', () => {
     const { code, stdout, stderr } = await ambit(['uninstall', '--purge']);
     assert.equal(code, 0, `${stdout}${stderr}`);
     const after = await loadGoesOn(NS, 'client', await loadCounts(NS, 'client'), 200);
-    assert.equal(after.failed - before.failed, 0, after.errors.join('\n'));
+    assertNoneFailed(after, before);
     await using capture = await captureOnNode(first, ['plaintext-of-a-new-connection']);
     await until('plaintext', async () => capture.saw('plaintext-of-a-new-connection'));
   });

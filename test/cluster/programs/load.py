@@ -1,7 +1,8 @@
 """Asks a server all the time and counts what fails: load.py HOST PORT WORKERS PAUSE_MS.
 
 Half of the workers open a connection for each request, the others keep one for as long as it lives. One line of JSON per
-second goes to the output: answers, failed new connections, kept connections that were cut, the last errors.
+second goes to the output: answers, failed new connections, failed lookups of the name, kept connections that were cut,
+the last errors of each kind.
 """
 import json
 import socket
@@ -11,16 +12,33 @@ import time
 
 host, port, workers, pause = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]) / 1000
 lock = threading.Lock()
-counts = {"ok": 0, "failed": 0, "cut": 0}
-errors = []
+counts = {"ok": 0, "failed": 0, "lookups": 0, "cut": 0}
+errors = {kind: [] for kind in counts}
 
 
 def count(kind, error=None):
     with lock:
         counts[kind] += 1
         if error is not None:
-            errors.append("%.3f %s %s" % (time.time(), kind, error))
-            del errors[:-20]
+            errors[kind].append("%.3f %s %s" % (time.time(), kind, error))
+            del errors[kind][:-20]
+
+
+def connect():
+    """A connection, or None; a lookup that failed tells how long it took, and whether the next one works."""
+    start = time.time()
+    try:
+        return socket.create_connection((host, port), 10)
+    except socket.gaierror as error:
+        took = time.time() - start
+        try:
+            again = str(socket.getaddrinfo(host, port)[0][4])
+        except socket.gaierror as other:
+            again = repr(other)
+        count("lookups", "%r after %.3f s, then %s" % (error, took, again))
+    except Exception as error:
+        count("failed", repr(error))
+    return None
 
 
 def ask(connection, marker):
@@ -44,21 +62,21 @@ def ask(connection, marker):
 
 def fresh():
     while True:
-        try:
-            with socket.create_connection((host, port), 10) as connection:
-                ask(connection, b"plaintext-of-a-new-connection")
-            count("ok")
-        except Exception as error:
-            count("failed", repr(error))
+        connection = connect()
+        if connection is not None:
+            try:
+                with connection:
+                    ask(connection, b"plaintext-of-a-new-connection")
+                count("ok")
+            except Exception as error:
+                count("failed", repr(error))
         time.sleep(pause)
 
 
 def kept():
     while True:
-        try:
-            connection = socket.create_connection((host, port), 10)
-        except Exception as error:
-            count("failed", repr(error))
+        connection = connect()
+        if connection is None:
             time.sleep(pause)
             continue
         try:
@@ -76,4 +94,4 @@ for number in range(workers):
 while True:
     time.sleep(1)
     with lock:
-        print(json.dumps({"time": time.time(), **counts, "errors": errors}), flush=True)
+        print(json.dumps({"time": time.time(), **counts, "errors": sum(errors.values(), [])}), flush=True)
