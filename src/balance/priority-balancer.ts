@@ -3,7 +3,7 @@
  * do not change; cheap to make again, for a pick is constant work or nearly so (facts l7-and-control 10.5).
  */
 import type { BalancedHost, Balancer, PickContext, WeightedHost } from './balancer.ts';
-import { type PriorityLoad, priorityLoads } from './priority-loads.ts';
+import { OVERPROVISIONING, type PriorityLoad, priorityLoads } from './priority-loads.ts';
 import type { RingHashBalancer } from './ring-hash.ts';
 
 /** Hosts of one priority that share a part of its traffic; without a share, each has its own weight. */
@@ -27,9 +27,6 @@ interface Priority<H extends BalancedHost> {
   readonly load: PriorityLoad;
   readonly balancer: Balancer<H>;
 }
-
-/** A locality loses traffic only when more than so much of it is gone. */
-const OVERPROVISIONING = 1.4;
 
 export class PriorityBalancer<H extends BalancedHost> implements Balancer<H> {
   readonly #priorities: readonly Priority<H>[];

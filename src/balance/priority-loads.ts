@@ -15,8 +15,8 @@ export interface PriorityLoad {
   readonly panics: boolean;
 }
 
-/** 5 of 7 hosts carry the load of all. */
-const OVERPROVISIONING = 1.4;
+/** Hosts, of a priority or of a locality, carry the load of all while no more than 2 of 7 are gone. */
+export const OVERPROVISIONING = 1.4;
 
 /** @param panicPercent healthy hosts below which a priority panics, when all together cannot carry the load; 0: never */
 export function priorityLoads(levels: readonly PriorityHealth[], panicPercent: number): readonly PriorityLoad[] {

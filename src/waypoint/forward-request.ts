@@ -75,7 +75,6 @@ export class ForwardedRequest {
   /** Of the present try, or the pause before the next. */
   #tryTimer: Timer | undefined;
   #timedOut = false;
-  #over = false;
   readonly #ended = new RequestEnd();
 
   constructor(request: OutboundRequest, events: ForwardEvents, deps: ForwardDeps) {
@@ -95,7 +94,7 @@ export class ForwardedRequest {
   /** The client has sent all of the request: from here on its time counts. */
   bodyEnded(): void {
     const { timeoutMs } = this.#request;
-    if (this.#over) return;
+    if (this.#ended.aborted) return;
     if (timeoutMs > 0) this.#totalTimer ??= this.#deps.clock.after(timeoutMs, () => this.#outOfTime());
     this.#startTryTimer();
   }
@@ -127,7 +126,7 @@ export class ForwardedRequest {
       cluster.policy,
       this.#ended,
     );
-    if (this.#over || body.closed !== undefined) {
+    if (this.#ended.aborted || body.closed !== undefined) {
       if (upstream.ok) upstream.value.release();
       if (this.#picked === picked) this.#finishTry(undefined);
       return;
@@ -153,7 +152,7 @@ export class ForwardedRequest {
       },
     );
     if (exchange.ok) {
-      if (this.#over) return;
+      if (this.#ended.aborted) return;
       this.#exchange = exchange.value;
       if (body.ended) this.#startTryTimer();
       return;
@@ -200,7 +199,7 @@ export class ForwardedRequest {
   /** Whether there is another try; takes the permit for it. */
   #mayRetry(outcome: TryOutcome): boolean {
     const { retry, body, cluster } = this.#request;
-    if (this.#over || this.#retries >= retry.attempts || !body.whole || !retry.wants(outcome)) return false;
+    if (this.#ended.aborted || this.#retries >= retry.attempts || !body.whole || !retry.wants(outcome)) return false;
     const permit = cluster.admitRetry();
     if (permit === undefined) return false;
     this.#permits.push(permit);
@@ -255,8 +254,7 @@ export class ForwardedRequest {
   }
 
   #end(report: (() => void) | undefined): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#ended.aborted) return;
     this.#ended.abort();
     this.#totalTimer?.cancel();
     this.#finishTry(undefined);

@@ -1,4 +1,5 @@
 /** Matches of routes as waypoints get them, and which of two comes first (facts l7-and-control 4.4). */
+import { compareAge, compareTexts } from '../../model/manifest/object-order.ts';
 import type { HttpRouteMatch, PathMatch, ValueMatch } from '../../model/manifest/route-matches.ts';
 import type { RouteObject } from '../../model/manifest/route-object.ts';
 import type { HttpMatch, NamedMatch, StringMatch } from '../../proto/gen/ambit.ts';
@@ -50,14 +51,9 @@ export function compareMatches(a: HttpRouteMatch, b: HttpRouteMatch): number {
 /** The oldest first, then by namespace and name. Objects from files have no age. */
 export function compareRoutes(a: RouteObject, b: RouteObject): number {
   return (
-    (a.meta.createdMs ?? 0) - (b.meta.createdMs ?? 0) ||
+    compareAge(a.meta, b.meta) ||
     compareTexts(a.meta.namespace, b.meta.namespace) ||
     compareTexts(a.meta.name, b.meta.name) ||
     compareTexts(a.kind, b.kind)
   );
-}
-
-function compareTexts(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }

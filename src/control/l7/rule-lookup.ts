@@ -1,7 +1,9 @@
 /** Which DestinationRules hold for a service, for clients of a namespace (facts l7-and-control 2.1). */
 import type { DestinationRuleObject, DestinationRuleSubset } from '../../model/manifest/destination-rule.ts';
+import { compareAge, compareTexts } from '../../model/manifest/object-order.ts';
 import type { TrafficPolicySpec } from '../../model/manifest/traffic-policy.ts';
 import type { DestinationRules } from './destination-rules.ts';
+import { isExportedTo } from './export-visibility.ts';
 
 /** What rules of one host and namespace say together. */
 export interface MergedRule {
@@ -54,7 +56,7 @@ export class ServiceRules {
       const own = this.#level(client, ({ exportTo }) => !isRoot || exportTo.includes('.'));
       if (own !== undefined) return own;
     }
-    const isSeen = (rule: DestinationRuleObject) => isExportedTo(rule, client);
+    const isSeen = (rule: DestinationRuleObject) => isExportedTo(rule.exportTo, rule.meta.namespace, client);
     return this.#level(this.#serviceNamespace, isSeen) ?? this.#level(this.#rootNamespace, isSeen);
   }
 
@@ -68,12 +70,6 @@ export class ServiceRules {
   }
 }
 
-function isExportedTo({ exportTo, meta }: DestinationRuleObject, client: string | undefined): boolean {
-  if (exportTo.length === 0 || exportTo.includes('*')) return true;
-  if (client === undefined) return false;
-  return exportTo.includes(client) || (exportTo.includes('.') && meta.namespace === client);
-}
-
 function exportKey(rule: DestinationRuleObject | undefined): string {
   const exportTo = rule?.exportTo ?? [];
   return exportTo.length === 0 ? '*' : [...exportTo].sort().join(' ');
@@ -81,8 +77,7 @@ function exportKey(rule: DestinationRuleObject | undefined): string {
 
 /** Rules from files have no age: then the name decides. */
 function byAge(a: DestinationRuleObject, b: DestinationRuleObject): number {
-  const byName = a.meta.name < b.meta.name ? -1 : Number(a.meta.name > b.meta.name);
-  return (a.meta.createdMs ?? 0) - (b.meta.createdMs ?? 0) || byName;
+  return compareAge(a.meta, b.meta) || compareTexts(a.meta.name, b.meta.name);
 }
 
 /**

@@ -5,7 +5,7 @@ import type { DelegateSpec, HttpRuleSpec } from '../../../model/manifest/virtual
 import type { MeshOptions } from '../../mesh-options.ts';
 import { joinedName, mergeMatches } from './delegated-matches.ts';
 import { withWholeHosts } from './route-destination.ts';
-import { isExportedTo } from './virtual-service-selection.ts';
+import { seesVirtualService } from './virtual-service-selection.ts';
 
 export interface EffectiveRule {
   readonly rule: HttpRuleSpec;
@@ -35,7 +35,7 @@ export function delegateOf(
 ): VirtualServiceObject | undefined {
   const target = store.get('VirtualService', namespace || root.meta.namespace, name);
   const isDelegate = target !== undefined && (target.spec.hosts ?? []).length === 0;
-  return isDelegate && isExportedTo(target, root.meta.namespace) ? target : undefined;
+  return isDelegate && seesVirtualService(target, root.meta.namespace) ? target : undefined;
 }
 
 function wholeRules(mesh: MeshOptions, { meta, spec }: VirtualServiceObject): EffectiveRule[] {

@@ -9,7 +9,7 @@ import type { RuleTarget } from '../rule-targets.ts';
 import { meantService } from './meant-service.ts';
 import { destinationObject } from './route-destination.ts';
 import { expandHost } from './route-hosts.ts';
-import { isExportedTo } from './virtual-service-selection.ts';
+import { seesVirtualService } from './virtual-service-selection.ts';
 
 /** Patterns are passed over: to find what they cover, all services would have to be looked at. */
 export function hostNotes(context: BuildContext, object: VirtualServiceObject): string[] {
@@ -37,7 +37,7 @@ function targetNotes(context: BuildContext, object: VirtualServiceObject, target
   if (namespace !== target.meta.namespace && namespace !== waypoint) {
     return [`${title} takes VirtualServices only of its own namespace and of the namespace of its waypoint`];
   }
-  if (!isExportedTo(object, waypoint)) {
+  if (!seesVirtualService(object, waypoint)) {
     return [`exportTo leaves out ${waypoint}, where the waypoint of ${title} is`];
   }
   return hidingRoutes(context, target).map((route) => `${route} of ${title} in its place`);

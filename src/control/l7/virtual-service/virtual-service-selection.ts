@@ -1,9 +1,11 @@
 /** Which VirtualServices speak for a service at its waypoint, and in which order (facts l7-and-control 1.1). */
 import type { ObjectStore } from '../../../manifests/object-store.ts';
+import { compareAge, compareTexts } from '../../../model/manifest/object-order.ts';
 import type { VirtualServiceObject } from '../../../model/manifest/virtual-service.ts';
 import type { Service } from '../../../model/service.ts';
 import { includesMesh } from '../../../model/validation/visibility-rules.ts';
 import type { BuildContext } from '../../build-context.ts';
+import { isExportedTo } from '../export-visibility.ts';
 import { coveringHosts } from './route-hosts.ts';
 
 /** Those of the service's namespace and the waypoint's, oldest first. */
@@ -14,22 +16,16 @@ export function virtualServicesOf({ store, mesh }: BuildContext, service: Servic
     for (const host of coveringHosts(mesh, namespace, service.hostname.toLowerCase())) {
       for (const object of store.virtualServices.ofHost(namespace, host)) {
         const isForMesh = includesMesh(object.spec.gateways ?? []);
-        if (isForMesh && isExportedTo(object, waypointNamespace)) found.add(object);
+        if (isForMesh && seesVirtualService(object, waypointNamespace)) found.add(object);
       }
     }
   }
   return [...found].sort(byAge);
 }
 
-/** Whether the namespace sees the object: by default all do. */
-export function isExportedTo({ meta, spec }: VirtualServiceObject, namespace: string): boolean {
-  const { exportTo = [] } = spec;
-  return (
-    exportTo.length === 0 ||
-    exportTo.includes('*') ||
-    exportTo.includes(namespace) ||
-    (exportTo.includes('.') && meta.namespace === namespace)
-  );
+/** Whether the namespace sees the object. */
+export function seesVirtualService({ meta, spec }: VirtualServiceObject, namespace: string): boolean {
+  return isExportedTo(spec.exportTo ?? [], meta.namespace, namespace);
 }
 
 /** A waypoint without a Service is known by its address only, which its Gateway has. */
@@ -42,11 +38,6 @@ export function waypointNamespaceOf(store: ObjectStore, { waypoint, namespace }:
   return namespace;
 }
 
-/** An object of a folder, without a time, counts as the oldest. */
 function byAge({ meta: a }: VirtualServiceObject, { meta: b }: VirtualServiceObject): number {
-  return (a.createdMs ?? 0) - (b.createdMs ?? 0) || compare(a.name, b.name) || compare(a.namespace, b.namespace);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
+  return compareAge(a, b) || compareTexts(a.name, b.name) || compareTexts(a.namespace, b.namespace);
 }
