@@ -60,6 +60,12 @@ export async function nodeExec(node: string, command: readonly string[]): Promis
   return stdout;
 }
 
+/** Turns a node off and on again. Returns when its kubelet has been started. */
+export async function rebootNode(node: string): Promise<void> {
+  const { code, stdout, stderr } = await run(`${SCRIPTS}reboot-node.sh`, [node]);
+  if (code !== 0) throw new Error(`the reboot of ${node}: ${stderr}${stdout}`);
+}
+
 /** The nodes that run pods, by name. */
 export async function nodeNames(): Promise<readonly string[]> {
   const nodes = await kubectl(['get', 'nodes', '-l', '!node-role.kubernetes.io/control-plane', '-o', 'name']);
