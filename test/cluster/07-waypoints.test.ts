@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { ambit, apply, kubectl, kubectlJson, podExec, podsReady, until } from '../helpers/cluster.ts';
+import { ambit, apply, kubectl, podExec, podsReady, until } from '../helpers/cluster.ts';
 import {
   deleteNamespace,
   namespaceObject,
@@ -8,41 +8,10 @@ import {
   programsObject,
   serverObjects,
 } from '../helpers/cluster-objects.ts';
+import { GatewayCrd, gatewayObject, programmed } from '../helpers/gateway-crd.ts';
 
 const NS = 'waypoints';
 const GROUP = 'gateway.networking.k8s.io';
-const CRD = `gateways.${GROUP}`;
-
-/** As much of the Gateway API as this needs: clusters have it from its own release. */
-const gatewayCrd = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: {
-    name: CRD,
-    annotations: { 'api-approved.kubernetes.io': 'unapproved, a stand-in for tests' },
-  },
-  spec: {
-    group: GROUP,
-    scope: 'Namespaced',
-    names: { plural: 'gateways', singular: 'gateway', kind: 'Gateway', listKind: 'GatewayList' },
-    versions: [
-      {
-        name: 'v1',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-        subresources: { status: {} },
-      },
-    ],
-  },
-};
-
-const gateway = {
-  apiVersion: `${GROUP}/v1`,
-  kind: 'Gateway',
-  metadata: { name: 'gate', namespace: NS },
-  spec: { gatewayClassName: 'istio-waypoint', listeners: [{ name: 'mesh', port: 15008, protocol: 'HBONE' }] },
-};
 
 function policy(rules: readonly object[]): object {
   return {
@@ -53,10 +22,6 @@ function policy(rules: readonly object[]): object {
   };
 }
 
-interface GatewayStatus {
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
-}
-
 /** The status and the server header of an answer; the error's text when there is none. */
 async function ask(...args: readonly string[]): Promise<string> {
   const format = '%{http_code} %header{server}';
@@ -65,11 +30,9 @@ async function ask(...args: readonly string[]): Promise<string> {
 }
 
 describe('a waypoint', () => {
-  let hadCrd = true;
+  const crd = new GatewayCrd();
   before(async () => {
-    hadCrd = (await kubectl(['get', 'crd', CRD, '--ignore-not-found', '-o', 'name'])) !== '';
-    if (!hadCrd) await apply(gatewayCrd);
-    await kubectl(['wait', '--for=condition=Established', `crd/${CRD}`, '--timeout=30s']);
+    await crd.ensure();
     await apply(
       namespaceObject(NS, { 'istio.io/dataplane-mode': 'ambient', 'istio.io/use-waypoint': 'gate' }),
       programsObject(NS),
@@ -80,7 +43,7 @@ describe('a waypoint', () => {
   });
   after(async () => {
     await deleteNamespace(NS);
-    if (!hadCrd) await kubectl(['delete', 'crd', CRD]);
+    await crd.restore();
   });
 
   it('that is named and not there closes the way', async () => {
@@ -88,11 +51,8 @@ describe('a waypoint', () => {
   });
 
   it('is run when a Gateway asks for it, and says so in its status', async () => {
-    await apply(gateway);
-    await until('Programmed', async () => {
-      const { status } = await kubectlJson<GatewayStatus>(['get', 'gateway', '-n', NS, 'gate']);
-      return status?.conditions?.some(({ type, status: is }) => type === 'Programmed' && is === 'True') || undefined;
-    });
+    await apply(gatewayObject(NS, 'gate'));
+    await programmed(NS, 'gate');
     await until('an answer through it', async () => ((await ask()) === '200 istio-envoy' ? true : undefined));
     assert.match(await kubectl(['logs', '-n', NS, 'deployment/gate']), /sa\/default" dst.service="server\.waypoints/);
   });

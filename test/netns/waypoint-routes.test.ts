@@ -3,48 +3,17 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { eventually } from '../helpers/eventually.ts';
 import { LocalMesh } from '../helpers/local-mesh.ts';
-
-/** Answers with its own name, what it saw, and as the query says: `fail=3&id=x` fails the first three calls of x. */
-const SERVER = `
-const name = process.argv[1];
-const calls = new Map();
-require('http').createServer((req, res) => {
-  const url = new URL(req.url, 'http://x');
-  const id = url.searchParams.get('id') ?? '';
-  const seen = (calls.get(id) ?? 0) + 1;
-  calls.set(id, seen);
-  if (url.pathname === '/calls') return res.end(String((calls.get(url.searchParams.get('of')) ?? 0)));
-  const status = seen <= Number(url.searchParams.get('fail') ?? 0) ? 503 : 200;
-  let body = '';
-  req.on('data', (d) => body += d).on('end', () => setTimeout(() => {
-    res.writeHead(status, { 'x-seen': JSON.stringify({ path: req.url, headers: req.headers, body }) });
-    res.end(name);
-  }, Number(url.searchParams.get('delay') ?? 0)));
-}).listen(8080, '::');`;
-
-/** Asks once; prints status, headers and body as JSON. */
-const ASK = `
-const [url, method, headers, body] = process.argv.slice(1);
-fetch(url, { method, headers: JSON.parse(headers), body: body || undefined, redirect: 'manual' }).then(async (r) =>
-  console.log(JSON.stringify({ status: r.status, headers: Object.fromEntries(r.headers), body: await r.text() }))
-).catch((e) => console.log(JSON.stringify({ status: 0, headers: {}, body: String(e.cause?.code ?? e) })));`;
-
-/** Asks many times over kept connections; prints how often each status and body came, and the slow ones. */
-const MANY = `
-const [url, count, headers] = process.argv.slice(1);
-const agent = new (require('http').Agent)({ keepAlive: true, maxSockets: 8 });
-const seen = {};
-let left = Number(count), slow = 0;
-const one = () => new Promise((resolve) => {
-  const start = performance.now();
-  const done = (what) => { seen[what] = (seen[what] ?? 0) + 1; if (performance.now() - start > 280) slow++; resolve(); };
-  require('http').get(url, { agent, headers: JSON.parse(headers) }, (res) => {
-    let text = '';
-    res.on('data', (d) => text += d).on('end', () => done(res.statusCode + ' ' + text)).on('error', (e) => done(e.code));
-  }).on('error', (e) => done(e.code));
-});
-const worker = async () => { while (left-- > 0) await one(); };
-Promise.all(Array.from({ length: 8 }, worker)).then(() => { console.log(JSON.stringify({ seen, slow })); agent.destroy(); });`;
+import {
+  type Answer,
+  ASK_MANY,
+  ASK_ONCE,
+  type Counts,
+  destinationRule,
+  ROUTES_SERVER,
+  SUBSETS,
+  to,
+  virtualService,
+} from '../helpers/route-objects.ts';
 
 const namespace = {
   apiVersion: 'v1',
@@ -70,24 +39,6 @@ function pod(name: string, labels: Record<string, string>, node: string, command
   return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { nodeName: node, containers } };
 }
 
-function virtualService(http: readonly object[], version = 'v1', hosts = ['reviews']): object {
-  return {
-    apiVersion: `networking.istio.io/${version}`,
-    kind: 'VirtualService',
-    metadata: { name: 'reviews', namespace: 'shop' },
-    spec: { hosts, http },
-  };
-}
-
-function destinationRule(spec: object, version = 'v1'): object {
-  return {
-    apiVersion: `networking.istio.io/${version}`,
-    kind: 'DestinationRule',
-    metadata: { name: 'reviews', namespace: 'shop' },
-    spec: { host: 'reviews', ...spec },
-  };
-}
-
 function httpRoute(rules: readonly object[]): object {
   return {
     apiVersion: 'gateway.networking.k8s.io/v1',
@@ -97,25 +48,6 @@ function httpRoute(rules: readonly object[]): object {
   };
 }
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
-
-interface Counts {
-  readonly seen: Readonly<Record<string, number>>;
-  readonly slow: number;
-}
-
-const SUBSETS = {
-  subsets: [
-    { name: 'v1', labels: { version: 'v1' } },
-    { name: 'v2', labels: { version: 'v2' } },
-  ],
-};
-const to = (host: string, more: object = {}) => ({ destination: { host, ...more } });
-
 describe('routes at a waypoint', { timeout: 115_000 }, () => {
   const mesh = new LocalMesh();
   const inClient = async (script: string, ...args: readonly string[]) => {
@@ -124,9 +56,9 @@ describe('routes at a waypoint', { timeout: 115_000 }, () => {
     return stdout.trim();
   };
   const ask = async (path: string, { method = 'GET', headers = {}, body = '', host = 'reviews' } = {}) =>
-    JSON.parse(await inClient(ASK, `http://${host}${path}`, method, JSON.stringify(headers), body)) as Answer;
+    JSON.parse(await inClient(ASK_ONCE, `http://${host}${path}`, method, JSON.stringify(headers), body)) as Answer;
   const many = async (count: number, path = '/', headers = {}) =>
-    JSON.parse(await inClient(MANY, `http://reviews${path}`, String(count), JSON.stringify(headers))) as Counts;
+    JSON.parse(await inClient(ASK_MANY, `http://reviews${path}`, String(count), JSON.stringify(headers))) as Counts;
   const seenBy = ({ headers }: Answer) =>
     JSON.parse(headers['x-seen'] ?? '{}') as { path: string; headers: Record<string, string>; body: string };
   /** Writes the objects, and waits until a request with this path is answered as wanted. */
@@ -151,7 +83,7 @@ describe('routes at a waypoint', { timeout: 115_000 }, () => {
       service('reviews-v2', { app: 'reviews', version: 'v2' }),
       service('watcher', { app: 'watcher' }),
     );
-    const server = (name: string) => ['node', '-e', SERVER, name];
+    const server = (name: string) => ['node', '-e', ROUTES_SERVER, name];
     mesh.write(
       'pods.yaml',
       pod('reviews-v1', { app: 'reviews', version: 'v1' }, 'node2', server('v1')),
