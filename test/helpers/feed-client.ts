@@ -8,8 +8,12 @@ import {
 } from '../../src/proto/gen/discovery.ts';
 
 export interface FeedServer {
+  /** Default this machine. */
+  readonly host?: string;
   readonly port: number;
   readonly rootsPem: string;
+  /** The name in the server's certificate, where it is not the host. */
+  readonly serverName?: string;
 }
 
 /** A request with everything empty but the given fields. */
@@ -41,9 +45,12 @@ export class FeedClient {
 
   constructor(server: FeedServer, token: string) {
     this.client = new AggregatedDiscoveryServiceClient(
-      `localhost:${server.port}`,
+      `${server.host ?? 'localhost'}:${server.port}`,
       credentials.createSsl(Buffer.from(server.rootsPem)),
-      { 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES },
+      {
+        'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+        ...(server.serverName !== undefined && { 'grpc.ssl_target_name_override': server.serverName }),
+      },
     );
     const metadata = new Metadata();
     metadata.set('authorization', `Bearer ${token}`);
