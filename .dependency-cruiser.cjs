@@ -20,6 +20,7 @@ const ALLOWED_WITHIN_RANK = {
   // What every proxy of the mesh is made of: tunnels with identities, and what the feed said.
   hbone: ['net', 'tls', 'pki', 'http2', 'xds', 'telemetry'],
   mesh: ['balance', 'xds'],
+  telemetry: ['net'],
   bin: ['cli'],
 };
 

@@ -22,6 +22,7 @@ need curl curl
 need haproxy haproxy
 need wrk wrk
 need perl perl
+need prometheus prometheus
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" -ne 0 ]; then
   echo "missing packages; type: sudo apt-get install -y$missing" >&2

@@ -14,9 +14,12 @@ import { INTAKE_BYTES, SocketIntake } from '../../src/http2/socket-intake.ts';
 import { MeshState } from '../../src/mesh/mesh-state.ts';
 import type { IpAddress } from '../../src/model/address.ts';
 import { createService } from '../../src/model/service.ts';
+import { spiffeId } from '../../src/model/spiffe.ts';
 import { createWorkload } from '../../src/model/workload.ts';
 import { dialTcp } from '../../src/net/tcp-dialer.ts';
 import { listenTcp } from '../../src/net/tcp-listener.ts';
+import { RequestMetrics } from '../../src/telemetry/request-metrics.ts';
+import { TcpMetrics } from '../../src/telemetry/tcp-metrics.ts';
 import { Clusters } from '../../src/waypoint/clusters.ts';
 import { readWaypointConfig } from '../../src/waypoint/config.ts';
 import { ExternalAuthorization } from '../../src/waypoint/external-authorization/external-authorization.ts';
@@ -24,6 +27,7 @@ import { AuthorizationProviders } from '../../src/waypoint/external-authorizatio
 import { type HttpConnectionContext, handleRequest } from '../../src/waypoint/http-exchange.ts';
 import { HttpUpstreams } from '../../src/waypoint/http-upstreams.ts';
 import { REPLAY_BUDGET_BYTES, ReplayBudget } from '../../src/waypoint/request-body.ts';
+import { RequestTelemetry } from '../../src/waypoint/request-telemetry.ts';
 import { Upstreams } from '../../src/waypoint/upstreams.ts';
 
 const [listenPort = 0, endpointPort = 0] = process.argv.slice(2).map(Number);
@@ -74,10 +78,18 @@ const clusters = new Clusters({ state, clock, random: Math.random, namespace: 'b
 for (const handler of clusters.handlers()) handler.apply([], []);
 const http = new HttpUpstreams({ clock, blocks, upstreams });
 const providers = new AuthorizationProviders();
+const telemetry = new RequestTelemetry({
+  clock,
+  state,
+  network: '',
+  requests: new RequestMetrics(),
+  connections: new TcpMetrics(),
+});
 const deps = {
   clock,
   random: Math.random,
   accessLog: silentLogger,
+  telemetry,
   state,
   clusters,
   tokens: new TokenAuthenticator({ clock, keysOf: () => Promise.reject(new Error('no tokens here')) }),
@@ -88,6 +100,10 @@ const deps = {
 const context: HttpConnectionContext = {
   target: { kind: 'service', service, port: 80 },
   self,
+  client: telemetry.client(
+    LOOPBACK,
+    spiffeId({ trustDomain: 'cluster.local', namespace: 'bench', serviceAccount: 'client' }),
+  ),
   clientAddress: '127.0.0.1:1',
   forwarded: '',
   spoken: 'http1',

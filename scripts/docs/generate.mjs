@@ -7,7 +7,13 @@ import { agentVariables, commandFlags, otherVariables, ztunnelVariables } from '
 import { processErrorTables, proxyErrorTable } from './errors.mjs';
 import { limitTables } from './limits.mjs';
 import { fillSection } from './markdown.mjs';
-import { agentMetricTable, controlMetricTable, metricTable, trafficLabelTable } from './metrics.mjs';
+import {
+  agentMetricTable,
+  controlMetricTable,
+  metricTable,
+  trafficLabelTable,
+  waypointMetricTable,
+} from './metrics.mjs';
 import { ROOT } from './source-files.mjs';
 
 /** By file: the sections and what fills them. */
@@ -23,6 +29,7 @@ const SECTIONS = {
   'docs/metrics.md': {
     metrics: metricTable,
     labels: trafficLabelTable,
+    waypoint: waypointMetricTable,
     control: controlMetricTable,
     agent: agentMetricTable,
   },

@@ -481,6 +481,18 @@ export const LIMIT_GROUPS = [
         'Label sets of the TCP metrics per data thread; connections beyond share one set of `unknown`.',
       ],
       [
+        'telemetry/request-metrics.ts',
+        'MAX_REQUEST_SERIES',
+        '',
+        'Label sets of the request metrics of a waypoint; requests beyond are counted in sets of `unknown`.',
+      ],
+      [
+        'telemetry/request-metrics.ts',
+        'REQUEST_SERIES_IDLE_MS',
+        'ms',
+        'Label sets of the request metrics in which nothing was counted for so long are dropped.',
+      ],
+      [
         'ztunnel/data/on-demand-dns-metrics.ts',
         'MAX_SERIES',
         '',
@@ -496,7 +508,7 @@ export const LIMIT_GROUPS = [
       ['telemetry/baggage.ts', 'MAX_MEMBERS', '', "Members of a peer's baggage; more are ignored."],
       ['telemetry/baggage.ts', 'MAX_VALUE_LENGTH', '', 'Characters of a value of it; the rest is cut off.'],
       ['telemetry/forwarded.ts', 'MAX_HOST_LENGTH', '', 'A longer host in `forwarded` is ignored.'],
-      ['ztunnel/metrics-routes.ts', 'MIN_COMPRESSED_BYTES', 'bytes', 'Shorter pages are not compressed.'],
+      ['telemetry/metrics-routes.ts', 'MIN_COMPRESSED_BYTES', 'bytes', 'Shorter pages are not compressed.'],
     ],
   },
   {

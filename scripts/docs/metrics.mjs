@@ -8,13 +8,16 @@ import { FakeCertificateSource } from '../../src/hbone/fake-certificate-source.t
 import { Revocations } from '../../src/hbone/revocations.ts';
 import { ADDRESS_TYPE_URL } from '../../src/model/feed-encode.ts';
 import { createWorkload } from '../../src/model/workload.ts';
+import { processFamilies } from '../../src/telemetry/process-metrics.ts';
+import { RequestMetrics } from '../../src/telemetry/request-metrics.ts';
 import { TcpMetrics } from '../../src/telemetry/tcp-metrics.ts';
+import { XdsMetrics } from '../../src/telemetry/xds-metrics.ts';
 import { revocationKeys } from '../../src/tls/revocation-list.ts';
 import { createDeltaServerStats } from '../../src/xds/server/delta-server.ts';
 import { ConnectionTracker } from '../../src/ztunnel/data/connection-tracker.ts';
 import { DnsMetrics, observeUpstreamDuration } from '../../src/ztunnel/data/dns-metrics.ts';
 import { OnDemandDnsMetrics } from '../../src/ztunnel/data/on-demand-dns-metrics.ts';
-import { podFamilies, processFamilies, XdsMetrics } from '../../src/ztunnel/process-metrics.ts';
+import { podFamilies } from '../../src/ztunnel/process-metrics.ts';
 import { code, table } from './markdown.mjs';
 import { sourceFiles } from './source-files.mjs';
 
@@ -55,7 +58,7 @@ function families() {
     ...onDemand.families(),
     ...xds.families(),
     ...pods,
-    ...processFamilies('version'),
+    ...processFamilies('ztunnel', 'version'),
   ];
 }
 
@@ -89,11 +92,24 @@ function agentFamilies() {
   return agent.families({ podStates: ['enrolled'], zdsConnections: 1, isCniInstalled: true });
 }
 
+/** Every family of a waypoint that ztunnel does not have, with at least one sample. */
+function waypointFamilies() {
+  const requests = new RequestMetrics();
+  const outcome = { code: 200, flags: '-', durationMs: 1, requestBytes: 1, responseBytes: 1 };
+  const messages = { requestMessages: 1, responseMessages: 1 };
+  const call = { protocol: 'grpc', grpcStatus: '0', ...outcome, ...messages };
+  const labels = { reporter: 'waypoint', source: undefined, destination: undefined, service: undefined };
+  requests.count('edge', () => labels, call, 0);
+  return requests.families();
+}
+
 const exposedName = ({ name, type, bareName }) => (type === 'counter' && !bareName ? `${name}_total` : name);
 
 /** Throws when a file that makes families names one that this page does not have. */
 function requireAllFamilies() {
-  const known = new Set([...families(), ...controlFamilies(), ...agentFamilies()].map(({ name }) => name));
+  const known = new Set(
+    [...families(), ...waypointFamilies(), ...controlFamilies(), ...agentFamilies()].map(({ name }) => name),
+  );
   for (const { path, text } of sourceFiles()) {
     if (!text.includes('MetricFamily')) continue;
     for (const [, name] of text.matchAll(/'((?:istio|workload_manager|process)_[a-z0-9_]+)'/g)) {
@@ -106,6 +122,11 @@ function requireAllFamilies() {
 export function metricTable() {
   requireAllFamilies();
   return familyTable(families());
+}
+
+/** The table of a waypoint's families. */
+export function waypointMetricTable() {
+  return familyTable(waypointFamilies());
 }
 
 /** The table of the control plane's families. */
@@ -121,7 +142,11 @@ export function agentMetricTable() {
 function familyTable(list) {
   const rows = list.map((family) => {
     const names = labelNames(family);
-    const labels = names.includes('response_flags') ? 'traffic labels, below' : names.map(code).join(', ') || '-';
+    const labels = names.includes('response_code')
+      ? `request labels, below${names.includes('le') ? ', `le`' : ''}`
+      : names.includes('response_flags')
+        ? 'traffic labels, below'
+        : names.map(code).join(', ') || '-';
     return [code(exposedName(family)), family.type, labels, family.help.replace(/\.$/, '')];
   });
   return table(['metric', 'type', 'labels', 'meaning'], rows);

@@ -1,12 +1,6 @@
 /** The metrics of the agent, on `/metrics`; names as Istio's where it has one. */
-import type { HttpAnswer, HttpRequest, HttpRoutes } from '../net/http-endpoint.ts';
-import {
-  type MetricFamily,
-  OPEN_METRICS_CONTENT_TYPE,
-  renderLabels,
-  renderMetrics,
-  TEXT_CONTENT_TYPE,
-} from '../telemetry/exposition.ts';
+import type { HttpRoutes } from '../net/http-endpoint.ts';
+import { type MetricFamily, renderLabels } from '../telemetry/exposition.ts';
 import type { PodOutcome } from './pod-enroller.ts';
 import type { PodState } from './pod-registry.ts';
 
@@ -85,16 +79,6 @@ function sample(label: string, text: string, value: number) {
 
 function gauge(name: string, help: string, value: number | undefined): MetricFamily {
   return { name, help, type: 'gauge', samples: value === undefined ? [] : [{ labels: '', value }] };
-}
-
-/** The endpoint; OpenMetrics when it is asked for. */
-export function agentMetricsRoutes(families: () => readonly MetricFamily[]): HttpRoutes {
-  const scrape = ({ headers }: HttpRequest): HttpAnswer => {
-    const isOpen = headers.accept?.includes('application/openmetrics-text') === true;
-    const body = renderMetrics(families(), isOpen ? 'openmetrics' : 'text');
-    return { status: 200, body, contentType: isOpen ? OPEN_METRICS_CONTENT_TYPE : TEXT_CONTENT_TYPE };
-  };
-  return { 'GET /metrics': scrape, 'GET /stats/prometheus': scrape };
 }
 
 /** The probes: `/healthz` while the process answers, `/readyz` once `problems` is empty (facts ztunnel-wire 1.1). */

@@ -9,7 +9,8 @@ import type { KubeClient } from '../kube/kube-client.ts';
 import type { Endpoint } from '../native/endpoint.ts';
 import { dropRedirected, raiseFileLimit } from '../native/sockets.ts';
 import { type HttpRoutes, serveHttp } from '../net/http-endpoint.ts';
-import { AgentMetrics, agentMetricsRoutes, probeRoutes } from './agent-metrics.ts';
+import { metricsRoutes } from '../telemetry/metrics-routes.ts';
+import { AgentMetrics, probeRoutes } from './agent-metrics.ts';
 import { listenAgentHttp } from './agent-server.ts';
 import { ClusterMode } from './cluster/cluster-mode.ts';
 import type { AgentConfig } from './config.ts';
@@ -90,7 +91,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
         ? undefined
         : await serve(
             config.monitoring,
-            agentMetricsRoutes(() => metrics.families(gauges())),
+            metricsRoutes(() => metrics.families(gauges())),
           );
     const readiness = await serve(
       config.readiness,

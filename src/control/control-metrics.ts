@@ -1,9 +1,9 @@
 /** What the control plane counts, under istiod's names where it has them (facts l7-and-control 9.1, 9.3). */
 import { ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL, WORKLOAD_TYPE_URL } from '../model/feed-encode.ts';
 import { type MetricFamily, renderLabels, type Sample } from '../telemetry/exposition.ts';
+import { Histogram } from '../telemetry/histogram.ts';
 import type { DeltaServerStats } from '../xds/server/delta-server.ts';
 import type { CaServiceStats } from './ca-service.ts';
-import { Histogram } from './histogram.ts';
 import type { IntakeCounts } from './kube-intake.ts';
 
 export interface ControlMetricsSource {

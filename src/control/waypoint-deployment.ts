@@ -5,6 +5,8 @@ import type { GatewayObject } from '../model/manifest/gateway.ts';
 import {
   includesClientIdentity,
   WAYPOINT_CONTAINER,
+  WAYPOINT_ENVOY_METRICS_PORT,
+  WAYPOINT_METRICS_PORT,
   WAYPOINT_READINESS_PORT,
   waypointMeta,
   waypointPodLabels,
@@ -24,12 +26,18 @@ export interface WaypointRuntime {
 const TOKEN_FOLDER = '/var/run/secrets/tokens';
 const ROOT_FOLDER = '/var/run/secrets/istio';
 const USER_ID = 1337;
+/** Prometheus finds pods by them. */
+const SCRAPED = {
+  'prometheus.io/scrape': 'true',
+  'prometheus.io/port': String(WAYPOINT_METRICS_PORT),
+  'prometheus.io/path': '/stats/prometheus',
+};
 /** Kubelet renews it at four fifths of its life. */
 const TOKEN_SECONDS = 43_200;
 
 export function waypointDeployment(gateway: GatewayObject, trustDomain: string, runtime: WaypointRuntime): object {
   const { name } = gateway.meta;
-  const annotations = Object.fromEntries(gateway.infrastructure.annotations);
+  const annotations = { ...SCRAPED, ...Object.fromEntries(gateway.infrastructure.annotations) };
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -91,7 +99,9 @@ function container(gateway: GatewayObject, trustDomain: string, runtime: Waypoin
     ],
     ports: [
       { name: 'mesh', containerPort: HBONE_PORT },
+      { name: 'metrics', containerPort: WAYPOINT_METRICS_PORT },
       { name: 'status-port', containerPort: WAYPOINT_READINESS_PORT },
+      { name: 'http-envoy-prom', containerPort: WAYPOINT_ENVOY_METRICS_PORT },
     ],
     startupProbe: { ...probe, periodSeconds: 1, failureThreshold: 30 },
     readinessProbe: { ...probe, periodSeconds: 5 },

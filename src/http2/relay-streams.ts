@@ -10,9 +10,10 @@ import { StreamPipe } from '../http/stream-pipe.ts';
 import { Http2Code } from './http2-error.ts';
 import type { Http2Stream, StreamCloseReason, StreamHandler } from './stream.ts';
 
+/** As a relay of a socket counts them, the upstream being the socket. */
 export interface StreamRelayCounters {
-  bytesFromDownstream: number;
-  bytesToDownstream: number;
+  bytesFromSocket: number;
+  bytesToSocket: number;
 }
 
 /**
@@ -53,10 +54,10 @@ export function relayStreams(
     },
   });
   const fromDownstream = side(up, down, upstream, (bytes) => {
-    counters.bytesFromDownstream += bytes;
+    counters.bytesToSocket += bytes;
   });
   const fromUpstream = side(down, up, downstream, (bytes) => {
-    counters.bytesToDownstream += bytes;
+    counters.bytesFromSocket += bytes;
   });
   downstream.setHandler(fromDownstream);
   upstream.setHandler(fromUpstream);

@@ -8,6 +8,9 @@ import type { GatewayObject } from './manifest/gateway.ts';
 /** The label of everything that belongs to a gateway. */
 export const GATEWAY_NAME_LABEL = 'gateway.networking.k8s.io/gateway-name';
 export const WAYPOINT_READINESS_PORT = 15021;
+/** Metrics, and again where monitors of sidecars look for them (facts l7-and-control 7.1). */
+export const WAYPOINT_METRICS_PORT = 15020;
+export const WAYPOINT_ENVOY_METRICS_PORT = 15090;
 /** The pod's only container. */
 export const WAYPOINT_CONTAINER = 'istio-proxy';
 

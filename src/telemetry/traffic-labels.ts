@@ -15,7 +15,7 @@ export interface PeerLabels {
 }
 
 export interface TrafficLabels {
-  readonly reporter: 'source' | 'destination';
+  readonly reporter: 'source' | 'destination' | 'waypoint';
   readonly source: PeerLabels | undefined;
   readonly destination: PeerLabels | undefined;
   readonly sourcePrincipal: string | undefined;

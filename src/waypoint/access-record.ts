@@ -1,17 +1,21 @@
-/** What the access log says of a request (facts l7-and-control 8.4, 8.5): one line, when it is over. */
+/** What is told of a request when it is over: one line of the access log, and its metrics (facts l7-and-control 7, 8.4, 8.5). */
 import { hideParams } from '../authn/query-params.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import type { HttpHeader } from '../http/http-stream.ts';
 import { spiffeId } from '../model/spiffe.ts';
+import { GrpcMessageCounter } from '../telemetry/grpc-messages.ts';
 import type { ConnectTarget } from './connect-target.ts';
-import type { HttpResponseFlag, LocalReply } from './local-reply.ts';
+import { grpcStatusOf, type HttpResponseFlag, type LocalReply } from './local-reply.ts';
 import type { RequestFields } from './request-fields.ts';
+import type { ClientLabels, RequestTelemetry } from './request-telemetry.ts';
 import type { Endpoint } from './upstreams.ts';
 
 /** The connection that a request came on. */
 export interface RecordedConnection {
   readonly target: ConnectTarget;
+  readonly client: ClientLabels;
   /** `ip:port`. */
   readonly clientAddress: string;
   readonly subject: Pick<RequestSubject, 'identity'>;
@@ -19,52 +23,79 @@ export interface RecordedConnection {
   tokenRules(): { readonly params: readonly string[] } | undefined;
 }
 
+export interface RecordDeps {
+  readonly clock: Clock;
+  readonly accessLog: Logger;
+  readonly telemetry: Pick<RequestTelemetry, 'count'>;
+}
+
 interface Received {
   readonly receivedBytes: number;
 }
 
 const NO_PARAMS: readonly string[] = [];
+/** Statuses of gRPC; whatever else an endpoint writes there is not one. */
+const GRPC_STATUS = /^(?:[0-9]|1[0-6])$/;
 
 export class AccessRecord {
   readonly #request: RequestFields;
   readonly #connection: RecordedConnection;
-  readonly #clock: Clock;
-  readonly #log: Logger;
+  readonly #deps: RecordDeps;
   readonly #hiddenParams: readonly string[];
   readonly #startMs: number;
   readonly #flags: HttpResponseFlag[] = [];
+  readonly #requestMessages: GrpcMessageCounter | undefined;
+  readonly #responseMessages: GrpcMessageCounter | undefined;
   #details = 'via_upstream';
+  #grpcStatus = '';
+  #sentBytes = 0;
   #written = false;
   status = 0;
-  sentBytes = 0;
   route = '';
   endpoint: Endpoint | undefined;
 
-  constructor(
-    request: RequestFields,
-    connection: RecordedConnection,
-    { clock, accessLog }: { readonly clock: Clock; readonly accessLog: Logger },
-  ) {
+  constructor(request: RequestFields, connection: RecordedConnection, deps: RecordDeps) {
     this.#request = request;
     this.#connection = connection;
     this.#hiddenParams = connection.tokenRules()?.params ?? NO_PARAMS;
-    this.#clock = clock;
-    this.#log = accessLog;
-    this.#startMs = clock.monotonicMs();
+    this.#deps = deps;
+    this.#startMs = deps.clock.monotonicMs();
+    if (!request.isGrpc) return;
+    this.#requestMessages = new GrpcMessageCounter();
+    this.#responseMessages = new GrpcMessageCounter();
   }
 
   get durationMs(): number {
-    return this.#clock.monotonicMs() - this.#startMs;
+    return this.#deps.clock.monotonicMs() - this.#startMs;
   }
 
   flag(flag: HttpResponseFlag): void {
     if (flag !== '-') this.#flags.push(flag);
   }
 
+  /** A part of the request's body came. */
+  received(chunk: Buffer): void {
+    this.#requestMessages?.receive(chunk);
+  }
+
+  /** A part of the response's body came. */
+  sent(chunk: Buffer): void {
+    this.#sentBytes += chunk.length;
+    this.#responseMessages?.receive(chunk);
+  }
+
+  /** Headers or trailers of the response. */
+  responseFields(fields: readonly HttpHeader[]): void {
+    if (!this.#request.isGrpc) return;
+    const status = fields.find(([name]) => name === 'grpc-status')?.[1];
+    if (status !== undefined && GRPC_STATUS.test(status)) this.#grpcStatus = status;
+  }
+
   /** The waypoint answered itself. */
   answered(reply: LocalReply, body: Received): void {
-    this.status = reply.status;
-    this.sentBytes = reply.body.length;
+    this.status = this.#request.isGrpc ? 200 : reply.status;
+    if (this.#request.isGrpc) this.#grpcStatus = String(grpcStatusOf(reply));
+    this.#sentBytes = reply.body.length;
     this.#flags.unshift(...(reply.flag === '-' ? [] : [reply.flag]));
     this.#details = reply.details;
     this.#write(body);
@@ -95,24 +126,41 @@ export class AccessRecord {
   #write({ receivedBytes }: Received): void {
     if (this.#written) return;
     this.#written = true;
-    if (!this.#log.enabled('info')) return;
-    const { target, clientAddress, subject } = this.#connection;
+    const { target, client } = this.#connection;
     const service = target.kind === 'service' ? target.service : undefined;
-    this.#log.info('request complete', {
+    const durationMs = this.durationMs;
+    const flags = this.#flags.join(',') || '-';
+    this.#deps.telemetry.count(client, service, this.endpoint, {
+      protocol: this.#request.isGrpc ? 'grpc' : 'http',
+      code: this.status,
+      grpcStatus: this.#grpcStatus,
+      flags,
+      durationMs,
+      requestBytes: receivedBytes,
+      responseBytes: this.#sentBytes,
+      requestMessages: this.#requestMessages?.messages ?? 0,
+      responseMessages: this.#responseMessages?.messages ?? 0,
+    });
+    if (this.#deps.accessLog.enabled('info')) this.#log(receivedBytes, durationMs, flags);
+  }
+
+  #log(receivedBytes: number, durationMs: number, flags: string): void {
+    const { target, clientAddress, subject } = this.#connection;
+    this.#deps.accessLog.info('request complete', {
       method: this.#request.method,
       path: hideParams(this.#request.target, this.#hiddenParams),
       authority: this.#request.authority,
       response_code: this.status,
-      response_flags: this.#flags.join(',') || '-',
+      response_flags: flags,
       response_code_details: this.#details,
       bytes_received: receivedBytes,
-      bytes_sent: this.sentBytes,
-      duration: Math.round(this.durationMs),
+      bytes_sent: this.#sentBytes,
+      duration: Math.round(durationMs),
       request_id: this.#request.requestId,
       ...(this.route === '' ? {} : { route_name: this.route }),
       'src.addr': clientAddress,
       'src.identity': subject.identity && spiffeId(subject.identity),
-      'dst.service': service?.hostname,
+      'dst.service': target.kind === 'service' ? target.service.hostname : undefined,
       'dst.workload': this.endpoint?.workload.name,
       'dst.namespace': this.endpoint?.workload.namespace,
     });

@@ -26,6 +26,12 @@ import {
 import { serveHttp } from '../net/http-endpoint.ts';
 import { dialTcp } from '../net/tcp-dialer.ts';
 import { listenTcp } from '../net/tcp-listener.ts';
+import type { MetricFamily } from '../telemetry/exposition.ts';
+import { metricsRoutes } from '../telemetry/metrics-routes.ts';
+import { processFamilies } from '../telemetry/process-metrics.ts';
+import { RequestMetrics } from '../telemetry/request-metrics.ts';
+import { TcpMetrics } from '../telemetry/tcp-metrics.ts';
+import { XdsMetrics } from '../telemetry/xds-metrics.ts';
 import { CaClient, type CertificateSource } from '../xds/client/ca-client.ts';
 import { DeltaClient } from '../xds/client/delta-client.ts';
 import type { ControlPlaneEndpoint } from '../xds/client/grpc-channel.ts';
@@ -38,6 +44,7 @@ import { fetchDocument } from './fetch-document.ts';
 import { HttpUpstreams } from './http-upstreams.ts';
 import { WaypointPolicies } from './policies.ts';
 import { REPLAY_BUDGET_BYTES, ReplayBudget } from './request-body.ts';
+import { RequestTelemetry } from './request-telemetry.ts';
 import { Routes } from './routes.ts';
 import { type Drainable, serveConnection } from './serve-connection.ts';
 import { Tunnels } from './tunnels.ts';
@@ -47,6 +54,7 @@ export interface WaypointDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
+  readonly version: string;
   /** In place of the control plane's certificate service. */
   readonly certificateSource?: CertificateSource;
   /** In place of DNS. */
@@ -56,6 +64,7 @@ export interface WaypointDeps {
 export interface WaypointHandle {
   readonly tunnelPort: number;
   readonly readinessPort: number;
+  readonly metricsPort: number;
   readonly ready: () => boolean;
   /** Graceful: no new connections, then the deadline, then the end. */
   drain(): Promise<void>;
@@ -81,6 +90,9 @@ class Waypoint {
   readonly #deps: WaypointDeps;
   readonly #state = new MeshState();
   readonly #readiness = new Readiness();
+  readonly #requests = new RequestMetrics();
+  readonly #connections = new TcpMetrics();
+  readonly #xds = new XdsMetrics();
   readonly #blocks = new BlockPool();
   readonly #certificates: CertificateManager;
   readonly #tls: TlsStore;
@@ -163,6 +175,13 @@ class Waypoint {
       http: this.#http,
       served: this.#served,
       accessLog: logger.scope('access'),
+      telemetry: new RequestTelemetry({
+        clock,
+        state: this.#state,
+        network: config.network,
+        requests: this.#requests,
+        connections: this.#connections,
+      }),
       self,
     };
     this.#tunnels = new Tunnels(config, {
@@ -185,6 +204,7 @@ class Waypoint {
       'GET /healthz/ready': () => ({ status: this.#readiness.isReady ? 200 : 500, body: this.#readiness.text() }),
     });
     this.#closers.push(() => readiness.close());
+    const metrics = await this.#serveMetrics(hosts);
     this.#subscribe();
     const listener = await listenTcp(
       { endpoint: { address: hosts[0] ?? '0.0.0.0', port: config.tunnelPort }, noDelay: true },
@@ -197,10 +217,34 @@ class Waypoint {
     return {
       tunnelPort: listener.endpoint.port,
       readinessPort: readiness.port,
+      metricsPort: metrics,
       ready: () => this.#readiness.isReady,
       drain: () => this.drain(),
       stop: () => this.stop(),
     };
+  }
+
+  async #serveMetrics(hosts: readonly string[]): Promise<number> {
+    const { metricsPort, envoyMetricsPort } = this.#config;
+    const routes = metricsRoutes(() => this.#families());
+    const [first] = await Promise.all(
+      [metricsPort, envoyMetricsPort].map(async (port) => {
+        const server = await serveHttp(hosts, port, routes);
+        this.#closers.push(() => server.close());
+        return server.port;
+      }),
+    );
+    return first ?? 0;
+  }
+
+  #families(): readonly MetricFamily[] {
+    this.#requests.dropIdle(this.#deps.clock.monotonicMs());
+    return [
+      ...this.#requests.families(),
+      ...this.#connections.families(),
+      ...this.#xds.families(),
+      ...processFamilies('proxy', this.#deps.version),
+    ];
   }
 
   drain(): Promise<void> {
@@ -240,8 +284,8 @@ class Waypoint {
       {
         clock,
         logger: logger.scope('xds'),
-        onMessage: () => undefined,
-        onTerminated: () => undefined,
+        onMessage: (typeUrl, bytes) => this.#xds.message(typeUrl, bytes),
+        onTerminated: (reason) => this.#xds.terminated(reason),
         onConnected: () => this.#certificates.retry(),
         onReady: (typeUrl) => tasks.get(typeUrl)?.ready(),
       },

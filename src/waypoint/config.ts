@@ -1,6 +1,7 @@
 /** The configuration of a waypoint: environment variables, by the names that ztunnel has for them. */
 import { type Environment, EnvironmentReader } from '../base/environment.ts';
 import { readTunnelConfig, type TunnelConfig } from '../hbone/tunnel-config.ts';
+import { WAYPOINT_ENVOY_METRICS_PORT, WAYPOINT_METRICS_PORT } from '../model/waypoint-objects.ts';
 
 export interface WaypointConfig extends TunnelConfig {
   readonly podName: string;
@@ -21,6 +22,9 @@ export interface WaypointConfig extends TunnelConfig {
   readonly tunnelPort: number;
   readonly adminPort: number;
   readonly readinessPort: number;
+  readonly metricsPort: number;
+  /** The second one, where sidecars have their own. */
+  readonly envoyMetricsPort: number;
   readonly ipv6Enabled: boolean;
   /** Whether endpoints are told who the client is (facts l7-and-control 5.4). */
   readonly includeClientIdentity: boolean;
@@ -58,6 +62,8 @@ export function readWaypointConfig(environment: Environment): WaypointConfig {
     tunnelPort: port('INBOUND_PORT', 15008),
     adminPort: port('ADMIN_PORT', 15000),
     readinessPort: port('READINESS_PORT', 15021),
+    metricsPort: port('STATS_PORT', WAYPOINT_METRICS_PORT),
+    envoyMetricsPort: port('ENVOY_PROMETHEUS_PORT', WAYPOINT_ENVOY_METRICS_PORT),
     ipv6Enabled: env.flag('IPV6_ENABLED', true),
     includeClientIdentity: env.flag('XFCC_INCLUDE_CLIENT_IDENTITY', false),
     ...readTunnelConfig(env),

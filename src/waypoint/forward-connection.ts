@@ -2,32 +2,30 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Result } from '../base/result.ts';
-import { type ProxyError, proxyError } from '../hbone/proxy-error.ts';
+import { type ProxyError, proxyError, responseFlag } from '../hbone/proxy-error.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 import { relay } from '../http2/relay.ts';
 import { relayStreams } from '../http2/relay-streams.ts';
+import type { Service } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
 import { chooseBackend, type ForwardPlan } from '../routing/compile-routes.ts';
+import type { ConnectionMeter } from '../telemetry/tcp-metrics.ts';
 import type { Outcome, Permit, PickedEndpoint } from './clusters.ts';
 import type { ConnectTarget } from './connect-target.ts';
+import type { RequestTelemetry } from './request-telemetry.ts';
 import { backendTarget, ownTarget, type RouteTarget, type RouteTargetDeps } from './route-target.ts';
 import { type DownstreamConnection, refuse } from './tunnels.ts';
-import type { Upstream, Upstreams } from './upstreams.ts';
+import type { Endpoint, Upstream, Upstreams } from './upstreams.ts';
 
 export interface ForwardDeps extends RouteTargetDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly upstreams: Upstreams;
   readonly accessLog: Logger;
+  readonly telemetry: RequestTelemetry;
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
-
-/** Bytes as the client's side saw them. */
-interface Traffic {
-  sent: number;
-  received: number;
-}
 
 /**
  * Carries a connection that was answered already to an endpoint; every way of ending is logged once.
@@ -40,25 +38,37 @@ export function forwardBytes(
   self: Workload,
   deps: ForwardDeps,
 ): void {
-  new ForwardedConnection(connection, deps).start(target, plan, self);
+  new ForwardedConnection(connection, target, deps).start(target, plan, self);
 }
 
-/** Refuses a connection, by the status of its tunnel if that was not answered yet, and logs it. */
-export function refuseConnection(connection: DownstreamConnection, error: ProxyError, deps: ForwardDeps): void {
-  new ForwardedConnection(connection, deps).refuse(error);
+/**
+ * Refuses a connection, by the status of its tunnel if that was not answered yet, and logs it.
+ * @param target undefined where none was found: metrics then know nothing of the connection
+ */
+export function refuseConnection(
+  connection: DownstreamConnection,
+  target: ConnectTarget | undefined,
+  error: ProxyError,
+  deps: ForwardDeps,
+): void {
+  const refused = new ForwardedConnection(connection, target, deps);
+  if (target !== undefined) refused.count(undefined);
+  refused.refuse(error);
 }
 
 class ForwardedConnection {
   readonly #connection: DownstreamConnection;
   readonly #deps: ForwardDeps;
+  readonly #called: Service | undefined;
   readonly #startMs: number;
-  readonly #traffic: Traffic = { sent: 0, received: 0 };
+  #meter: ConnectionMeter | undefined;
   #picked: PickedEndpoint | undefined;
   #permit: Permit | undefined;
   #outcome: Outcome | undefined;
 
-  constructor(connection: DownstreamConnection, deps: ForwardDeps) {
+  constructor(connection: DownstreamConnection, target: ConnectTarget | undefined, deps: ForwardDeps) {
     this.#connection = connection;
+    this.#called = target?.kind === 'service' ? target.service : undefined;
     this.#deps = deps;
     this.#startMs = deps.clock.monotonicMs();
   }
@@ -67,12 +77,14 @@ class ForwardedConnection {
     const cluster = this.#targetOf(target, plan)?.cluster;
     const permit = cluster?.admitConnection();
     if (cluster !== undefined && permit === undefined) {
+      this.count(undefined);
       return this.refuse(proxyError('UPSTREAM_OVERFLOW', 'upstream overflow: too many connections'));
     }
     this.#permit = permit;
     const hashesSource = cluster?.policy?.loadBalancer?.hash?.key?.$case === 'sourceIp';
     const hashKey = hashesSource ? this.#connection.clientIp : undefined;
     const picked = cluster?.pick(self, { hashKey, avoid: NOTHING });
+    this.count(picked?.endpoint);
     if (cluster === undefined || picked === undefined) {
       const name = target.kind === 'service' ? target.service.hostname : target.workload.uid;
       return this.refuse(proxyError('NO_HEALTHY_UPSTREAM', `no healthy upstream: ${name}:${target.port}`));
@@ -86,6 +98,13 @@ class ForwardedConnection {
       (result) => this.#answered(result),
       cluster.policy,
     );
+  }
+
+  /** Metrics know the connection from here on. */
+  count(endpoint: Endpoint | undefined): void {
+    const { telemetry } = this.#deps;
+    const { clientIp, peerIdentity } = this.#connection;
+    this.#meter = telemetry.connection(telemetry.client(clientIp, peerIdentity), this.#called, endpoint);
   }
 
   #answered(result: Result<Upstream, ProxyError>): void {
@@ -113,26 +132,19 @@ class ForwardedConnection {
   }
 
   #relaySocket(socket: Extract<Upstream, { kind: 'tcp' }>['socket']): void {
-    const bytes = { bytesFromSocket: 0, bytesToSocket: 0 };
     relay(
       socket,
       this.#connection.stream,
-      bytes,
-      (error) => {
-        this.#traffic.sent = bytes.bytesToSocket;
-        this.#traffic.received = bytes.bytesFromSocket;
-        this.#end(error && proxyError('IO', `io error: ${error.message}`, { cause: error }));
-      },
+      this.#meter ?? { bytesFromSocket: 0, bytesToSocket: 0 },
+      (error) => this.#end(error && proxyError('IO', `io error: ${error.message}`, { cause: error })),
       { socketSide: 'destination' },
     );
     socket.resume();
   }
 
   #relayStream(stream: Extract<Upstream, { kind: 'tunnel' }>['stream']): void {
-    const bytes = { bytesFromDownstream: 0, bytesToDownstream: 0 };
-    relayStreams(this.#connection.stream, stream, bytes, (reason) => {
-      this.#traffic.sent = bytes.bytesFromDownstream;
-      this.#traffic.received = bytes.bytesToDownstream;
+    const counters = this.#meter ?? { bytesFromSocket: 0, bytesToSocket: 0 };
+    relayStreams(this.#connection.stream, stream, counters, (reason) => {
       const lost = reason?.kind === 'lost' || reason?.kind === 'unprocessed';
       this.#end(lost ? proxyError('IO', 'io error: a tunnel of the connection was lost') : undefined);
     });
@@ -149,6 +161,8 @@ class ForwardedConnection {
     const { accessLog, clock } = this.#deps;
     const { clientAddress, peerIdentity, authority } = this.#connection;
     const endpoint = this.#picked?.endpoint;
+    const { bytesFromSocket = 0, bytesToSocket = 0 } = this.#meter ?? {};
+    this.#meter?.close(responseFlag(error), error !== undefined);
     this.#picked?.done(this.#outcome);
     this.#permit?.release();
     accessLog[error === undefined ? 'info' : 'error']('connection complete', {
@@ -158,8 +172,8 @@ class ForwardedConnection {
       'dst.service': endpoint?.service?.hostname,
       'dst.workload': endpoint?.workload.name,
       'dst.namespace': endpoint?.workload.namespace,
-      bytes_sent: this.#traffic.received,
-      bytes_recv: this.#traffic.sent,
+      bytes_sent: bytesFromSocket,
+      bytes_recv: bytesToSocket,
       duration: `${Math.round(clock.monotonicMs() - this.#startMs)}ms`,
       error: error?.message,
     });

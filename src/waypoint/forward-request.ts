@@ -44,7 +44,8 @@ export interface ForwardEvents {
   onEndpoint(endpoint: Endpoint): void;
   /** Before the final response's headers go out. Returns what goes out. */
   onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[];
-  onData(bytes: number): void;
+  onData(chunk: Buffer): void;
+  onTrailers(trailers: readonly HttpHeader[]): void;
   /** No endpoint answered; nothing was answered yet. @param retries tries after the first one */
   onFailed(reply: LocalReply, retries: number): void;
   /** Everything is over. `aborted`: after the response began, or by the client. */
@@ -146,7 +147,8 @@ export class ForwardedRequest {
       {
         rejects: (response) => this.#rejects(response),
         onResponse: (response) => this.#onResponse(response),
-        onData: (bytes) => this.#events.onData(bytes),
+        onData: (chunk) => this.#events.onData(chunk),
+        onTrailers: (trailers) => this.#events.onTrailers(trailers),
         onFailed: (failure) => this.#onLost(failure, upstream.reused),
         onDone: (aborted) => this.#onDone(aborted),
       },

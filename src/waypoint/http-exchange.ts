@@ -9,7 +9,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock, Timer } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
 import type { HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 import type { Workload } from '../model/workload.ts';
@@ -23,7 +22,7 @@ import {
 } from '../routing/compile-routes.ts';
 import type { HeaderChange } from '../routing/header-changes.ts';
 import { requestTimeoutMs } from '../routing/request-timeout.ts';
-import { AccessRecord } from './access-record.ts';
+import { AccessRecord, type RecordDeps } from './access-record.ts';
 import type { ConnectTarget } from './connect-target.ts';
 import { applyEdits, type HeaderEdits } from './external-authorization/header-edits.ts';
 import { ForwardedRequest } from './forward-request.ts';
@@ -46,6 +45,7 @@ import {
 } from './request-admission.ts';
 import { type ReplayBudget, RequestBody } from './request-body.ts';
 import { type RequestClient, RequestFields } from './request-fields.ts';
+import type { ClientLabels } from './request-telemetry.ts';
 import { backendTarget, DEFAULT_PLAN, ownTarget, type RouteTarget, type RouteTargetDeps } from './route-target.ts';
 import type { Endpoint } from './upstreams.ts';
 
@@ -53,6 +53,7 @@ import type { Endpoint } from './upstreams.ts';
 export interface HttpConnectionContext extends AdmissionContext {
   readonly target: ConnectTarget;
   readonly self: Workload;
+  readonly client: ClientLabels;
   /** `ip:port`. */
   readonly clientAddress: string;
   /** Who the client is, for endpoints; undefined: they are not told. */
@@ -64,10 +65,9 @@ export interface HttpConnectionContext extends AdmissionContext {
   routes(): CompiledPort | undefined;
 }
 
-export interface HttpExchangeDeps extends RouteTargetDeps, AdmissionDeps {
+export interface HttpExchangeDeps extends RouteTargetDeps, AdmissionDeps, RecordDeps {
   readonly clock: Clock;
   readonly random: () => number;
-  readonly accessLog: Logger;
   readonly http: HttpUpstreams;
   readonly replayBudget: ReplayBudget;
 }
@@ -120,6 +120,7 @@ class HttpExchange {
       onRefused: (reply) => this.#reply(reply),
     });
     this.body = new RequestBody(endStream, deps.replayBudget, {
+      onData: (chunk) => this.#record.received(chunk),
       onEnded: () => this.#bodyEnded(),
       onClosed: () => this.#clientGone(),
     });
@@ -244,9 +245,8 @@ class HttpExchange {
       this.#record.endpoint = endpoint;
     },
     onResponse: (headers: readonly HttpHeader[]) => this.#onResponse(headers),
-    onData: (bytes: number) => {
-      this.#record.sentBytes += bytes;
-    },
+    onData: (chunk: Buffer) => this.#record.sent(chunk),
+    onTrailers: (trailers: readonly HttpHeader[]) => this.#record.responseFields(trailers),
     onFailed: (reply: LocalReply, retries: number) => {
       if (retries === 0) return this.#reply(reply);
       this.#record.flag('URX');
@@ -282,6 +282,7 @@ class HttpExchange {
 
   #onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[] {
     this.#record.status = Number(headers[0]?.[1] ?? 0);
+    this.#record.responseFields(headers);
     const answer: readonly HttpHeader[] = [
       ...headers.filter(([name]) => name !== 'server' && name !== 'x-envoy-upstream-service-time'),
       ['x-envoy-upstream-service-time', String(Math.round(this.#record.durationMs))],

@@ -126,7 +126,7 @@ export function sendLocalReply(
     const headers: HttpHeader[] = [
       [':status', '200'],
       ['content-type', 'application/grpc'],
-      ['grpc-status', String(reply.grpcStatus ?? grpcStatusOf(reply.status))],
+      ['grpc-status', String(grpcStatusOf(reply))],
       ['grpc-message', grpcMessage(body)],
       ...more,
       SERVER,
@@ -166,8 +166,9 @@ const GRPC_STATUS: Readonly<Record<number, number>> = {
 };
 const GRPC_UNKNOWN = 2;
 
-function grpcStatusOf(status: number): number {
-  return GRPC_STATUS[status] ?? GRPC_UNKNOWN;
+/** The status of gRPC that says the same as the answer. */
+export function grpcStatusOf({ status, grpcStatus }: Pick<LocalReply, 'status' | 'grpcStatus'>): number {
+  return grpcStatus ?? GRPC_STATUS[status] ?? GRPC_UNKNOWN;
 }
 
 const MAX_GRPC_MESSAGE_BYTES = 1024;

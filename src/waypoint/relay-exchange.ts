@@ -22,8 +22,9 @@ export interface ExchangeEvents {
   rejects(headers: readonly HttpHeader[]): boolean;
   /** The final response's headers, before they go out. Returns what goes out. */
   onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[];
-  /** Bytes of the response came. */
-  onData(bytes: number): void;
+  /** A part of the response's body came. */
+  onData(chunk: Buffer): void;
+  onTrailers(trailers: readonly HttpHeader[]): void;
   /** The upstream failed before a response. The request can be sent again if its body is whole. */
   onFailed(failure: ExchangeFailure): void;
   /** Everything is over. `aborted`: after the response began, or by the client. */
@@ -151,7 +152,7 @@ class Exchange implements RunningExchange {
     onHeaders: (_stream, headers, endStream) => this.#headers(headers, endStream),
     onData: (stream, chunk) => {
       if (this.#abandoned) return stream.consume(chunk.length);
-      this.#events.onData(chunk.length);
+      this.#events.onData(chunk);
       this.#down.data(chunk);
     },
     onEnd: () => {
@@ -173,7 +174,10 @@ class Exchange implements RunningExchange {
   #headers(headers: readonly HttpHeader[], endStream: boolean): void {
     if (this.#abandoned) return;
     const status = headers[0]?.[0] === ':status' ? headers[0][1] : undefined;
-    if (status === undefined) return this.#down.trailers(headers);
+    if (status === undefined) {
+      this.#events.onTrailers(headers);
+      return this.#down.trailers(headers);
+    }
     if (status.startsWith('1') && status !== '101') {
       this.#downstream.respond(headers);
       return;

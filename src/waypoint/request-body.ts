@@ -38,6 +38,12 @@ interface Hold {
   readonly onHeld: (held: Held) => void;
 }
 
+export interface BodyEvents {
+  onData?(chunk: Buffer): void;
+  onEnded(): void;
+  onClosed(): void;
+}
+
 export const REPLAY_BUDGET_BYTES = 64 * 1024 * 1024;
 const REPLAY_LIMIT_BYTES = 256 * 1024;
 
@@ -54,6 +60,7 @@ export class RequestBody implements HttpStreamHandler {
   readonly #budget: ReplayBudget;
   readonly #onClosed: () => void;
   readonly #onEnded: () => void;
+  readonly #onData: ((chunk: Buffer) => void) | undefined;
   #chunks: Buffer[] = [];
   #heldBytes = 0;
   /** What the budget counts for this request. */
@@ -72,13 +79,15 @@ export class RequestBody implements HttpStreamHandler {
   closed: HttpCloseReason | undefined;
 
   /**
+   * @param onData a part came from the client
    * @param onEnded the client has sent all of it
    * @param onClosed the client went away before anybody took over
    */
-  constructor(ended: boolean, budget: ReplayBudget, events: { onEnded(): void; onClosed(): void }) {
+  constructor(ended: boolean, budget: ReplayBudget, events: BodyEvents) {
     this.#ended = ended;
     this.#budget = budget;
     this.#onEnded = events.onEnded;
+    this.#onData = events.onData;
     this.#onClosed = events.onClosed;
   }
 
@@ -160,6 +169,7 @@ export class RequestBody implements HttpStreamHandler {
   /** Counts what came, and keeps it as long as it may. */
   receive(chunk: Buffer): void {
     this.receivedBytes += chunk.length;
+    this.#onData?.(chunk);
     if (!this.#keeps) return;
     this.#chunks.push(chunk);
     this.#heldBytes += chunk.length;

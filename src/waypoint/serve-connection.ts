@@ -34,6 +34,7 @@ import { type HttpConnectionContext, handleRequest } from './http-exchange.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
 import { policyTargets, type WaypointPolicies } from './policies.ts';
 import type { ReplayBudget } from './request-body.ts';
+import type { RequestTelemetry } from './request-telemetry.ts';
 import type { Routes } from './routes.ts';
 import { type SniffedProtocol, sniffProtocol } from './sniff-protocol.ts';
 import type { DownstreamConnection } from './tunnels.ts';
@@ -54,6 +55,7 @@ export interface ServeDeps {
   readonly http: HttpUpstreams;
   readonly external: ExternalAuthorization;
   readonly accessLog: Logger;
+  readonly telemetry: RequestTelemetry;
   /** Connections that are served as HTTP, to tell them when the waypoint goes. */
   readonly served: Set<Drainable>;
   /** The waypoint's own workload, once the feed named it. */
@@ -82,10 +84,10 @@ export function serveConnection(connection: DownstreamConnection, deps: ServeDep
   const self = deps.self();
   if (self === undefined || !deps.policies.known || !deps.routes.known) {
     const error = proxyError('UNKNOWN_LOCAL_WORKLOAD', 'the control plane has not told this waypoint everything yet');
-    return refuseConnection(connection, error, deps);
+    return refuseConnection(connection, undefined, error, deps);
   }
   const target = findConnectTarget(deps.state, self, connection.authority);
-  if (!target.ok) return refuseConnection(connection, target.error, deps);
+  if (!target.ok) return refuseConnection(connection, undefined, target.error, deps);
   new ServedConnection(connection, target.value, self, deps).start();
 }
 
@@ -195,7 +197,7 @@ class ServedConnection implements StreamHandler {
   }
 
   #refuse(error: ProxyError): void {
-    refuseConnection({ ...this.#connection, release: () => this.#replay() }, error, this.#deps);
+    refuseConnection({ ...this.#connection, release: () => this.#replay() }, this.#target, error, this.#deps);
   }
 
   /** Hands what was read to whoever took over the stream. */
@@ -249,6 +251,7 @@ class ServedConnection implements StreamHandler {
       self: this.#self,
       clientAddress,
       clientCertificate: this.#clientCertificate(),
+      client: this.#deps.telemetry.client(this.#connection.clientIp, this.#connection.peerIdentity),
       forwarded,
       spoken,
       subject: this.#subject(),

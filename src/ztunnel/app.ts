@@ -12,6 +12,9 @@ import { closeFd } from '../native/sockets.ts';
 import type { LookupAddresses } from '../net/hostname-resolver.ts';
 import { type HttpRoutes, serveHttp } from '../net/http-endpoint.ts';
 import type { LogFilter } from '../telemetry/log-filter.ts';
+import { metricsRoutes } from '../telemetry/metrics-routes.ts';
+import { processFamilies } from '../telemetry/process-metrics.ts';
+import { XdsMetrics } from '../telemetry/xds-metrics.ts';
 import type { CertificateSource } from '../xds/client/ca-client.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { Certificates } from './certificates.ts';
@@ -22,9 +25,8 @@ import { CrlFile } from './crl-file.ts';
 import type { PodPorts } from './data/pod-proxy.ts';
 import { DataThreads } from './data-threads.ts';
 import { FeedSubscription } from './feed-subscription.ts';
-import { metricsRoutes } from './metrics-routes.ts';
 import { PodManager } from './pod-manager.ts';
-import { mergeFamilies, podFamilies, processFamilies, XdsMetrics } from './process-metrics.ts';
+import { mergeFamilies, podFamilies } from './process-metrics.ts';
 import { checkPrivileges } from './start-checks.ts';
 import type { PodAssignment } from './thread-messages.ts';
 import { threadProfilers } from './thread-profilers.ts';
@@ -331,7 +333,7 @@ class Ztunnel {
   async #metricFamilies() {
     const traffic = this.#config.proxyEnabled ? await this.#threads.request({ type: 'metrics' }) : [];
     return [
-      ...processFamilies(this.#deps.version['version'] ?? 'unknown'),
+      ...processFamilies('ztunnel', this.#deps.version['version'] ?? 'unknown'),
       ...this.#xdsMetrics.families(),
       ...mergeFamilies(traffic),
       ...podFamilies(this.#pods.counts()),

@@ -4,11 +4,11 @@ import type { Logger } from '../base/logger.ts';
 import { ADDRESS_TYPE, type FeedOptions, feedHandlers } from '../mesh/feed.ts';
 import type { StateChange } from '../mesh/mesh-state.ts';
 import type { Node } from '../proto/gen/discovery.ts';
+import type { XdsMetrics } from '../telemetry/xds-metrics.ts';
 import { DeltaClient } from '../xds/client/delta-client.ts';
 import type { ControlPlaneEndpoint } from '../xds/client/grpc-channel.ts';
 import type { ZtunnelConfig } from './config.ts';
 import { OnDemandAddresses } from './on-demand-addresses.ts';
-import type { XdsMetrics } from './process-metrics.ts';
 import type { ControlMessage } from './thread-messages.ts';
 
 type AddressMessage = Extract<

@@ -1,77 +1,6 @@
-/** Metrics of the process and its control side (facts ztunnel-wire 11.1). */
-import { readdirSync, readFileSync } from 'node:fs';
-import { type MetricFamily, renderLabels, type Sample } from '../telemetry/exposition.ts';
-import type { TerminationReason } from '../xds/client/delta-client.ts';
-
-/** Counters of the xDS stream. */
-export class XdsMetrics {
-  readonly #messages = new Map<string, { count: number; bytes: number }>();
-  readonly #terminations = new Map<TerminationReason, number>();
-
-  message(typeUrl: string, bytes: number): void {
-    const entry = this.#messages.get(typeUrl) ?? { count: 0, bytes: 0 };
-    entry.count++;
-    entry.bytes += bytes;
-    this.#messages.set(typeUrl, entry);
-  }
-
-  terminated(reason: TerminationReason): void {
-    this.#terminations.set(reason, (this.#terminations.get(reason) ?? 0) + 1);
-  }
-
-  families(): MetricFamily[] {
-    const byUrl = (value: (entry: { count: number; bytes: number }) => number): Sample[] =>
-      [...this.#messages].map(([url, entry]) => ({ labels: renderLabels([['url', url]]), value: value(entry) }));
-    return [
-      {
-        name: 'istio_xds_connection_terminations',
-        help: 'The total number of completed connections to xds server (unstable).',
-        type: 'counter',
-        samples: [...this.#terminations].map(([reason, value]) => ({
-          labels: renderLabels([['reason', reason]]),
-          value,
-        })),
-      },
-      {
-        name: 'istio_xds_message',
-        help: 'Total number of messages received (unstable).',
-        type: 'counter',
-        samples: byUrl((entry) => entry.count),
-      },
-      {
-        name: 'istio_xds_message_bytes',
-        help: 'Total number of bytes received (unstable).',
-        type: 'counter',
-        unit: 'bytes',
-        samples: byUrl((entry) => entry.bytes),
-      },
-    ];
-  }
-}
-
-/** Build and descriptor metrics. */
-export function processFamilies(version: string): MetricFamily[] {
-  const descriptors = openDescriptors();
-  const limit = maxDescriptors();
-  return [
-    gauge('process_open_fds', 'Number of open file descriptors', descriptors),
-    gauge('process_max_fds', 'Maximum number of file descriptors', limit),
-    {
-      name: 'istio_build',
-      help: 'Istio component build info.',
-      type: 'gauge',
-      samples: [
-        {
-          labels: renderLabels([
-            ['component', 'ztunnel'],
-            ['tag', version],
-          ]),
-          value: 1,
-        },
-      ],
-    },
-  ];
-}
+/** Metrics of the pods of a node, and of several threads together (facts ztunnel-wire 11.1). */
+import type { MetricFamily, Sample } from '../telemetry/exposition.ts';
+import { gauge } from '../telemetry/process-metrics.ts';
 
 /** Counters of the pods in hand. */
 export function podFamilies(counts: {
@@ -125,27 +54,4 @@ export function mergeFamilies(threads: readonly (readonly MetricFamily[])[]): Me
     }
     return { ...family, samples: [...sums.values()] };
   });
-}
-
-function gauge(name: string, help: string, value: number | undefined): MetricFamily {
-  return { name, help, type: 'gauge', samples: value === undefined ? [] : [{ labels: '', value }] };
-}
-
-function openDescriptors(): number | undefined {
-  try {
-    return readdirSync('/proc/self/fd').length - 1;
-  } catch {
-    // Without /proc the metric is left out.
-    return undefined;
-  }
-}
-
-function maxDescriptors(): number | undefined {
-  try {
-    const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-    return limit === undefined ? undefined : Number(limit);
-  } catch {
-    // Without /proc the metric is left out.
-    return undefined;
-  }
 }

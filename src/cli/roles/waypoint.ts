@@ -5,12 +5,13 @@ import { createLogger } from '../../telemetry/logger.ts';
 import { startWaypoint } from '../../waypoint/app.ts';
 import { readWaypointConfig } from '../../waypoint/config.ts';
 import { onShutdownSignal } from '../shutdown.ts';
+import { VERSION } from '../version.ts';
 
 /** Starts the waypoint; resolves when it runs. Throws an AmbitError when it cannot start. */
 export async function runWaypoint(environment: NodeJS.ProcessEnv): Promise<void> {
   const config = readWaypointConfig(environment);
   const logger = createLogger({ format: config.logFormat, filter: new LogFilter(config.logLevel) });
-  const waypoint = await startWaypoint(config, { clock: systemClock, random: Math.random, logger });
+  const waypoint = await startWaypoint(config, { clock: systemClock, random: Math.random, logger, version: VERSION });
   onShutdownSignal(() => void waypoint.drain().then(() => process.exit(0)));
   logger.scope('app').info('waypoint started', { tunnels: waypoint.tunnelPort, readiness: waypoint.readinessPort });
 }

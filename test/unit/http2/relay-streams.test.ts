@@ -67,7 +67,7 @@ function chain(settings = {}) {
   const far = new Collector();
   const near = new Collector();
   const done: (StreamCloseReason | undefined)[] = [];
-  const counters = { bytesFromDownstream: 0, bytesToDownstream: 0 };
+  const counters = { bytesFromSocket: 0, bytesToSocket: 0 };
   let accepted: Http2Stream | undefined;
   const behind = connectionPair((stream) => {
     accepted = stream;
@@ -121,7 +121,7 @@ describe('two streams joined', () => {
     assert.deepEqual([far.bytes, near.bytes], [up.length, down.length]);
     assert.equal(far.hash.digest('hex'), createHash('sha256').update(up).digest('hex'));
     assert.equal(near.hash.digest('hex'), createHash('sha256').update(down).digest('hex'));
-    assert.deepEqual(counters, { bytesFromDownstream: up.length, bytesToDownstream: down.length });
+    assert.deepEqual(counters, { bytesFromSocket: down.length, bytesToSocket: up.length });
     assert.equal(done[0], undefined);
   });
 

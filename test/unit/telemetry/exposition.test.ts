@@ -3,9 +3,9 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { createWorkload } from '../../../src/model/workload.ts';
 import { renderLabels, renderMetrics } from '../../../src/telemetry/exposition.ts';
+import { acceptsGzip } from '../../../src/telemetry/metrics-routes.ts';
 import { TcpMetrics } from '../../../src/telemetry/tcp-metrics.ts';
 import { workloadPeer } from '../../../src/telemetry/traffic-labels.ts';
-import { acceptsGzip } from '../../../src/ztunnel/metrics-routes.ts';
 
 /** As the real peers print it, in this order (facts ztunnel-wire 11.1 and samples). */
 const TRAFFIC_LABELS =

@@ -12,6 +12,7 @@ import { policyTargets, WaypointPolicies } from '../../../src/waypoint/policies.
 import { RequestFields } from '../../../src/waypoint/request-fields.ts';
 import { JwtIssuer } from '../../helpers/jwt-issuer.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
+import { silentTelemetry, unknownClient } from '../../helpers/silent-telemetry.ts';
 
 const CLIENT = { address: '10.0.0.1:9', ip: '10.0.0.1', certificate: undefined };
 
@@ -159,6 +160,7 @@ describe('the token of a request', () => {
     };
     const context = {
       target: { kind: 'workload', workload: {}, port: 80 } as never,
+      client: unknownClient,
       clientAddress: '',
       subject: { identity: undefined },
       tokenRules: () => pool,
@@ -167,7 +169,7 @@ describe('the token of a request', () => {
     for (const token of tokens) {
       for (const path of [`/?access_token=${token}`, `/?a=b&access%5Ftoken=${token}`, `/%00?access_token=${token}`]) {
         const fields = request(path, ['authorization', `Bearer ${token}`], ['cookie', `c=${token}`]);
-        const deps = { clock: new ManualClock(), accessLog: log };
+        const deps = { clock: new ManualClock(), accessLog: log, telemetry: silentTelemetry };
         new AccessRecord(fields, context, deps).clientGone({ receivedBytes: 0 });
         const record = new AccessRecord(fields, context, deps);
         const outcome = await authenticate(fields, pool);

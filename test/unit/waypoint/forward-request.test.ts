@@ -107,6 +107,7 @@ function setUp(options: Setup = {}) {
       onEndpoint: () => undefined,
       onResponse: (headers) => headers,
       onData: () => undefined,
+      onTrailers: () => undefined,
       onFailed: (reply, retries) => replies.push({ reply, retries }),
       onDone: (aborted) => done.push(aborted),
     },

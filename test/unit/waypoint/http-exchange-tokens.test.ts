@@ -13,6 +13,7 @@ import {
 import { ReplayBudget } from '../../../src/waypoint/request-body.ts';
 import { FakeHttpStream } from '../../helpers/fake-http-stream.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
+import { silentTelemetry } from '../../helpers/silent-telemetry.ts';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 const HEADERS: readonly HttpHeader[] = [
@@ -72,6 +73,7 @@ function setUp(asks: 'asks' | 'does not ask' = 'asks') {
       enabled: () => true,
       info: (_: string, fields: object) => lines.push(JSON.stringify(fields)),
     },
+    telemetry: silentTelemetry,
     tokens,
     http,
     replayBudget: new ReplayBudget(1_000_000),

@@ -1,20 +1,15 @@
-/** The metrics endpoint on 15020 (facts ztunnel-wire 11.1): OpenMetrics when asked for, compressed when asked for. */
+/** The metrics endpoint of every role (facts ztunnel-wire 11.1): OpenMetrics when asked for, compressed when asked for. */
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { HttpAnswer, HttpRequest, HttpRoutes } from '../net/http-endpoint.ts';
-import {
-  type MetricFamily,
-  OPEN_METRICS_CONTENT_TYPE,
-  renderMetrics,
-  TEXT_CONTENT_TYPE,
-} from '../telemetry/exposition.ts';
+import { type MetricFamily, OPEN_METRICS_CONTENT_TYPE, renderMetrics, TEXT_CONTENT_TYPE } from './exposition.ts';
 
 const compress = promisify(gzip);
 /** Below this a compressed answer saves no packet. */
 const MIN_COMPRESSED_BYTES = 1024;
 
 /** Routes that render what `families` gives at the time of each scrape. */
-export function metricsRoutes(families: () => Promise<readonly MetricFamily[]>): HttpRoutes {
+export function metricsRoutes(families: () => Promise<readonly MetricFamily[]> | readonly MetricFamily[]): HttpRoutes {
   const scrape = async ({ headers }: HttpRequest): Promise<HttpAnswer> => {
     const open = headers.accept?.includes('application/openmetrics-text') === true;
     const body = renderMetrics(await families(), open ? 'openmetrics' : 'text');
