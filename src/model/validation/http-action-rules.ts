@@ -50,7 +50,7 @@ export function checkRedirect(redirect: FieldReader, matches: readonly FieldRead
 export function checkDirectResponse(response: FieldReader, warn: ReportProblem): void {
   if (!response.isPresent) return;
   const status = numberOf(response, 'status');
-  if (status !== undefined && !(status >= 200 && status <= 600)) {
+  if (status !== undefined && !(status >= 200 && status <= 599)) {
     response.report('status', `must be from 200 to 599, is ${status}`);
   }
   const body = response.child('body');

@@ -62,7 +62,7 @@ export function checkFault(fault: FieldReader, warn: ReportProblem): void {
 
 function checkAbortStatus(abort: FieldReader): void {
   const status = numberOf(abort, 'httpStatus');
-  if (status !== undefined && !(status >= 200 && status <= 600)) {
+  if (status !== undefined && !(status >= 200 && status <= 599)) {
     abort.report('httpStatus', `must be from 200 to 599, is ${status}`);
   }
   const grpc = abort.string('grpcStatus');

@@ -181,6 +181,12 @@ const ACTIONS: RefusalRow[] = [
     /200 to 599/,
   ],
   [
+    'an answer of status 600',
+    action({ directResponse: { status: 600 } }),
+    action({ directResponse: { status: 599 } }),
+    /directResponse\.status: must be from 200 to 599, is 600/,
+  ],
+  [
     'an answer of more than 1 MiB',
     action({ directResponse: { status: 200, body: { string: 'a'.repeat(1024 * 1024 + 1) } } }),
     action({ directResponse: { status: 200, body: { string: 'a' } } }),
@@ -375,6 +381,12 @@ const FAILURES: RefusalRow[] = [
     rule({ fault: { abort: { httpStatus: 100 } } }),
     rule({ fault: { abort: { httpStatus: 599 } } }),
     /200 to 599/,
+  ],
+  [
+    'an abort by status 600',
+    rule({ fault: { abort: { httpStatus: 600 } } }),
+    rule({ fault: { abort: { httpStatus: 200 } } }),
+    /abort\.httpStatus: must be from 200 to 599, is 600/,
   ],
   [
     'an abort by a gRPC number',

@@ -47,7 +47,7 @@ const rule = some({
   match: list(some({ ...conditions, ...maps, name: word })),
   route,
   redirect: some({ uri: word, prefixRewrite: word, authority: word, port: fc.nat(65_535), redirectCode: fc.nat(399) }),
-  directResponse: some({ status: fc.integer({ min: 200, max: 600 }), body: some({ string: word }) }, ['status']),
+  directResponse: some({ status: fc.integer({ min: 200, max: 599 }), body: some({ string: word }) }, ['status']),
   delegate: some({ name: fc.constantFrom('part', 'test'), namespace: fc.constantFrom('', 'demo') }),
   rewrite: some({ uri: word, authority: word, uriRegexRewrite: fc.constant({ match: '(a)', rewrite: '\\1' }) }),
   timeout: duration,
@@ -59,7 +59,7 @@ const rule = some({
   }),
   fault: some({
     delay: some({ percentage, percent: fc.nat(100), fixedDelay: duration }),
-    abort: some({ percentage, httpStatus: fc.integer({ min: 200, max: 600 }) }),
+    abort: some({ percentage, httpStatus: fc.integer({ min: 200, max: 599 }) }),
   }),
   mirror: destination,
   mirrorPercent: fc.nat(100),
