@@ -125,13 +125,19 @@ function headerOrClaim(
 ): Predicate[] | undefined {
   const header = HEADER.exec(key)?.[1]?.toLowerCase();
   if (header !== undefined) {
-    return texts(({ http }) => {
-      const value = http?.header(header);
-      return value === undefined ? [] : [value];
-    }, true);
+    return texts(({ http }) => (http === undefined ? [] : readings(http.headerValues(header), header)), true);
   }
   const path = CLAIM.exec(key)?.[1];
   return path === undefined ? undefined : texts(claim(path.slice(1, -1).split('][')), true);
+}
+
+/**
+ * The texts that endpoints may read of a header: each field's own, as some look at one of several only, and all of them
+ * combined (RFC 9110 5.3). Cookies that HTTP/2 sends apart are one field (RFC 9113 8.2.3).
+ */
+function readings(values: readonly string[], name: string): readonly string[] {
+  if (values.length < 2) return values;
+  return name === 'cookie' ? [values.join('; ')] : [...values, values.join(',')];
 }
 
 /** A claim by its path: a text, or the texts of a list. */

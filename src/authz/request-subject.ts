@@ -11,8 +11,8 @@ export interface HttpSubject {
   readonly method: string;
   /** The normalised target, query included. */
   readonly path: string;
-  /** The values of a header, joined by a comma; the name is in lower case. */
-  header(name: string): string | undefined;
+  /** The values of a header, one for each field that has the name, which is in lower case; empty without any. */
+  headerValues(name: string): readonly string[];
   readonly token: TokenClaims | undefined;
 }
 

@@ -44,7 +44,7 @@ import {
   RequestAdmission,
 } from './request-admission.ts';
 import { type ReplayBudget, RequestBody } from './request-body.ts';
-import { type RequestClient, RequestFields } from './request-fields.ts';
+import { clientHeaders, type RequestClient, RequestFields } from './request-fields.ts';
 import type { ClientLabels } from './request-telemetry.ts';
 import { backendTarget, DEFAULT_PLAN, ownTarget, type RouteTarget, type RouteTargetDeps } from './route-target.ts';
 import type { Endpoint } from './upstreams.ts';
@@ -113,7 +113,7 @@ class HttpExchange {
     this.#stream = stream;
     this.#context = context;
     this.#deps = deps;
-    this.#request = new RequestFields(headers);
+    this.#request = new RequestFields(clientHeaders(headers));
     this.#record = new AccessRecord(this.#request, context, deps);
     this.#admission = new RequestAdmission(this.#request, context, deps, {
       onAdmitted: (admitted) => this.guarded(() => this.#route(admitted)),

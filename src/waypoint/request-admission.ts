@@ -122,7 +122,8 @@ export class RequestAdmission {
   #subject(token: Claims | undefined): RequestSubject {
     const request = this.#request;
     const { authority, method, target } = request;
-    const http = { authority, method, path: target, header: (name: string) => request.header(name), token };
+    const headerValues = (name: string) => request.headerValues(name);
+    const http = { authority, method, path: target, headerValues, token };
     return { ...this.#context.subject, http };
   }
 }

@@ -20,7 +20,25 @@ const NOT_FORWARDED: ReadonlySet<string> = new Set([
   'keep-alive',
 ]);
 
+/** What proxies tell one another; a client's word for it would be taken for theirs. */
+const BETWEEN_PROXIES = 'x-envoy-';
+/** Says who the client is, as `x-forwarded-for` does. */
+const EXTERNAL_ADDRESS = 'x-envoy-external-address';
+
 const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/;
+
+/**
+ * What counts of the headers that a client sent: neither what proxies say to each other, nor its identity, which only the
+ * tunnel tells. Nobody from here on sees the rest, policies and routes included.
+ */
+export function clientHeaders(headers: readonly HttpHeader[]): readonly HttpHeader[] {
+  return headers.every(([name]) => isClients(name)) ? headers : headers.filter(([name]) => isClients(name));
+}
+
+function isClients(name: string): boolean {
+  if (!name.startsWith('x-')) return true;
+  return name !== 'x-forwarded-client-cert' && (!name.startsWith(BETWEEN_PROXIES) || name === EXTERNAL_ADDRESS);
+}
 
 /** What a route changes of a request. */
 export interface RequestChanges {
@@ -102,6 +120,13 @@ export class RequestFields implements RoutedRequest {
     for (const [own, value] of this.#headers)
       if (own === name) joined = joined === undefined ? value : `${joined}${separator}${value}`;
     return joined;
+  }
+
+  /** The values of all fields of the name, in order; of those that say what is asked for, what goes on to the endpoint. */
+  headerValues(name: string): readonly string[] {
+    if (name === ':path') return [this.#target];
+    if (name === ':authority' || name === 'host') return [this.authority];
+    return this.#headers.filter(([own]) => own === name).map(([, value]) => value);
   }
 
   /** The same request with other headers. */

@@ -30,7 +30,8 @@ interface Asked {
   readonly method?: string;
   readonly path?: string;
   readonly authority?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Several values stand for several fields of the name. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly token?: TokenClaims;
 }
 
@@ -39,7 +40,7 @@ function request(asked: Asked = {}, connection: Partial<RequestSubject> = {}): R
     authority: asked.authority ?? 'cart.shop',
     method: asked.method ?? 'GET',
     path: asked.path ?? '/',
-    header: (name) => asked.headers?.[name],
+    headerValues: (name) => [asked.headers?.[name] ?? []].flat(),
     token: asked.token,
   };
   return {
@@ -242,6 +243,22 @@ describe('a condition', () => {
       if (values.length === 1) assert.equal(allows(when(key, [], values), request(asked)), !expected);
     });
   }
+
+  it('of a header looks at each of its fields, and at all of them combined', () => {
+    const holds = (values: readonly string[], ...sent: readonly string[]) =>
+      allows(when('request.headers[x-role]', values), request({ headers: { 'x-role': sent } }));
+    assert.equal(holds(['admin'], 'user', 'admin'), true, 'a denial of admin is not avoided by a second field');
+    assert.equal(holds(['admin'], 'admin', 'user'), true);
+    assert.equal(holds(['user,admin'], 'user', 'admin'), true);
+    assert.equal(holds(['admin'], 'user', 'root'), false);
+    assert.equal(holds(['admin'], 'user,admin'), false, 'what is in one field is one value');
+    const without = when('request.headers[x-role]', [], ['admin']);
+    assert.equal(allows(without, request({ headers: { 'x-role': ['user', 'admin'] } })), false);
+    const cookie = when('request.headers[cookie]', ['a=1; b=2']);
+    assert.equal(allows(cookie, request({ headers: { cookie: ['a=1', 'b=2'] } })), true, 'crumbs of HTTP/2 are one');
+    const crumb = when('request.headers[cookie]', ['b=2']);
+    assert.equal(allows(crumb, request({ headers: { cookie: ['a=1', 'b=2'] } })), false);
+  });
 
   it('that cannot be checked here never allows, and does not narrow a denial', () => {
     const key = 'experimental.envoy.filters.network.mysql_proxy[db]';

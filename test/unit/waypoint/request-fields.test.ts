@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { RequestFields } from '../../../src/waypoint/request-fields.ts';
+import type { HttpHeader } from '../../../src/http/http-stream.ts';
+import { clientHeaders, RequestFields } from '../../../src/waypoint/request-fields.ts';
 
 const CLIENT = { address: '10.0.0.1:9', ip: '10.0.0.1', certificate: undefined };
-const request = (path: string) =>
-  new RequestFields([
-    [':method', 'GET'],
-    [':scheme', 'http'],
-    [':authority', 'shop'],
-    [':path', path],
-  ]);
+const pseudo = (path: string): readonly HttpHeader[] => [
+  [':method', 'GET'],
+  [':scheme', 'http'],
+  [':authority', 'shop'],
+  [':path', path],
+];
+const request = (path: string) => new RequestFields(pseudo(path));
 const withoutPublic = (path: string) => `/${path.slice('/public'.length)}`;
 
 describe('the target of a request', () => {
@@ -26,5 +27,40 @@ describe('the target of a request', () => {
     for (const path of ['/public../admin', '/public..', '/public./a?b'])
       assert.equal(request(path).rewritten(withoutPublic), undefined, path);
     assert.equal(request('/public...').rewritten(withoutPublic), '/...');
+  });
+});
+
+describe('the values of a header', () => {
+  it('are those of each of its fields', () => {
+    const fields = new RequestFields([...pseudo('/'), ['x-role', 'a'], ['x-other', 'b'], ['x-role', 'c']]);
+    assert.deepEqual(fields.headerValues('x-role'), ['a', 'c']);
+    assert.deepEqual(fields.headerValues('absent'), []);
+  });
+
+  it('are what the endpoint will see, where they say what is asked for', () => {
+    const fields = new RequestFields([...pseudo('/a/../%62?c'), ['host', 'other']]);
+    assert.deepEqual(fields.headerValues(':path'), ['/b?c']);
+    for (const name of [':authority', 'host']) assert.deepEqual(fields.headerValues(name), ['shop']);
+  });
+});
+
+describe('the headers of a client', () => {
+  it('say nothing in the name of a proxy (row 11)', () => {
+    const own = ['x-role', 'x-envoy-external-address', 'x-envoyage', 'x-forwarded-for'].map(
+      (name) => [name, 'a'] as const,
+    );
+    const proxies = [
+      'retry-on',
+      'max-retries',
+      'upstream-rq-timeout-ms',
+      'original-path',
+      'internal',
+      'decorator-operation',
+    ];
+    const claimed = proxies.map((name) => [`x-envoy-${name}`, '1'] as const);
+    const sent = [...pseudo('/'), ...claimed, ['x-forwarded-client-cert', 'By=me'] as const, ...own];
+    assert.deepEqual(clientHeaders(sent), [...pseudo('/'), ...own]);
+    const clean = [...pseudo('/'), ...own];
+    assert.equal(clientHeaders(clean), clean);
   });
 });
