@@ -123,7 +123,7 @@ class Exchange implements RunningExchange {
   readonly fromDownstream: HttpStreamHandler = {
     onHeaders: (stream, trailers) => {
       this.#body.onHeaders(stream, trailers);
-      this.#up.trailers(trailers);
+      this.#up.trailers(this.#body.trailers ?? []);
     },
     onData: (_stream, chunk) => {
       this.#body.receive(chunk);

@@ -4,7 +4,7 @@
  *
  * Invariants:
  * - The outcome is reported at most once, and never after `cancel`.
- * - No route is chosen by a header that only a token may write.
+ * - No route is chosen by a header that only a token may write, and no trailer of the client says the same.
  */
 import type { TokenRules } from '../authn/jwt-rule.ts';
 import type { Claims } from '../authn/read-token.ts';
@@ -56,6 +56,7 @@ export class RequestAdmission {
   readonly #context: AdmissionContext;
   readonly #deps: AdmissionDeps;
   readonly #events: AdmissionEvents;
+  #body: RequestBody | undefined;
   #request: RequestFields;
   #routed: RequestFields;
   #responseEdits: HeaderEdits | undefined;
@@ -71,6 +72,7 @@ export class RequestAdmission {
   }
 
   start(stream: HttpStream, body: RequestBody): void {
+    this.#body = body;
     const custom = matchCustom(this.#context.policies(), this.#subject(undefined));
     if (custom === undefined) return this.#authenticate();
     const asked = { stream, body, fields: this.#request, connection: this.#context };
@@ -88,6 +90,7 @@ export class RequestAdmission {
     if (this.#cancelled) return;
     if (outcome.kind === 'refused') return this.#events.onRefused(outcome.reply);
     this.#responseEdits = outcome.response;
+    this.#body?.reserve([...outcome.request.edits.map(({ name }) => name), ...outcome.request.remove]);
     this.#request = this.#request.withHeaders((headers) => applyEdits(headers, outcome.request));
     // Otherwise what was added reaches policies and the endpoint, and not the choice between routes.
     if (outcome.reroute) this.#routed = this.#request;
@@ -97,6 +100,7 @@ export class RequestAdmission {
   #authenticate(): void {
     const rules = this.#context.tokenRules();
     if (rules === undefined) return this.#authorize(undefined);
+    this.#body?.reserve(rules.ownHeaders);
     authenticateRequest(this.#request, rules, this.#deps.tokens, {
       onPassed: (claims) => {
         this.#routed = this.#request;

@@ -6,8 +6,10 @@
  * - While no endpoint takes it, the client's window bounds what is held, or what somebody wants to look at first, as long
  *   as the whole waypoint has room; afterwards the replay limit of the request, and that of the whole waypoint, do. What
  *   exceeds them is not kept, and the request not sent again.
+ * - A trailer never says what only somebody else may say in a header.
  */
 import type { HttpCloseReason, HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
+import { isTrailerName } from '../http1/trailers.ts';
 
 /** Bytes of bodies that are kept for another try, of all requests together. */
 export class ReplayBudget {
@@ -66,6 +68,8 @@ export class RequestBody implements HttpStreamHandler {
   /** What the budget counts for this request. */
   #budgetBytes = 0;
   #trailers: readonly HttpHeader[] | undefined;
+  /** Names of headers that are not the client's to set. */
+  readonly #reserved = new Set<string>();
   #ended: boolean;
   #keeps = true;
   #retained = false;
@@ -119,8 +123,14 @@ export class RequestBody implements HttpStreamHandler {
     return this.#ended && this.whole ? Buffer.concat(this.#chunks) : undefined;
   }
 
+  /** What may go on of the client's trailers. */
   get trailers(): readonly HttpHeader[] | undefined {
-    return this.#trailers;
+    return this.#trailers?.filter(([name]) => isTrailerName(name) && !this.#reserved.has(name));
+  }
+
+  /** These headers are set by others than the client: endpoints may read a trailer of the name like them. */
+  reserve(names: Iterable<string>): void {
+    for (const name of names) this.#reserved.add(name);
   }
 
   onHeaders(_stream: HttpStream, headers: readonly HttpHeader[]): void {

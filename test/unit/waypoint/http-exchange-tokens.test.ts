@@ -31,7 +31,8 @@ const PASSED: TokenOutcome = ok({
 
 /** A request whose token is verified when the test says so. */
 function setUp(asks: 'asks' | 'does not ask' = 'asks') {
-  const rules: TokenRules | undefined = asks === 'asks' ? { rules: [], ownHeaders: new Set(), params: [] } : undefined;
+  const rules: TokenRules | undefined =
+    asks === 'asks' ? { rules: [], ownHeaders: new Set(['x-user']), params: [] } : undefined;
   const downstream = new FakeHttpStream();
   const upstream = new FakeHttpStream();
   const sent: (readonly HttpHeader[])[] = [];
@@ -123,6 +124,32 @@ describe('a request whose token is being verified', () => {
     assert.deepEqual(seen, [{ iss: 'a', sub: 'b', role: 'buyer' }]);
     assert.deepEqual(upstream.written, ['first ', 'second']);
     assert.ok(!JSON.stringify(sent).includes('secret'));
+  });
+
+  it('says in trailers nothing that only its token may say, or that no trailer says', async () => {
+    const { downstream, upstream, finishToken } = setUp();
+    await settle();
+    downstream.data('body');
+    const trailers: readonly HttpHeader[] = [
+      ['x-user', 'root'],
+      ['x-sum', '1'],
+      ['x-forwarded-client-cert', 'By=me'],
+      ['authorization', 'Bearer x'],
+    ];
+    downstream.handler?.onHeaders(downstream, trailers, true);
+    downstream.finish();
+    await finishToken(PASSED);
+    assert.deepEqual(upstream.responses, [[['x-sum', '1']]]);
+  });
+
+  it('keeps to that for trailers that come while the request is on its way', async () => {
+    const { downstream, upstream, finishToken } = setUp();
+    await settle();
+    await finishToken(PASSED);
+    downstream.data('body');
+    downstream.handler?.onHeaders(downstream, [['x-user', 'root']], true);
+    downstream.finish();
+    assert.deepEqual(upstream.responses, [[]]);
   });
 
   it('is answered when it is refused, and nobody else hears of it', async () => {
