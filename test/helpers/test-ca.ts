@@ -1,5 +1,5 @@
 /** An in-memory certificate authority for tests: leafs for any identity, good ones and every kind of bad one. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { type Issuer, issueCaCertificate, issueLeaf } from '../../src/pki/certificate-signing.ts';
 import { OID } from '../../src/pki/oids.ts';
@@ -64,6 +64,11 @@ export function createTestCa(options: TestCaOptions = {}): TestCa {
   const der = issueCaCertificate({ privateKey, organization, notBeforeMs: Date.now() - 24 * HOUR_MS, notAfterMs });
   const issuer = issuerOf(der, privateKey);
   return testCa(issuer, [], issuer.certificate.pem);
+}
+
+/** An authority that somebody else created. @param all PEM */
+export function openTestCa(certificate: string, key: string, root: string): TestCa {
+  return testCa(issuerOf(new X509Certificate(certificate).raw, createPrivateKey(key)), [], root);
 }
 
 /** SPIFFE id text of a service account in `cluster.local`. */
