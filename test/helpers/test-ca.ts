@@ -2,9 +2,20 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { type Issuer, issueCaCertificate, issueLeaf } from '../../src/pki/certificate-signing.ts';
+import {
+  boolean,
+  childrenOf,
+  contextConstructed,
+  decodeDer,
+  encodeDer,
+  octetString,
+  oidOf,
+  sequence,
+} from '../../src/pki/der.ts';
 import { OID } from '../../src/pki/oids.ts';
 import { parseCertificate } from '../../src/pki/parsed-certificate.ts';
 import { formatPem } from '../../src/pki/pem.ts';
+import { algorithmForKey, signedSequence } from '../../src/pki/signature-algorithm.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -20,6 +31,8 @@ export interface TestLeafOptions {
   readonly notAfterMs?: number;
   /** Default both; `none-of-them` is codeSigning only. */
   readonly usage?: 'both' | 'server' | 'client' | 'none-of-them';
+  /** Says that it may sign certificates itself, although it names a workload. */
+  readonly isAuthority?: boolean;
   /** Default a new P-256 key. */
   readonly privateKey?: KeyObject;
 }
@@ -98,7 +111,7 @@ function testCa(issuer: Issuer, above: readonly string[], rootPem: string): Test
 
 function leafOf(issuer: Issuer, above: readonly string[], rootPem: string, options: TestLeafOptions): TestLeaf {
   const privateKey = options.privateKey ?? ecKey();
-  const der = issueLeaf(issuer, {
+  const issued = issueLeaf(issuer, {
     publicKey: createPublicKey(privateKey),
     uris: options.uris ?? [options.uri ?? testSpiffeId('default', 'default')],
     dnsNames: options.dnsNames ?? [],
@@ -106,8 +119,26 @@ function leafOf(issuer: Issuer, above: readonly string[], rootPem: string, optio
     notAfterMs: options.notAfterMs ?? Date.now() + HOUR_MS,
     extendedKeyUsage: USAGES[options.usage ?? 'both'],
   });
+  const der = options.isAuthority === true ? asAuthority(issued, issuer.privateKey) : issued;
   const certPem = formatPem('CERTIFICATE', der);
   return { certPem, keyPem: keyPemOf(privateKey), chainPem: [certPem, ...above].join(''), rootPem };
+}
+
+/** The certificate with other basic constraints, signed anew. */
+function asAuthority(der: Buffer, key: KeyObject): Buffer {
+  const parts = [...childrenOf(childrenOf(decodeDer(der))[0])];
+  const extensions = childrenOf(childrenOf(parts.at(-1))[0]).map((extension) => {
+    const [id] = childrenOf(extension);
+    if (id === undefined || oidOf(id) !== OID.basicConstraints) return extension;
+    return sequence(id, boolean(true), octetString(encodeDer(sequence(boolean(true)))));
+  });
+  const algorithm = algorithmForKey(key);
+  if (algorithm === undefined) throw new Error('the key of the test CA does not sign');
+  return signedSequence(
+    sequence(...parts.slice(0, -1), contextConstructed(3, sequence(...extensions))),
+    algorithm,
+    key,
+  );
 }
 
 function issuerOf(der: Buffer, privateKey: KeyObject): Issuer {

@@ -105,6 +105,7 @@ describe('mutual TLS', () => {
     ['with a name that is no identity', () => good('spiffe://cluster.local/ns/a')],
     ['with two names', () => certificate(ca.leaf({ uris: [CLIENT, SERVER] }))],
     ['with a DNS name that looks like an identity', () => certificate(ca.leaf({ uris: [], dnsNames: [CLIENT] }))],
+    ['that is one of an authority', () => certificate(ca.leaf({ uri: CLIENT, isAuthority: true }))],
     ['with a NUL in its name', () => good(`${CLIENT}\0.evil`)],
     ['with a comma and a second name inside the first', () => good(`spiffe://x/y, URI:${CLIENT}`)],
   ];
@@ -225,5 +226,6 @@ describe('the identity of a certificate', () => {
   });
   it('is none for a certificate of an authority', () => {
     assert.equal(peerIdentity(new X509Certificate(ca.rootPem)), undefined);
+    assert.equal(identityOf({ uri: CLIENT, isAuthority: true }), undefined);
   });
 });
