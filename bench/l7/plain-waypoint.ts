@@ -104,6 +104,8 @@ const context: HttpConnectionContext = {
     LOOPBACK,
     spiffeId({ trustDomain: 'cluster.local', namespace: 'bench', serviceAccount: 'client' }),
   ),
+  calledAddress: '10.0.0.1:80',
+  proxyName: 'waypoint',
   clientAddress: '127.0.0.1:1',
   forwarded: '',
   spoken: 'http1',

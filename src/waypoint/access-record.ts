@@ -53,6 +53,8 @@ export class AccessRecord {
   status = 0;
   route = '';
   endpoint: Endpoint | undefined;
+  /** Tries of the request; 0 before the first. */
+  attempts = 0;
 
   constructor(request: RequestFields, connection: RecordedConnection, deps: RecordDeps) {
     this.#request = request;
@@ -67,6 +69,16 @@ export class AccessRecord {
 
   get durationMs(): number {
     return this.#deps.clock.monotonicMs() - this.#startMs;
+  }
+
+  /** By their short names; empty for none. */
+  get responseFlags(): string {
+    return this.#flags.join(',');
+  }
+
+  /** How the answer came about. */
+  get details(): string {
+    return this.#details;
   }
 
   flag(flag: HttpResponseFlag): void {

@@ -9,6 +9,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import type { HttpHeader, HttpStream } from '../http/http-stream.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 import type { Workload } from '../model/workload.ts';
+import { ATTEMPT_COUNT_HEADER } from '../routing/header-changes.ts';
 import type { CompiledRetry, TryOutcome } from '../routing/retry-policy.ts';
 import { RequestEnd } from './cancellation.ts';
 import type { Cluster, Permit, PickedEndpoint } from './clusters.ts';
@@ -40,8 +41,8 @@ export interface OutboundRequest {
 }
 
 export interface ForwardEvents {
-  /** A try goes to this endpoint. */
-  onEndpoint(endpoint: Endpoint): void;
+  /** A try goes to this endpoint. @param attempt 1 for the first one */
+  onEndpoint(endpoint: Endpoint, attempt: number): void;
   /** Before the final response's headers go out. Returns what goes out. */
   onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[];
   onData(chunk: Buffer): void;
@@ -118,7 +119,7 @@ export class ForwardedRequest {
     const picked = cluster.pick(self, { hashKey, avoid: this.#avoid });
     if (picked === undefined) return this.#fail(LOCAL_REPLIES.noHealthyUpstream);
     this.#picked = picked;
-    this.#events.onEndpoint(picked.endpoint);
+    this.#events.onEndpoint(picked.endpoint, this.#retries + 1);
     const upstream = await this.#deps.http.acquire(
       picked.endpoint,
       version,
@@ -139,7 +140,11 @@ export class ForwardedRequest {
   }
 
   #send(upstream: HttpUpstream): void {
-    const { stream, headers, body, retry } = this.#request;
+    const { stream, body, retry } = this.#request;
+    const headers: readonly HttpHeader[] = [
+      ...this.#request.headers,
+      [ATTEMPT_COUNT_HEADER, String(this.#retries + 1)],
+    ];
     const exchange = relayExchange(
       stream,
       upstream,

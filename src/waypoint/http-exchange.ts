@@ -20,10 +20,11 @@ import {
   type ForwardPlan,
   type RouteBackend,
 } from '../routing/compile-routes.ts';
-import type { HeaderChange } from '../routing/header-changes.ts';
+import type { ContextOf, HeaderChange } from '../routing/header-changes.ts';
 import { requestTimeoutMs } from '../routing/request-timeout.ts';
 import { AccessRecord, type RecordDeps } from './access-record.ts';
 import type { ConnectTarget } from './connect-target.ts';
+import { ExchangeFormat, type FormattedConnection } from './exchange-format.ts';
 import { applyEdits, type HeaderEdits } from './external-authorization/header-edits.ts';
 import { ForwardedRequest } from './forward-request.ts';
 import { type HashKey, hashKeyOf } from './hash-key.ts';
@@ -50,17 +51,15 @@ import { backendTarget, DEFAULT_PLAN, ownTarget, type RouteTarget, type RouteTar
 import type { Endpoint } from './upstreams.ts';
 
 /** What requests of one connection have in common. */
-export interface HttpConnectionContext extends AdmissionContext {
+export interface HttpConnectionContext extends AdmissionContext, FormattedConnection {
   readonly target: ConnectTarget;
   readonly self: Workload;
   readonly client: ClientLabels;
-  /** `ip:port`. */
-  readonly clientAddress: string;
   /** Who the client is, for endpoints; undefined: they are not told. */
   readonly clientCertificate: string | undefined;
   readonly forwarded: string;
-  /** What the client speaks. */
   readonly spoken: UpstreamVersion;
+  readonly subject: AdmissionContext['subject'];
   /** The routes in force now. */
   routes(): CompiledPort | undefined;
 }
@@ -102,6 +101,9 @@ class HttpExchange {
   /** What the route, and what CORS, change of the response. */
   #responseChanges: (HeaderChange | undefined)[] = [];
   #mirror: (() => void) | undefined;
+  #clusterName: string | undefined;
+  /** As the endpoint gets them; the client's before. */
+  #sentHeaders: readonly HttpHeader[];
 
   constructor(
     stream: HttpStream,
@@ -113,7 +115,8 @@ class HttpExchange {
     this.#stream = stream;
     this.#context = context;
     this.#deps = deps;
-    this.#request = new RequestFields(clientHeaders(headers));
+    this.#sentHeaders = clientHeaders(headers);
+    this.#request = new RequestFields(this.#sentHeaders);
     this.#record = new AccessRecord(this.#request, context, deps);
     this.#admission = new RequestAdmission(this.#request, context, deps, {
       onAdmitted: (admitted) => this.guarded(() => this.#route(admitted)),
@@ -149,6 +152,7 @@ class HttpExchange {
 
   #route({ request, routed, responseEdits }: AdmittedRequest): void {
     this.#request = request;
+    this.#sentHeaders = request.headers;
     this.#responseEdits = responseEdits;
     const routes = this.#context.routes()?.http;
     if (routes === undefined) return this.#forward(DEFAULT_PLAN, undefined);
@@ -202,14 +206,18 @@ class HttpExchange {
     const { key: hashKey, setCookie } = this.#hashKey(to);
     if (setCookie !== undefined) this.#responseChanges.push((headers) => [...headers, ['set-cookie', setCookie]]);
     const client = this.#client();
-    const changes = { ...backend, headers: [route?.requestHeaders, backend.requestHeaders] };
+    this.#clusterName = to.clusterName;
+    const contextOf: ContextOf = (headers) => this.#formatContext(headers, undefined);
+    const change = (by: HeaderChange | undefined) => by && ((headers: readonly HttpHeader[]) => by(headers, contextOf));
+    const changes = { ...backend, headers: [change(route?.requestHeaders), change(backend.requestHeaders)] };
     const headersFor = (version: UpstreamVersion) => this.#request.forUpstream(version, changes, client);
     const timeoutMs = requestTimeoutMs(plan.timeoutMs, this.#request.grpcTimeout);
+    this.#sentHeaders = headersFor(to.version);
     const request = {
       ...to,
       stream: this.#stream,
       body: this.body,
-      headers: headersFor(to.version),
+      headers: this.#sentHeaders,
       idempotent: this.#request.idempotent,
       self,
       forwarded,
@@ -223,9 +231,17 @@ class HttpExchange {
     this.#forwarded.start();
   }
 
+  #formatContext(
+    requestHeaders: readonly HttpHeader[],
+    responseHeaders: readonly HttpHeader[] | undefined,
+  ): ExchangeFormat {
+    const messages = { request: this.#request, requestHeaders, responseHeaders, upstreamCluster: this.#clusterName };
+    return new ExchangeFormat(this.#context, messages, this.#record, this.#deps.clock);
+  }
+
   #client(): RequestClient {
-    const { clientAddress, clientCertificate, subject } = this.#context;
-    return { address: clientAddress, ip: subject.sourceIp, certificate: clientCertificate };
+    const { clientCertificate, subject } = this.#context;
+    return { ip: subject.sourceIp, certificate: clientCertificate };
   }
 
   #hashKey({ cluster }: RouteTarget): HashKey {
@@ -241,8 +257,9 @@ class HttpExchange {
   }
 
   readonly #events = {
-    onEndpoint: (endpoint: Endpoint) => {
+    onEndpoint: (endpoint: Endpoint, attempt: number) => {
       this.#record.endpoint = endpoint;
+      this.#record.attempts = attempt;
     },
     onResponse: (headers: readonly HttpHeader[]) => this.#onResponse(headers),
     onData: (chunk: Buffer) => this.#record.sent(chunk),
@@ -292,8 +309,8 @@ class HttpExchange {
   }
 
   #changed(headers: readonly HttpHeader[]): readonly HttpHeader[] {
-    const { clientAddress } = this.#context;
-    const changed = this.#responseChanges.reduce((list, change) => change?.(list, clientAddress) ?? list, headers);
+    const contextOf: ContextOf = (list) => this.#formatContext(this.#sentHeaders, list);
+    const changed = this.#responseChanges.reduce((list, change) => change?.(list, contextOf) ?? list, headers);
     return this.#responseEdits === undefined ? changed : applyEdits(changed, this.#responseEdits);
   }
 

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { HttpHeader } from '../http/http-stream.ts';
 import { normalizePath } from '../http/normalize-path.ts';
-import type { HeaderChange } from '../routing/header-changes.ts';
+import { ATTEMPT_COUNT_HEADER } from '../routing/header-changes.ts';
 import { type PathChange, rewriteTarget } from '../routing/rewrite-path.ts';
 import type { RoutedRequest } from '../routing/routed-request.ts';
 import type { UpstreamVersion } from './http-upstreams.ts';
@@ -16,6 +16,7 @@ const NOT_FORWARDED: ReadonlySet<string> = new Set([
   'x-forwarded-client-cert',
   // Goes on with the client in it.
   'x-forwarded-for',
+  ATTEMPT_COUNT_HEADER,
   'proxy-connection',
   'keep-alive',
 ]);
@@ -46,13 +47,11 @@ export interface RequestChanges {
   /** Empty: the client's own. */
   readonly authority: string;
   /** In this order. */
-  readonly headers: readonly (HeaderChange | undefined)[];
+  readonly headers: readonly (((headers: readonly HttpHeader[]) => readonly HttpHeader[]) | undefined)[];
 }
 
 /** Who sent the request, as endpoints are told. */
 export interface RequestClient {
-  /** `ip:port`. */
-  readonly address: string;
   readonly ip: string;
   /** Value of `x-forwarded-client-cert`; undefined: endpoints are not told. */
   readonly certificate: string | undefined;
@@ -165,10 +164,7 @@ export class RequestFields implements RoutedRequest {
     if (this.header('x-forwarded-proto') === undefined) headers.push(['x-forwarded-proto', this.scheme]);
     if (this.header('x-request-id') === undefined) headers.push(['x-request-id', this.requestId]);
     if (target !== this.target) headers.push(['x-envoy-original-path', this.target]);
-    return changes.headers.reduce<readonly HttpHeader[]>(
-      (list, change) => change?.(list, client.address) ?? list,
-      headers,
-    );
+    return changes.headers.reduce<readonly HttpHeader[]>((list, change) => change?.(list) ?? list, headers);
   }
 }
 

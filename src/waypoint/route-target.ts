@@ -11,6 +11,8 @@ import { type UpstreamVersion, upstreamVersion } from './http-upstreams.ts';
 /** A cluster of endpoints, and what is spoken to them. */
 export interface RouteTarget {
   readonly cluster: Cluster;
+  /** As Istio names it; undefined for a pod that was called by its own address. */
+  readonly clusterName: string | undefined;
   readonly version: UpstreamVersion;
 }
 
@@ -44,7 +46,7 @@ export function ownTarget(
   spoken: UpstreamVersion,
   { clusters }: RouteTargetDeps,
 ): RouteTarget | undefined {
-  if (target.kind === 'workload') return { cluster: singleEndpoint(target), version: spoken };
+  if (target.kind === 'workload') return { cluster: singleEndpoint(target), clusterName: undefined, version: spoken };
   return targetOf(target.service, target.port, '', spoken, clusters);
 }
 
@@ -70,7 +72,8 @@ function targetOf(
   clusters: Clusters,
 ): RouteTarget | undefined {
   const cluster = clusters.get({ service, port, subset });
-  return cluster && { cluster, version: versionFor(service, port, spoken, cluster) };
+  const clusterName = `outbound|${port}|${subset}|${service.hostname}`;
+  return cluster && { cluster, clusterName, version: versionFor(service, port, spoken, cluster) };
 }
 
 /** What the service declares, else what the client speaks; its DestinationRule may ask for HTTP/2. */

@@ -245,8 +245,10 @@ class ServedConnection implements StreamHandler {
   }
 
   #context(spoken: UpstreamVersion): HttpConnectionContext {
-    const { clientAddress, forwarded } = this.#connection;
+    const { clientAddress, forwarded, authority } = this.#connection;
     return {
+      calledAddress: authority.text,
+      proxyName: this.#deps.config.podName,
       target: this.#target,
       self: this.#self,
       clientAddress,

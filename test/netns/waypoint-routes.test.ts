@@ -217,6 +217,44 @@ describe('routes at a waypoint', { timeout: 115_000 }, () => {
     assert.deepEqual([moved.status, moved.headers['location']], [308, 'http://other.example/there?x=y']);
   });
 
+  it('fill in headers from the request, its client and its endpoint, and count tries', async () => {
+    const request = {
+      'x-client': '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%',
+      'x-caller': '%DOWNSTREAM_PEER_URI_SAN%',
+      'x-what': '%PROTOCOL% %REQ(:path)% %REQ(x-none?x-user):3% 100%%',
+      'x-cluster': '%UPSTREAM_CLUSTER%',
+      'x-none': '%REQ(x-nothing)%',
+    };
+    const response = {
+      'x-answer': '%RESPONSE_CODE% %RESPONSE_FLAGS% %UPSTREAM_REQUEST_ATTEMPT_COUNT% %ROUTE_NAME% %REQ(x-cluster)%',
+      'x-host': '%UPSTREAM_HOST%',
+      'x-time': '%START_TIME(%Y-%m-%dT%H)%',
+      'x-from': '%HOSTNAME%',
+    };
+    const rule = {
+      name: 'formats',
+      headers: { request: { set: request }, response: { set: response } },
+      route: [to('reviews-v2')],
+      retries: { attempts: 3, retryOn: '5xx' },
+    };
+    await marked('formats', virtualService([marker('formats'), rule]));
+    const hour = () => new Date().toISOString().slice(0, 13);
+    const hours = [hour()];
+    const headers = { 'x-user': 'tester', 'x-envoy-attempt-count': '9', 'x-caller': 'forged' };
+    const answer = await ask('/f?id=f1&fail=2', { headers });
+    hours.push(hour());
+    const seen = seenBy(answer).headers;
+    assert.match(seen['x-client'] ?? '', /^\d+\.\d+\.\d+\.\d+$/);
+    assert.equal(seen['x-caller'], 'spiffe://cluster.local/ns/shop/sa/default');
+    assert.equal(seen['x-what'], 'HTTP/1.1 /f?id=f1&fail=2 tes 100%');
+    const cluster = 'outbound|80||reviews-v2.shop.svc.cluster.local';
+    assert.deepEqual([seen['x-cluster'], seen['x-none'], seen['x-envoy-attempt-count']], [cluster, undefined, '3']);
+    assert.equal(answer.headers['x-answer'], `200 - 3 formats ${cluster}`);
+    assert.match(answer.headers['x-host'] ?? '', /^[\d.]+:8080$/);
+    assert.ok(hours.includes(answer.headers['x-time'] ?? ''));
+    assert.match(answer.headers['x-from'] ?? '', /gate/);
+  });
+
   it('copy requests to a watcher that nobody waits for', async () => {
     const mirrors = [{ destination: { host: 'watcher' } }, { destination: { host: 'nobody' } }];
     await marked('mirrors', virtualService([marker('mirrors'), { route: [to('reviews-v2')], mirrors }]));

@@ -1,8 +1,16 @@
 /** What the filters of a rule or backend do to requests and responses (facts l7-and-control 4.4). */
-import type { CorsFilter, HeaderModifier, PathModifier, RouteFilter } from '../../model/manifest/route-filters.ts';
+import { compileFormat } from '../../format/compile-format.ts';
+import type {
+  CorsFilter,
+  HeaderModifier,
+  NamedValue,
+  PathModifier,
+  RouteFilter,
+} from '../../model/manifest/route-filters.ts';
 import {
   type Cors,
   type HeaderChanges,
+  type HeaderValue,
   type HttpRedirect,
   type PathRewrite,
   PortChoice,
@@ -29,10 +37,20 @@ export function headerChanges(
   for (const filter of filters) if (filter.type === type && 'headers' in filter) modifiers.push(filter.headers);
   if (modifiers.length === 0) return undefined;
   return {
-    set: modifiers.flatMap(({ set }) => [...set]),
-    add: modifiers.flatMap(({ add }) => [...add]),
+    set: modifiers.flatMap(({ set }) => set.map(headerValue)),
+    add: modifiers.flatMap(({ add }) => add.map(headerValue)),
     remove: modifiers.flatMap(({ remove }) => [...remove]),
   };
+}
+
+/**
+ * With operators of Envoy, as Istio's users write them. The Gateway API knows no such thing: what is no format, or has an
+ * operator that there is not, is the text that it is.
+ */
+function headerValue({ name, value }: NamedValue): HeaderValue {
+  const format = compileFormat(value);
+  if (!format.ok) return { name, value };
+  return format.value.literal === undefined ? { name, value, isFormat: true } : { name, value: format.value.literal };
 }
 
 /** The path and authority that requests go on with. */

@@ -1,5 +1,7 @@
 /** What of a route has no effect although its status is in order (facts l7-and-control 4.3): remarks for its author. */
+import { compileFormat } from '../../format/compile-format.ts';
 import { meshParentKey } from '../../manifests/object-references.ts';
+import type { HttpRouteRule } from '../../model/manifest/http-route.ts';
 import { objectTitle } from '../../model/manifest/manifest-object.ts';
 import type { RouteObject } from '../../model/manifest/route-object.ts';
 import type { ParentRef } from '../../model/manifest/route-refs.ts';
@@ -22,9 +24,24 @@ export function parentRemarks(lookup: RouteLookup, route: RouteObject): string[]
 export function unusedRemarks(route: RouteObject): string[] {
   if (route.kind === 'TCPRoute' || route.kind === 'TLSRoute') return [];
   if (!route.parents.some((ref) => meshParentKey(ref) !== undefined)) return [];
-  return route.rules.flatMap(({ unused }, index) =>
-    unused.length === 0 ? [] : [`rule ${index}: waypoints do not act on ${unused.join(', ')}`],
-  );
+  return route.rules.flatMap((rule, index) => {
+    const { unused } = rule;
+    const fields = unused.length === 0 ? [] : [`rule ${index}: waypoints do not act on ${unused.join(', ')}`];
+    return [...fields, ...unknownOperators(rule).map((text) => `rule ${index}: ${text}`)];
+  });
+}
+
+/** Values of headers that look as if something were to be filled in. */
+function unknownOperators({ filters, backends }: HttpRouteRule): string[] {
+  const all = [...filters, ...backends.flatMap((backend) => backend.filters)];
+  return all.flatMap((filter) => {
+    if (!('headers' in filter)) return [];
+    return [...filter.headers.set, ...filter.headers.add].flatMap(({ name, value }) => {
+      const format = compileFormat(value);
+      if (format.ok || format.error.kind === 'syntax') return [];
+      return [`the header ${name} is sent as it is written: its value ${format.error.reason}`];
+    });
+  });
 }
 
 function wrongGroup({ group, kind, name }: ParentRef): string[] | undefined {

@@ -1,9 +1,7 @@
 /** Changes of headers, of a rule or of one destination (facts l7-and-control 1.2). */
+import { compileFormat } from '../../format/compile-format.ts';
 import type { FieldReader } from '../manifest/field-reader.ts';
 import { headerNameProblem, isHeaderName, quoted } from './value-rules.ts';
-
-/** What a command operator looks like, such as `%REQ(x-user)%`. */
-const OPERATOR = /%[A-Z_0-9]+(?:\([^()]*\))?(?::\d+)?%/g;
 
 /** @param rewritten the host that `rewrite.authority` sets already; '' for none */
 export function checkHeaderChanges(headers: FieldReader, rewritten: string): void {
@@ -51,8 +49,9 @@ const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 
 function valueProblem(value: string): string | undefined {
   if (CONTROL.test(value)) return 'holds a control character, which no header value may';
-  const rest = value.replaceAll('%%', '').replace(OPERATOR, '');
-  return rest.split('%').length % 2 === 0 ? 'has a single %: write %% for the character' : undefined;
+  // An operator that waypoints do not have may be one of gateways.
+  const format = compileFormat(value);
+  return format.ok || format.error.kind === 'unsupported' ? undefined : format.error.reason;
 }
 
 function isAuthority(name: string): boolean {

@@ -194,6 +194,8 @@ export interface HeaderChanges {
 export interface HeaderValue {
   name: string;
   value: string;
+  /** Whether the value has operators of Envoy to fill in for each request, and `%%` for a percent sign; else it is text. */
+  isFormat?: boolean | undefined;
 }
 
 export interface PathRewrite {
@@ -1708,7 +1710,7 @@ export const HeaderChanges: MessageFns<HeaderChanges> = {
 };
 
 function createBaseHeaderValue(): HeaderValue {
-  return { name: "", value: "" };
+  return { name: "", value: "", isFormat: undefined };
 }
 
 export const HeaderValue: MessageFns<HeaderValue> = {
@@ -1718,6 +1720,9 @@ export const HeaderValue: MessageFns<HeaderValue> = {
     }
     if (message.value !== "") {
       writer.uint32(18).string(message.value);
+    }
+    if (message.isFormat !== undefined) {
+      writer.uint32(160).bool(message.isFormat);
     }
     return writer;
   },
@@ -1751,6 +1756,14 @@ export const HeaderValue: MessageFns<HeaderValue> = {
             message.value = reader.string();
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.isFormat = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1770,6 +1783,7 @@ export const HeaderValue: MessageFns<HeaderValue> = {
     const message = createBaseHeaderValue();
     message.name = object.name ?? "";
     message.value = object.value ?? "";
+    message.isFormat = object.isFormat ?? undefined;
     return message;
   },
 };

@@ -1,4 +1,5 @@
 /** Changes of headers that an external authorizer asks for. */
+import { isConnectionHeader } from '../../http/connection-headers.ts';
 import type { HttpHeader } from '../../http/http-stream.ts';
 
 export interface HeaderEdit {
@@ -18,22 +19,10 @@ export const NO_EDITS: HeaderEdits = { edits: [], remove: [] };
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const BAD_VALUE = /[\0\r\n]|[^\0-\xff]|^[ \t]|[ \t]$/;
-/** What belongs to one connection, or says whom a request is for. */
-const OWN: ReadonlySet<string> = new Set([
-  'connection',
-  'content-length',
-  'host',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 /** Whether somebody else than the two ends of a connection may say this. */
 export function isEditable(name: string): boolean {
-  return !name.startsWith(':') && !OWN.has(name);
+  return !name.startsWith(':') && !isConnectionHeader(name);
 }
 
 /** Whether it can stand in a message. */

@@ -4,11 +4,12 @@ import type { HttpHeader } from '../../../src/http/http-stream.ts';
 import type { Cors, HttpMatch, HttpRedirect, PathRewrite } from '../../../src/proto/gen/ambit.ts';
 import { PortChoice } from '../../../src/proto/gen/ambit.ts';
 import { compileCors } from '../../../src/routing/cors.ts';
-import { compileHeaderChanges } from '../../../src/routing/header-changes.ts';
+import { type ContextOf, compileHeaderChanges } from '../../../src/routing/header-changes.ts';
 import { compileRedirect } from '../../../src/routing/redirect.ts';
 import { requestTimeoutMs } from '../../../src/routing/request-timeout.ts';
 import { compileRetry, DEFAULT_RETRY, type TryOutcome } from '../../../src/routing/retry-policy.ts';
 import { compilePathRewrite, rewriteTarget } from '../../../src/routing/rewrite-path.ts';
+import { formatContext, NOTHING } from '../../helpers/format-context.ts';
 import { requestOf } from '../../helpers/routed-request.ts';
 
 function matchOf(kind: NonNullable<NonNullable<HttpMatch['path']>['kind']>): HttpMatch {
@@ -29,14 +30,14 @@ describe('changes of headers', () => {
       add: [{ name: 'b', value: 'y' }],
       remove: [],
     });
-    assert.deepEqual(change?.(HEADERS, ''), [
+    assert.deepEqual(change?.(HEADERS, NOTHING), [
       [':status', '200'],
       ['b', '2'],
       ['a', 'x'],
       ['b', 'y'],
     ]);
     const remove = compileHeaderChanges({ set: [], add: [], remove: ['A'] });
-    assert.deepEqual(remove?.(HEADERS, ''), [
+    assert.deepEqual(remove?.(HEADERS, NOTHING), [
       [':status', '200'],
       ['b', '2'],
     ]);
@@ -44,20 +45,66 @@ describe('changes of headers', () => {
 
   it('keep what is both removed and set', () => {
     const change = compileHeaderChanges({ set: [{ name: 'a', value: 'x' }], add: [], remove: ['a'] });
-    assert.deepEqual(change?.([['a', '1']], ''), [['a', 'x']]);
+    assert.deepEqual(change?.([['a', '1']], NOTHING), [['a', 'x']]);
   });
 
   it('cannot touch what belongs to the connection, or says where a request goes', () => {
-    const names = ['connection', 'host', ':path', 'content-length', 'transfer-encoding', 'Upgrade'];
+    const names = [
+      'connection',
+      'host',
+      'x-envoy-attempt-count',
+      ':path',
+      'content-length',
+      'transfer-encoding',
+      'Upgrade',
+    ];
     const set = names.map((name) => ({ name, value: 'x' }));
     assert.equal(compileHeaderChanges({ set, add: set, remove: names }), undefined);
   });
 
-  it('fill in the address of the client', () => {
-    const value = 'for=%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_REMOTE_ADDRESS% 5%';
-    const change = compileHeaderChanges({ set: [{ name: 'a', value }], add: [], remove: [] });
-    assert.deepEqual(change?.([], '10.0.0.1:99'), [['a', 'for=10.0.0.1 10.0.0.1:99 5%']]);
-    assert.deepEqual(change?.([], '[::1]:99'), [['a', 'for=::1 [::1]:99 5%']]);
+  it('fill in values from the request, and leave text with percent signs as it is', () => {
+    const format = { name: 'a', value: 'for=%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% 5%%', isFormat: true };
+    const change = compileHeaderChanges({ set: [format, { name: 'b', value: '%REQ(x)%' }], add: [], remove: [] });
+    const context = () => formatContext({ downstreamRemoteAddress: '10.0.0.1:99' });
+    assert.deepEqual(change?.([], context), [
+      ['a', 'for=10.0.0.1 5%'],
+      ['b', '%REQ(x)%'],
+    ]);
+  });
+
+  it('fill in values from the headers that are left once some were removed', () => {
+    const set = [
+      { name: 'a', value: '%REQ(gone)%', isFormat: true },
+      { name: 'b', value: '%REQ(b)%2', isFormat: true },
+    ];
+    const change = compileHeaderChanges({ set, add: [], remove: ['gone'] });
+    const context: ContextOf = (headers) => formatContext({ requestHeaders: headers });
+    const before: HttpHeader[] = [
+      ['gone', '0'],
+      ['b', '1'],
+    ];
+    assert.deepEqual(change?.(before, context), [['b', '12']]);
+  });
+
+  it('never let a client keep the value of a header that is set but has nothing to fill in', () => {
+    const set = [{ name: 'x-caller', value: '%DOWNSTREAM_PEER_URI_SAN%', isFormat: true }];
+    const change = compileHeaderChanges({ set, add: [], remove: [] });
+    assert.deepEqual(
+      change?.([['x-caller', 'forged']], () => formatContext({})),
+      [],
+    );
+  });
+
+  it('take nothing over from a request that would end a header', () => {
+    const set = [{ name: 'a', value: ' %REQ(x)%', isFormat: true }];
+    const change = compileHeaderChanges({ set, add: [], remove: [] });
+    const context: ContextOf = () => formatContext({ requestHeaders: [['x', ' 1\r\nb: 2\0\u0100 ']] });
+    assert.deepEqual(change?.([], context), [['a', '1b: 2']]);
+  });
+
+  it('leave out a value with an operator that this waypoint does not know', () => {
+    const set = [{ name: 'a', value: '%NEWER%', isFormat: true }];
+    assert.equal(compileHeaderChanges({ set, add: [], remove: [] }), undefined);
   });
 
   it('write text as UTF-8, and leave out what no header may hold', () => {
@@ -65,12 +112,12 @@ describe('changes of headers', () => {
       { name: 'a', value: 'caf\u00e9' },
       { name: 'b', value: 'x\r\ny: z' },
     ];
-    assert.deepEqual(compileHeaderChanges({ set, add: [], remove: [] })?.([], ''), [['a', 'caf\u00c3\u00a9']]);
+    assert.deepEqual(compileHeaderChanges({ set, add: [], remove: [] })?.([], NOTHING), [['a', 'caf\u00c3\u00a9']]);
   });
 
   it('follow each other', () => {
     const add = (value: string) => ({ set: [], add: [{ name: 'a', value }], remove: [] });
-    assert.deepEqual(compileHeaderChanges(add('1'), undefined, add('2'))?.([], ''), [
+    assert.deepEqual(compileHeaderChanges(add('1'), undefined, add('2'))?.([], NOTHING), [
       ['a', '1'],
       ['a', '2'],
     ]);

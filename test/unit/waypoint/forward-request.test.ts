@@ -128,6 +128,14 @@ async function latest({ clock, tries }: ReturnType<typeof setUp>) {
 }
 
 describe('a forwarded request', () => {
+  it('tells every endpoint which try this is', async () => {
+    const lab = setUp();
+    (await latest(lab)).stream.headers(503, {});
+    await latest(lab);
+    const counts = lab.tries.map(({ headers }) => headers.filter(([name]) => name === 'x-envoy-attempt-count'));
+    assert.deepEqual(counts, [[['x-envoy-attempt-count', '1']], [['x-envoy-attempt-count', '2']]]);
+  });
+
   it('gets the answer of its endpoint, and leaves nothing behind', async () => {
     const lab = setUp();
     const { stream } = await latest(lab);

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { HttpHeader } from '../../../src/http/http-stream.ts';
 import { clientHeaders, RequestFields } from '../../../src/waypoint/request-fields.ts';
 
-const CLIENT = { address: '10.0.0.1:9', ip: '10.0.0.1', certificate: undefined };
+const CLIENT = { ip: '10.0.0.1', certificate: undefined };
 const pseudo = (path: string): readonly HttpHeader[] => [
   [':method', 'GET'],
   [':scheme', 'http'],
@@ -12,6 +12,24 @@ const pseudo = (path: string): readonly HttpHeader[] => [
 ];
 const request = (path: string) => new RequestFields(pseudo(path));
 const withoutPublic = (path: string) => `/${path.slice('/public'.length)}`;
+
+describe('the headers of a request', () => {
+  it('go on without those that only the proxies of this hop may write', () => {
+    const own: readonly [string, string][] = [
+      ['x-envoy-attempt-count', '7'],
+      ['x-forwarded-client-cert', 'URI=forged'],
+      ['x-own', '1'],
+    ];
+    const changes = { path: undefined, authority: '', headers: [] };
+    const sent = request('/')
+      .withHeaders((headers) => [...headers, ...own])
+      .forUpstream('http1', changes, CLIENT);
+    assert.deepEqual(
+      sent.filter(([name]) => own.some(([other]) => other === name)),
+      [['x-own', '1']],
+    );
+  });
+});
 
 describe('the target of a request', () => {
   it('is normalised, and goes on as a route rewrites it', () => {

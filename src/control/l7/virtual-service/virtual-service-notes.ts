@@ -51,8 +51,8 @@ function ruleNotes(store: ObjectStore, object: VirtualServiceObject, rule: HttpR
   const unused = unusedFields(rule);
   if (unused.length > 0) notes.push(`${place}: waypoints do not act on ${unused.join(', ')}`);
   for (const headers of [rule.headers, ...route.map((to) => to.headers)]) {
-    for (const name of unsupportedHeaders(headers)) {
-      notes.push(`${place} leaves out the header ${name}: its value has a command operator`);
+    for (const { name, reason } of unsupportedHeaders(headers)) {
+      notes.push(`${place} leaves out the header ${name}: its value ${reason}`);
     }
   }
   if (delegate !== undefined && delegateOf(store, object, delegate) === undefined) {

@@ -145,7 +145,7 @@ describe('what a rule does', () => {
     assert.deepEqual(backends[0], {
       weight: 3,
       backend: { namespace: 'demo', hostname: 'web.demo.svc.cluster.local', port: 80, subset: '' },
-      requestHeaders: { set, add: [], remove: ['x-old'] },
+      requestHeaders: { set: [{ name: 'x-v', value: '2', isFormat: undefined }], add: [], remove: ['x-old'] },
       responseHeaders: undefined,
       path: undefined,
       authority: '',
@@ -193,8 +193,29 @@ describe('what a rule does', () => {
       { type: 'ResponseHeaderModifier', responseHeaderModifier: { remove: ['server'] } },
     ];
     const route = oneRule({ filters, backendRefs: [ref] }).ports('web')[0]?.http[0];
-    assert.deepEqual(route?.requestHeaders, { set: [], add: change.add, remove: [] });
+    const added = [{ name: 'x-a', value: '1', isFormat: undefined }];
+    assert.deepEqual(route?.requestHeaders, { set: [], add: added, remove: [] });
     assert.deepEqual(route?.responseHeaders, { set: [], add: [], remove: ['server'] });
+  });
+
+  it('fills in values of headers where they have operators that waypoints know', () => {
+    const set = [
+      { name: 'a', value: '%REQ(x)% 5%%' },
+      { name: 'b', value: '50%-60%' },
+      { name: 'c', value: '%E4%' },
+    ];
+    const filters = [{ type: 'RequestHeaderModifier', requestHeaderModifier: { set } }];
+    const mesh = oneRule({ filters, backendRefs: [ref] });
+    assert.deepEqual(mesh.ports('web')[0]?.http[0]?.requestHeaders?.set, [
+      { ...set[0], isFormat: true },
+      { ...set[1], isFormat: undefined },
+      { ...set[2], isFormat: undefined },
+    ]);
+    const note = mesh.model.notes.get('HTTPRoute/demo/r') ?? '';
+    assert.equal(
+      note,
+      'rule 0: the header c is sent as it is written: its value has the operator %E4%, which waypoints cannot fill in',
+    );
   });
 
   it('mirrors to every backend that is there', () => {

@@ -52,7 +52,7 @@ describe('a rule that delegates', () => {
     assert.equal(forward.mirrors[0]?.sharePpm, 100_000);
     assert.equal(plain?.fault?.abortStatus, 500);
     assert.ok(plain?.cors !== undefined);
-    assert.deepEqual(plain?.requestHeaders?.set, [{ name: 'a', value: '1' }]);
+    assert.deepEqual(plain?.requestHeaders?.set, [{ name: 'a', value: '1', isFormat: undefined }]);
     const own = { timeout: '2s', headers: { response: { remove: ['x'] } }, mirror: { host: 'part' } };
     const [other] = delegated(inherited, [{ route: to('part'), ...own }]).http();
     assert.equal(forwardOf(other).timeoutMs, 2000);
