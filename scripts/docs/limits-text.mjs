@@ -209,6 +209,12 @@ export const LIMIT_GROUPS = [
         'Attempts on other connections when one that was kept open turns out to be gone.',
       ],
       [
+        'waypoint/service-cluster.ts',
+        'MAX_PARTIAL_BALANCERS',
+        '',
+        'Choices of priorities for retries that are kept ready, for each service.',
+      ],
+      [
         'waypoint/request-body.ts',
         'REPLAY_LIMIT_BYTES',
         'bytes',

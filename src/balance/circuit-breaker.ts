@@ -50,6 +50,13 @@ export class CircuitBreaker {
     return undefined;
   }
 
+  /** As `admit`, under this limit in place of the own one. */
+  admitBelow(resource: BreakerResource, limit: number): Permit | undefined {
+    if (this.#used[resource] < limit) return this.take(resource);
+    this.#refused[resource] += 1;
+    return undefined;
+  }
+
   /** Counts whether or not there is room. */
   take(resource: BreakerResource): Permit {
     this.#used[resource] += 1;

@@ -15,6 +15,8 @@ export interface CompiledRetry {
   readonly perTryTimeoutMs: number;
   /** Whether another try should not go to endpoints that failed before. */
   readonly avoidsPrevious: boolean;
+  /** Whether tries go to other priorities, in which other localities are, after so many of them; 0: never. */
+  readonly triesPerPriority: number;
   /** Whether what happened is worth another try. */
   wants(outcome: TryOutcome): boolean;
   /** The pause before a try. @param retry 1 for the first one after the first try; @param random from 0 to 1 */
@@ -30,6 +32,8 @@ const GRPC_CONDITIONS: Readonly<Record<string, string>> = {
 };
 const DEFAULT_BACKOFF_MS = 25;
 const MAX_BACKOFF_FACTOR = 10;
+/** Istio's update frequency of previous priorities (facts l7-and-control 1.2). */
+const TRIES_PER_PRIORITY = 2;
 
 /** What holds where nothing is said (facts l7-and-control, invariant 6). */
 export const DEFAULT_RETRY: CompiledRetry = compileRetry({
@@ -39,6 +43,7 @@ export const DEFAULT_RETRY: CompiledRetry = compileRetry({
   statusCodes: [],
   backoffMs: DEFAULT_BACKOFF_MS,
   keepPreviousHosts: false,
+  leavePriorities: false,
 });
 
 export function compileRetry(policy: RetryPolicy): CompiledRetry {
@@ -52,6 +57,7 @@ export function compileRetry(policy: RetryPolicy): CompiledRetry {
     attempts: policy.attempts,
     perTryTimeoutMs: policy.perTryTimeoutMs,
     avoidsPrevious: !policy.keepPreviousHosts,
+    triesPerPriority: policy.leavePriorities ? TRIES_PER_PRIORITY : 0,
     wants: (outcome) =>
       outcome.kind === 'response'
         ? wantsResponse(outcome, conditions, statusCodes, grpcStatuses)

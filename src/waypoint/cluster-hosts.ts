@@ -19,6 +19,8 @@ export interface ClusterHost extends BalancedHost {
   endpoint: Endpoint;
   hashKey: string;
   active: number;
+  /** Which of the levels it is in. */
+  priority: number;
   readonly addedMs: number;
 }
 
@@ -56,14 +58,17 @@ export function clusterHosts(
   });
   const byUid = new Map<string, ClusterHost>();
   const weighted = isWeighted(loadBalancer);
-  const hostOf = (candidate: PickedEndpoint) => {
+  const hostOf = (candidate: PickedEndpoint, priority: number) => {
     const host = keptOrNew(before.get(candidate.workload.uid), candidate, service, addedMs);
+    host.priority = priority;
     byUid.set(host.uid, host);
     return { host, weight: weighted ? candidate.weight : 1 };
   };
   return {
     byUid,
-    levels: levels.map((level) => level.map(({ share, members }) => ({ share, hosts: members.map(hostOf) }))),
+    levels: levels.map((level, priority) =>
+      level.map(({ share, members }) => ({ share, hosts: members.map((one) => hostOf(one, priority)) })),
+    ),
   };
 }
 
@@ -75,7 +80,7 @@ function keptOrNew(
 ): ClusterHost {
   const endpoint = { workload, port: targetPort, service };
   const hashKey = `${workload.addresses[0] ?? workload.hostname}:${targetPort}`;
-  if (kept === undefined) return { uid: workload.uid, endpoint, hashKey, active: 0, addedMs };
+  if (kept === undefined) return { uid: workload.uid, endpoint, hashKey, active: 0, priority: 0, addedMs };
   kept.endpoint = endpoint;
   kept.hashKey = hashKey;
   return kept;

@@ -7,6 +7,7 @@ import { type Service, serviceKey } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
 import type { TrafficPolicy } from '../proto/gen/ambit.ts';
 import type { ResourceHandler } from '../xds/client/delta-client.ts';
+import type { PickRequest } from './pick-request.ts';
 import { ServiceCluster } from './service-cluster.ts';
 import { TrafficFeed } from './traffic-feed.ts';
 import type { Endpoint } from './upstreams.ts';
@@ -18,18 +19,13 @@ export interface ClusterKey {
   readonly subset: string;
 }
 
-export interface PickRequest {
-  /** The value of the hash key, e.g. a header's; undefined when the request has none. */
-  readonly hashKey: string | undefined;
-  /** Uids of endpoints that failed this request before, to be avoided if there are others. */
-  readonly avoid: ReadonlySet<string>;
-}
-
 export type Outcome = RequestOutcome;
 export type Permit = BreakerPermit;
 
 export interface PickedEndpoint {
   readonly endpoint: Endpoint;
+  /** 0 for the best one, such as that of the nearest locality. */
+  readonly priority: number;
   /** The request is over; undefined where that says nothing about the endpoint. Only the first call counts. */
   done(outcome: Outcome | undefined): void;
 }

@@ -67,7 +67,12 @@ export class ForwardedRequest {
   readonly #events: ForwardEvents;
   readonly #deps: ForwardDeps;
   readonly #avoid = new Set<string>();
-  readonly #permits: Permit[] = [];
+  /** Priorities of the tries so far, and those that had their share of them. */
+  readonly #tried: number[] = [];
+  readonly #leave = new Set<number>();
+  #permit: Permit | undefined;
+  /** Of the present retry: a request counts as one, however often it was sent. */
+  #retryPermit: Permit | undefined;
   #retries = 0;
   #stale = 0;
   #picked: PickedEndpoint | undefined;
@@ -86,9 +91,8 @@ export class ForwardedRequest {
   }
 
   start(): void {
-    const permit = this.#request.cluster.admitRequest();
-    if (permit === undefined) return this.#fail(LOCAL_REPLIES.upstreamOverflow);
-    this.#permits.push(permit);
+    this.#permit = this.#request.cluster.admitRequest();
+    if (this.#permit === undefined) return this.#fail(LOCAL_REPLIES.upstreamOverflow);
     if (this.#request.body.ended) this.bodyEnded();
     void this.#try();
   }
@@ -116,7 +120,7 @@ export class ForwardedRequest {
 
   async #try(): Promise<void> {
     const { cluster, self, version, forwarded, hashKey, body } = this.#request;
-    const picked = cluster.pick(self, { hashKey, avoid: this.#avoid });
+    const picked = cluster.pick(self, { hashKey, avoid: this.#avoid, leave: this.#leave });
     if (picked === undefined) return this.#fail(LOCAL_REPLIES.noHealthyUpstream);
     this.#picked = picked;
     this.#events.onEndpoint(picked.endpoint, this.#retries + 1);
@@ -207,10 +211,9 @@ export class ForwardedRequest {
   #mayRetry(outcome: TryOutcome): boolean {
     const { retry, body, cluster } = this.#request;
     if (this.#ended.aborted || this.#retries >= retry.attempts || !body.whole || !retry.wants(outcome)) return false;
-    const permit = cluster.admitRetry();
-    if (permit === undefined) return false;
-    this.#permits.push(permit);
-    return true;
+    this.#retryPermit?.release();
+    this.#retryPermit = cluster.admitRetry();
+    return this.#retryPermit !== undefined;
   }
 
   #retryLater(): void {
@@ -254,6 +257,15 @@ export class ForwardedRequest {
     if (picked === undefined) return;
     if (outcome !== undefined && this.#request.retry.avoidsPrevious) this.#avoid.add(picked.endpoint.workload.uid);
     picked.done(outcome);
+    if (outcome !== undefined) this.#noteTried(picked.priority);
+  }
+
+  /** After every few tries the priorities that they went to are left. */
+  #noteTried(priority: number): void {
+    const { triesPerPriority } = this.#request.retry;
+    if (triesPerPriority === 0) return;
+    this.#tried.push(priority);
+    if (this.#tried.length % triesPerPriority === 0) for (const one of this.#tried) this.#leave.add(one);
   }
 
   #fail(reply: LocalReply): void {
@@ -265,7 +277,8 @@ export class ForwardedRequest {
     this.#ended.abort();
     this.#totalTimer?.cancel();
     this.#finishTry(undefined);
-    for (const permit of this.#permits.splice(0)) permit.release();
+    this.#permit?.release();
+    this.#retryPermit?.release();
     report?.();
   }
 }

@@ -88,7 +88,7 @@ function singleEndpoint({ workload, port }: Extract<ConnectTarget, { kind: 'work
   const permit = { release: () => undefined };
   return {
     policy: undefined,
-    pick: () => ({ endpoint: { workload, port, service: undefined }, done: () => undefined }),
+    pick: () => ({ endpoint: { workload, port, service: undefined }, priority: 0, done: () => undefined }),
     admitRequest: () => permit,
     admitRetry: () => permit,
     admitConnection: () => permit,

@@ -10,6 +10,7 @@ import { type BreakerLimits, CircuitBreaker, type Permit } from '../balance/circ
 import { isConsistent, makeBalancer, makeRing } from '../balance/make-balancer.ts';
 import { type Outcome, OutlierDetector } from '../balance/outlier-detector.ts';
 import { type HostPart, PriorityBalancer } from '../balance/priority-balancer.ts';
+import { RetryBudget } from '../balance/retry-budget.ts';
 import type { RingHashBalancer } from '../balance/ring-hash.ts';
 import { xxHash64 } from '../balance/xxhash64.ts';
 import type { Clock } from '../base/clock.ts';
@@ -18,6 +19,7 @@ import { type Service, serviceKey } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
 import { Algorithm, type LoadBalancer, type TrafficPolicies, TrafficPolicy } from '../proto/gen/ambit.ts';
 import { type ClusterHost, type ClusterHosts, clusterHosts } from './cluster-hosts.ts';
+import type { PickRequest } from './pick-request.ts';
 import type { TrafficFeed } from './traffic-feed.ts';
 
 export interface ServiceClusterDeps {
@@ -32,6 +34,9 @@ const AVOID_DRAWS = 5;
 /** Below this share of healthy hosts all are used, where nothing is ejected by policy. */
 const DEFAULT_PANIC_PERCENT = 50;
 const NO_LIMITS: BreakerLimits = { connections: 0, pending: 0, requests: 0, retries: 0 };
+const NO_PARTS: readonly HostPart<ClusterHost>[] = [];
+/** There are few priorities, and fewer ways to leave some of them. */
+const MAX_PARTIAL_BALANCERS = 16;
 const NO_HOSTS: ClusterHosts = { byUid: new Map(), levels: [] };
 
 export class ServiceCluster {
@@ -47,6 +52,9 @@ export class ServiceCluster {
   #outliers: OutlierDetector | undefined;
   #hosts = NO_HOSTS;
   #balancer: Balancer<ClusterHost> | undefined;
+  /** For retries that leave some priorities, by these. */
+  readonly #balancersWithout = new Map<string, Balancer<ClusterHost>>();
+  #retryBudget: RetryBudget | undefined;
   /** By the priority that they are of, for as long as its hosts are the same: an ejection makes no ring anew. */
   readonly #rings = new WeakMap<readonly HostPart<ClusterHost>[], RingHashBalancer<ClusterHost>>();
   /** What the hosts were made of. */
@@ -92,16 +100,17 @@ export class ServiceCluster {
     this.#configure();
   }
 
-  pick(self: Workload, request: { readonly hashKey: string | undefined; readonly avoid: ReadonlySet<string> }) {
+  pick(self: Workload, request: PickRequest) {
     const nowMs = this.#deps.clock.monotonicMs();
     this.#refresh(self, nowMs);
-    if (this.#outliers?.sweep(nowMs) === true) this.#balancer = undefined;
+    if (this.#outliers?.sweep(nowMs) === true) this.#forgetBalancers();
     const host = this.#choose(request, nowMs);
     if (host === undefined) return undefined;
     host.active += 1;
     let isDone = false;
     return {
       endpoint: host.endpoint,
+      priority: host.priority,
       done: (outcome: Outcome | undefined) => {
         if (isDone) return;
         isDone = true;
@@ -112,11 +121,20 @@ export class ServiceCluster {
   }
 
   admitRequest(): Permit | undefined {
-    return this.#breaker.admit('requests');
+    const permit = this.#breaker.admit('requests');
+    const budget = this.#retryBudget;
+    if (permit === undefined || budget === undefined) return permit;
+    const release = () => {
+      permit.release();
+      budget.requestEnded(this.#deps.clock.monotonicMs());
+    };
+    return { release: once(release) };
   }
 
   admitRetry(): Permit | undefined {
-    return this.#breaker.admit('retries');
+    if (this.#retryBudget === undefined) return this.#breaker.admit('retries');
+    const limit = this.#retryBudget.limit(this.#breaker.used('requests'), this.#deps.clock.monotonicMs());
+    return this.#breaker.admitBelow('retries', limit);
   }
 
   /** For a connection that is not HTTP; those of HTTP are counted where they are kept. */
@@ -136,6 +154,8 @@ export class ServiceCluster {
             retries: pool.maxRetries,
           },
     );
+    const budget = this.#policy?.retryBudget;
+    this.#retryBudget = budget && new RetryBudget(budget);
     const detection = this.#policy?.outlierDetection;
     if (detection === undefined) this.#outliers = undefined;
     else if (this.#outliers !== undefined) this.#outliers.setSettings(detection);
@@ -159,30 +179,31 @@ export class ServiceCluster {
     this.#hosts = clusterHosts(state, feed, scope, self, this.#hosts.byUid, addedMs);
     this.#isNew = false;
     this.#outliers?.keepOnly(this.#hosts.byUid);
-    this.#balancer = undefined;
+    this.#forgetBalancers();
   }
 
-  #choose(
-    { hashKey, avoid }: { readonly hashKey: string | undefined; readonly avoid: ReadonlySet<string> },
-    nowMs: number,
-  ): ClusterHost | undefined {
+  #choose({ hashKey, avoid, leave }: PickRequest, nowMs: number): ClusterHost | undefined {
     const { random } = this.#deps;
     const consistent = isConsistent(this.#policy?.loadBalancer);
     const hash = consistent && hashKey !== undefined ? xxHash64(hashKey) : undefined;
     const context = { hash, nowMs, random };
-    this.#balancer ??= this.#makeBalancer();
-    let host = this.#balancer.pick(context);
+    const leaves = leave !== undefined && leave.size > 0;
+    const balancer = leaves ? this.#balancerWithout(leave) : this.#balancerOfAll();
+    let host = balancer.pick(context);
+    if (host === undefined && leaves) return this.#choose({ hashKey, avoid }, nowMs);
     // What belongs together stays together, also when it fails.
     if (host === undefined || hash !== undefined || !avoid.has(host.uid)) return host;
     for (let draws = 1; draws < AVOID_DRAWS && host !== undefined && avoid.has(host.uid); draws++) {
-      host = this.#balancer.pick(context);
+      host = balancer.pick(context);
     }
-    return host !== undefined && avoid.has(host.uid) ? (this.#anyBut(avoid) ?? host) : host;
+    if (host === undefined || !avoid.has(host.uid)) return host;
+    return this.#anyBut(avoid, leave) ?? host;
   }
 
   /** The first of the best priority that may be used and is not to be avoided. */
-  #anyBut(avoid: ReadonlySet<string>): ClusterHost | undefined {
-    for (const level of this.#hosts.levels) {
+  #anyBut(avoid: ReadonlySet<string>, leave: ReadonlySet<number> | undefined): ClusterHost | undefined {
+    for (const [priority, level] of this.#hosts.levels.entries()) {
+      if (leave?.has(priority) === true) continue;
       for (const { hosts } of level) {
         for (const { host } of hosts) if (!avoid.has(host.uid) && this.#isUsable(host)) return host;
       }
@@ -190,10 +211,32 @@ export class ServiceCluster {
     return undefined;
   }
 
-  #makeBalancer(): Balancer<ClusterHost> {
+  #balancerOfAll(): Balancer<ClusterHost> {
+    this.#balancer ??= this.#makeBalancer(this.#hosts.levels);
+    return this.#balancer;
+  }
+
+  /** Over the other priorities, which share all of the traffic. */
+  #balancerWithout(leave: ReadonlySet<number>): Balancer<ClusterHost> {
+    const id = [...leave].sort().join(' ');
+    let balancer = this.#balancersWithout.get(id);
+    if (balancer === undefined) {
+      balancer = this.#makeBalancer(this.#hosts.levels.map((level, index) => (leave.has(index) ? NO_PARTS : level)));
+      if (this.#balancersWithout.size >= MAX_PARTIAL_BALANCERS) this.#balancersWithout.clear();
+      this.#balancersWithout.set(id, balancer);
+    }
+    return balancer;
+  }
+
+  #forgetBalancers(): void {
+    this.#balancer = undefined;
+    this.#balancersWithout.clear();
+  }
+
+  #makeBalancer(levels: ClusterHosts['levels']): Balancer<ClusterHost> {
     const { random } = this.#deps;
     const { loadBalancer, outlierDetection } = this.#policy ?? {};
-    return new PriorityBalancer(this.#hosts.levels, {
+    return new PriorityBalancer(levels, {
       panicPercent: outlierDetection?.minHealthPercent ?? DEFAULT_PANIC_PERCENT,
       isUsable: (host) => this.#isUsable(host),
       balancer: (hosts) => makeBalancer(loadBalancer, hosts, random),
@@ -225,8 +268,16 @@ export class ServiceCluster {
     const { byUid } = this.#hosts;
     if (this.#outliers === undefined || !byUid.has(uid)) return;
     const ejected = this.#outliers.report(uid, outcome, byUid.size, this.#deps.clock.monotonicMs());
-    if (ejected) this.#balancer = undefined;
+    if (ejected) this.#forgetBalancers();
   }
+}
+
+function once(run: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) run();
+    isDone = true;
+  };
 }
 
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

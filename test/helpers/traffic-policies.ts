@@ -9,6 +9,7 @@ export function trafficPolicy(fields: Partial<TrafficPolicy>): TrafficPolicy {
     connectionPool: undefined,
     outlierDetection: undefined,
     tls: undefined,
+    retryBudget: undefined,
     ...fields,
   };
 }

@@ -152,6 +152,17 @@ describe('routes at a waypoint', { timeout: 115_000 }, () => {
     assert.equal((await ask('/calls?of=r2', { host: 'reviews-v2' })).body, '4');
   });
 
+  it('try again only as often as the retry budget of the service allows', async () => {
+    const retries = { attempts: 3, retryOn: '5xx', retryRemoteLocalities: true };
+    const rule = { route: [to('reviews')], retries };
+    const budget = (percent: number) =>
+      destinationRule({ trafficPolicy: { retryBudget: { percent, minRetryConcurrency: 0 } } });
+    await marked('budget', virtualService([marker('budget'), rule]), budget(0));
+    assert.equal((await ask('/?fail=1&id=b1')).status, 503);
+    await marked('spent', virtualService([marker('spent'), rule]), budget(100));
+    assert.equal((await ask('/?fail=1&id=b2')).status, 200);
+  });
+
   it('end requests that take too long, and tries that do', async () => {
     await marked(
       'timeouts',

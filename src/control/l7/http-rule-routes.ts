@@ -91,6 +91,7 @@ function retryOf({ retry, backendTimeoutMs }: HttpRouteRule): RetryPolicy {
     statusCodes: [...(retry?.codes ?? [])],
     backoffMs: retry?.backoffMs ?? DEFAULT_BACKOFF_MS,
     keepPreviousHosts: false,
+    leavePriorities: false,
   };
 }
 

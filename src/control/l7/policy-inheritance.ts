@@ -14,8 +14,9 @@ const NO_BLOCKS: PolicyBlocks = {
 /** One entry for each port and subset that has a policy of its own; a waypoint takes the most special one. */
 export function inheritedPolicies({ trafficPolicy, subsets }: MergedRule): TrafficPolicy[] {
   const policies: TrafficPolicy[] = [];
+  let retryBudget = trafficPolicy?.retryBudget;
   const add = (port: number, subset: string, blocks: PolicyBlocks) => {
-    policies.push({ port, subset, ...settled(blocks) });
+    policies.push({ port, subset, ...settled(blocks), retryBudget });
   };
   if (trafficPolicy !== undefined) {
     add(0, '', trafficPolicy);
@@ -23,6 +24,7 @@ export function inheritedPolicies({ trafficPolicy, subsets }: MergedRule): Traff
   }
   for (const { name, trafficPolicy: own } of subsets) {
     if (own === undefined) continue;
+    retryBudget = own.retryBudget ?? trafficPolicy?.retryBudget;
     add(0, name, overridden(trafficPolicy, own));
     for (const port of portsOf(trafficPolicy, own)) {
       const inherited = trafficPolicy?.ports.get(port) ?? trafficPolicy;

@@ -25,7 +25,7 @@ export interface DestinationRuleObject {
   readonly unused: readonly string[];
 }
 
-const UNUSED = ['tunnel', 'proxyProtocol', 'retryBudget'];
+const UNUSED = ['tunnel', 'proxyProtocol'];
 const UNUSED_TLS = ['credentialName', 'clientCertificate', 'caCertificates', 'caCrl'];
 
 export function readDestinationRule(meta: ObjectMeta, root: FieldReader): DestinationRuleObject {

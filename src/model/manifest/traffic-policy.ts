@@ -7,6 +7,7 @@ import {
   type ConnectionPool,
   type LoadBalancer,
   type OutlierDetection,
+  type RetryBudget,
   TlsMode,
 } from '../../proto/gen/ambit.ts';
 import { durationMs, numberOf } from '../validation/value-rules.ts';
@@ -22,6 +23,8 @@ export interface PolicyBlocks {
 }
 
 export interface TrafficPolicySpec extends PolicyBlocks {
+  /** Of the whole service or subset: its ports have none of their own. */
+  readonly retryBudget: RetryBudget | undefined;
   /** By port: in place of all the blocks above. */
   readonly ports: ReadonlyMap<number, PolicyBlocks>;
 }
@@ -33,6 +36,8 @@ const DEFAULT_INTERVAL_MS = 10_000;
 const DEFAULT_EJECTION_MS = 30_000;
 const DEFAULT_EJECTION_PERCENT = 10;
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+const DEFAULT_BUDGET_PERCENT = 20;
+const DEFAULT_RETRY_CONCURRENCY = 3;
 
 /** Undefined when there is none. */
 export function readTrafficPolicy(policy: FieldReader): TrafficPolicySpec | undefined {
@@ -40,7 +45,8 @@ export function readTrafficPolicy(policy: FieldReader): TrafficPolicySpec | unde
   const ports = policy
     .children('portLevelSettings')
     .map((setting) => [numberOf(setting.child('port'), 'number') ?? 0, readBlocks(setting)] as const);
-  return { ...readBlocks(policy), ports: new Map(ports) };
+  const retryBudget = present(policy, 'retryBudget', readRetryBudget);
+  return { ...readBlocks(policy), retryBudget, ports: new Map(ports) };
 }
 
 function readBlocks(policy: FieldReader): PolicyBlocks {
@@ -75,6 +81,14 @@ function readConnectionPool(pool: FieldReader): ConnectionPool {
     maxConnectionDurationMs: durationMs(tcp, 'maxConnectionDuration') ?? 0,
     tcpIdleTimeoutMs: tcpIdleMs ?? 0,
     maxConcurrentStreams: limit(http, 'maxConcurrentStreams'),
+  };
+}
+
+function readRetryBudget(budget: FieldReader): RetryBudget {
+  return {
+    percent: numberOf(budget, 'percent') ?? DEFAULT_BUDGET_PERCENT,
+    minConcurrency: Math.max(0, numberOf(budget, 'minRetryConcurrency') ?? DEFAULT_RETRY_CONCURRENCY),
+    intervalMs: Math.min(durationMs(budget, 'budgetInterval') ?? 0, NEVER_MS),
   };
 }
 

@@ -241,6 +241,8 @@ export interface RetryPolicy {
   statusCodes: number[];
   backoffMs: number;
   keepPreviousHosts: boolean;
+  /** Whether every second try goes to other priorities than those before. */
+  leavePriorities: boolean;
 }
 
 export interface Mirror {
@@ -302,7 +304,19 @@ export interface TrafficPolicy {
   loadBalancer: LoadBalancer | undefined;
   connectionPool: ConnectionPool | undefined;
   outlierDetection: OutlierDetection | undefined;
-  tls: ClientTls | undefined;
+  tls:
+    | ClientTls
+    | undefined;
+  /** In place of `connection_pool.max_retries`. */
+  retryBudget: RetryBudget | undefined;
+}
+
+export interface RetryBudget {
+  /** Of the requests. */
+  percent: number;
+  minConcurrency: number;
+  /** For so long a request counts after its end. */
+  intervalMs: number;
 }
 
 export interface LoadBalancer {
@@ -2155,7 +2169,15 @@ export const DirectResponse: MessageFns<DirectResponse> = {
 };
 
 function createBaseRetryPolicy(): RetryPolicy {
-  return { attempts: 0, perTryTimeoutMs: 0, conditions: [], statusCodes: [], backoffMs: 0, keepPreviousHosts: false };
+  return {
+    attempts: 0,
+    perTryTimeoutMs: 0,
+    conditions: [],
+    statusCodes: [],
+    backoffMs: 0,
+    keepPreviousHosts: false,
+    leavePriorities: false,
+  };
 }
 
 export const RetryPolicy: MessageFns<RetryPolicy> = {
@@ -2181,6 +2203,9 @@ export const RetryPolicy: MessageFns<RetryPolicy> = {
     }
     if (message.keepPreviousHosts !== false) {
       writer.uint32(48).bool(message.keepPreviousHosts);
+    }
+    if (message.leavePriorities !== false) {
+      writer.uint32(160).bool(message.leavePriorities);
     }
     return writer;
   },
@@ -2256,6 +2281,14 @@ export const RetryPolicy: MessageFns<RetryPolicy> = {
             message.keepPreviousHosts = reader.bool();
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.leavePriorities = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2279,6 +2312,7 @@ export const RetryPolicy: MessageFns<RetryPolicy> = {
     message.statusCodes = object.statusCodes?.map((e) => e) || [];
     message.backoffMs = object.backoffMs ?? 0;
     message.keepPreviousHosts = object.keepPreviousHosts ?? false;
+    message.leavePriorities = object.leavePriorities ?? false;
     return message;
   },
 };
@@ -2858,6 +2892,7 @@ function createBaseTrafficPolicy(): TrafficPolicy {
     connectionPool: undefined,
     outlierDetection: undefined,
     tls: undefined,
+    retryBudget: undefined,
   };
 }
 
@@ -2880,6 +2915,9 @@ export const TrafficPolicy: MessageFns<TrafficPolicy> = {
     }
     if (message.tls !== undefined) {
       ClientTls.encode(message.tls, writer.uint32(50).fork()).join();
+    }
+    if (message.retryBudget !== undefined) {
+      RetryBudget.encode(message.retryBudget, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -2945,6 +2983,14 @@ export const TrafficPolicy: MessageFns<TrafficPolicy> = {
             message.tls = ClientTls.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.retryBudget = RetryBudget.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2974,6 +3020,88 @@ export const TrafficPolicy: MessageFns<TrafficPolicy> = {
       ? OutlierDetection.fromPartial(object.outlierDetection)
       : undefined;
     message.tls = (object.tls !== undefined && object.tls !== null) ? ClientTls.fromPartial(object.tls) : undefined;
+    message.retryBudget = (object.retryBudget !== undefined && object.retryBudget !== null)
+      ? RetryBudget.fromPartial(object.retryBudget)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRetryBudget(): RetryBudget {
+  return { percent: 0, minConcurrency: 0, intervalMs: 0 };
+}
+
+export const RetryBudget: MessageFns<RetryBudget> = {
+  encode(message: RetryBudget, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.percent !== 0) {
+      writer.uint32(9).double(message.percent);
+    }
+    if (message.minConcurrency !== 0) {
+      writer.uint32(16).uint32(message.minConcurrency);
+    }
+    if (message.intervalMs !== 0) {
+      writer.uint32(24).uint32(message.intervalMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryBudget {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryBudget();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.percent = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.minConcurrency = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.intervalMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RetryBudget>): RetryBudget {
+    return RetryBudget.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetryBudget>): RetryBudget {
+    const message = createBaseRetryBudget();
+    message.percent = object.percent ?? 0;
+    message.minConcurrency = object.minConcurrency ?? 0;
+    message.intervalMs = object.intervalMs ?? 0;
     return message;
   },
 };

@@ -241,6 +241,7 @@ describe('a retry policy', () => {
       statusCodes,
       backoffMs: 0,
       keepPreviousHosts: false,
+      leavePriorities: false,
     });
   const answer = (status: number, headers: Record<string, string> = {}): TryOutcome => ({
     kind: 'response',

@@ -6,7 +6,8 @@ import { createService, serviceKey } from '../../../src/model/service.ts';
 import { TRAFFIC_POLICIES_TYPE, trafficPoliciesName, WORKLOAD_LABELS_TYPE } from '../../../src/model/waypoint-feed.ts';
 import { createWorkload, type Workload } from '../../../src/model/workload.ts';
 import { Algorithm, TrafficPolicies, WorkloadLabels } from '../../../src/proto/gen/ambit.ts';
-import { type Cluster, Clusters, type PickRequest } from '../../../src/waypoint/clusters.ts';
+import { type Cluster, Clusters } from '../../../src/waypoint/clusters.ts';
+import type { PickRequest } from '../../../src/waypoint/pick-request.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
 import { seededRandom } from '../../helpers/seeded-random.ts';
 import { detection, loadBalancer, pool, trafficPolicy } from '../../helpers/traffic-policies.ts';
@@ -90,6 +91,39 @@ class Fixture {
     assert.deepEqual(refused, []);
   }
 }
+
+describe('retries', () => {
+  it('are as many as the budget gives', () => {
+    const mesh = new Fixture('a');
+    const retryBudget = { percent: 50, minConcurrency: 1, intervalMs: 0 };
+    const connectionPool = pool({ maxRetries: 1 });
+    mesh.feed({ policies: [trafficPolicy({ retryBudget, connectionPool })] });
+    const requests = Array.from({ length: 4 }, () => mesh.cluster().admitRequest());
+    const first = mesh.cluster().admitRetry();
+    assert.ok(first && mesh.cluster().admitRetry());
+    assert.equal(mesh.cluster().admitRetry(), undefined);
+    for (const request of requests) request?.release();
+    first.release();
+    assert.equal(mesh.cluster().admitRetry(), undefined);
+  });
+
+  it('go to other localities while there are some, and to all again when none is left', () => {
+    const mesh = new Fixture();
+    const near = { locality: { region: 'r1', zone: 'z1', subzone: '' } };
+    const far = { locality: { region: 'r2', zone: 'z1', subzone: '' } };
+    mesh.state.apply([endpoint('a', near), endpoint('b', far)]);
+    const policy = { loadBalancer: loadBalancer({ localityFailover: true }), outlierDetection: detection({}) };
+    mesh.feed({ policies: [trafficPolicy(policy)] });
+    const leaving = (...leave: number[]) => mesh.spread(20, '', { ...NEW, leave: new Set(leave) });
+    assert.deepEqual(leaving(), { a: 20 });
+    assert.deepEqual(leaving(0), { b: 20 });
+    assert.deepEqual(leaving(1), { a: 20 });
+    assert.deepEqual(leaving(0, 1), { a: 20 });
+    assert.equal(mesh.cluster().pick(self, { ...NEW, leave: new Set([0]) })?.priority, 1);
+    mesh.fail('a', 5);
+    assert.deepEqual(leaving(1), { b: 20 });
+  });
+});
 
 describe('a service without a policy', () => {
   it('is balanced by least request, on the ports of its endpoints', () => {

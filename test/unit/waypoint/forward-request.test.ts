@@ -9,6 +9,7 @@ import type { Outcome } from '../../../src/waypoint/clusters.ts';
 import { ForwardedRequest, type OutboundRequest } from '../../../src/waypoint/forward-request.ts';
 import type { HttpUpstreams } from '../../../src/waypoint/http-upstreams.ts';
 import type { LocalReply } from '../../../src/waypoint/local-reply.ts';
+import type { PickRequest } from '../../../src/waypoint/pick-request.ts';
 import { ReplayBudget, RequestBody } from '../../../src/waypoint/request-body.ts';
 import { FakeHttpStream } from '../../helpers/fake-http-stream.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
@@ -27,6 +28,7 @@ interface Setup {
   readonly permits?: { requests?: number; retries?: number };
   readonly refuse?: number;
   readonly isHurried?: boolean;
+  readonly leavePriorities?: boolean;
 }
 
 /** One request; endpoints are called `e0`, `e1`, and so on, and every try gets the first that is not avoided. */
@@ -35,6 +37,7 @@ function setUp(options: Setup = {}) {
   const clock = new ManualClock();
   const downstream = new FakeHttpStream();
   const tries: { endpoint: string; stream: FakeHttpStream; headers: readonly HttpHeader[] }[] = [];
+  const left: number[][] = [];
   const outcomes: (Outcome | undefined)[] = [];
   const replies: { reply: LocalReply; retries: number }[] = [];
   const done: unknown[] = [];
@@ -47,12 +50,14 @@ function setUp(options: Setup = {}) {
   let picked = '';
   const cluster = {
     policy: undefined,
-    pick: (_self: unknown, { avoid }: { avoid: ReadonlySet<string> }) => {
+    pick: (_self: unknown, { avoid, leave }: PickRequest) => {
+      left.push([...(leave ?? [])]);
       const all = Array.from({ length: endpoints }, (_, index) => `e${index}`);
       const uid = all.find((one) => !avoid.has(one)) ?? all[0];
       if (uid === undefined) return undefined;
       picked = uid;
-      return { endpoint: { workload: { uid } }, done: (outcome: Outcome | undefined) => void outcomes.push(outcome) };
+      const tried = (outcome: Outcome | undefined) => void outcomes.push(outcome);
+      return { endpoint: { workload: { uid } }, priority: Math.min(1, tries.length >> 1), done: tried };
     },
     admitRequest: admit('requests'),
     admitRetry: admit('retries'),
@@ -86,6 +91,7 @@ function setUp(options: Setup = {}) {
     statusCodes: codes,
     backoffMs: 0,
     keepPreviousHosts: false,
+    leavePriorities: options.leavePriorities ?? false,
   });
   const request = {
     stream: downstream,
@@ -114,7 +120,7 @@ function setUp(options: Setup = {}) {
     { clock, random: () => 0.5, http: http as unknown as HttpUpstreams },
   );
   forwarded.start();
-  return { clock, downstream, tries, outcomes, replies, done, open, body };
+  return { clock, downstream, tries, left, outcomes, replies, done, open, body };
 }
 
 /** The last try, once it is there. */
@@ -128,6 +134,31 @@ async function latest({ clock, tries }: ReturnType<typeof setUp>) {
 }
 
 describe('a forwarded request', () => {
+  it('leaves the priorities of its tries after every second one, where its route says so', async () => {
+    const lab = setUp({ attempts: 5, leavePriorities: true });
+    for (let count = 0; count < 5; count++) (await latest(lab)).stream.headers(503, {});
+    await latest(lab);
+    assert.deepEqual(lab.left, [[], [], [0], [0], [0, 1], [0, 1]]);
+    const other = setUp({ attempts: 2 });
+    for (let count = 0; count < 2; count++) (await latest(other)).stream.headers(503, {});
+    await latest(other);
+    assert.deepEqual(other.left, [[], [], []]);
+  });
+
+  it('counts as one retry at a time, however often it is sent again', async () => {
+    const lab = setUp({ attempts: 3, permits: { retries: 1 } });
+    for (let count = 0; count < 3; count++) {
+      (await latest(lab)).stream.headers(503, {});
+      assert.equal(lab.open.retries, 1);
+    }
+    const last = await latest(lab);
+    last.stream.headers(200, {});
+    last.stream.finish();
+    last.stream.close({ kind: 'normal' });
+    lab.downstream.close({ kind: 'normal' });
+    assert.deepEqual([lab.tries.length, lab.open.retries, lab.open.requests], [4, 0, 0]);
+  });
+
   it('tells every endpoint which try this is', async () => {
     const lab = setUp();
     (await latest(lab)).stream.headers(503, {});

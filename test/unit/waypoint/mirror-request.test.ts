@@ -19,6 +19,7 @@ function mirrored(waiting: number) {
     policy: undefined,
     pick: () => ({
       endpoint: { workload: createWorkload({ uid: 'a' }), port: 80, service: undefined },
+      priority: 0,
       done: () => void log.push('done'),
     }),
     admitRequest: () => ({ release: () => void log.push('released') }),

@@ -11,13 +11,19 @@ const STATUS_CONDITION = 'retriable-status-codes';
 
 /** Always given: 0 attempts for a rule that turns retries off. */
 export function buildRetry({ retries, timeout }: HttpRuleSpec): RetryPolicy {
-  const { attempts = 0, backoff, retryIgnorePreviousHosts = true } = retries ?? { attempts: DEFAULT_ATTEMPTS };
+  const {
+    attempts = 0,
+    backoff,
+    retryIgnorePreviousHosts = true,
+    retryRemoteLocalities = false,
+  } = retries ?? { attempts: DEFAULT_ATTEMPTS };
   return {
     attempts: toUint32(attempts),
     perTryTimeoutMs: perTryTimeoutMs(retries, toMs(timeout)),
     ...retryOn(retries?.retryOn ?? ''),
     backoffMs: toMs(backoff) || DEFAULT_BACKOFF_MS,
     keepPreviousHosts: !retryIgnorePreviousHosts,
+    leavePriorities: retryRemoteLocalities,
   };
 }
 

@@ -48,8 +48,6 @@ function ruleNotes(store: ObjectStore, object: VirtualServiceObject, rule: HttpR
   const notes = match.flatMap((condition, item) =>
     needsClaims(condition) ? [`${place}.match[${item}] never holds: waypoints do not match claims of tokens`] : [],
   );
-  const unused = unusedFields(rule);
-  if (unused.length > 0) notes.push(`${place}: waypoints do not act on ${unused.join(', ')}`);
   for (const headers of [rule.headers, ...route.map((to) => to.headers)]) {
     for (const { name, reason } of unsupportedHeaders(headers)) {
       notes.push(`${place} leaves out the header ${name}: its value ${reason}`);
@@ -64,10 +62,4 @@ function ruleNotes(store: ObjectStore, object: VirtualServiceObject, rule: HttpR
     notes.push(`${place} does not redirect with ${redirect.redirectCode}: its requests get 503`);
   }
   return notes;
-}
-
-function unusedFields({ match = [], retries }: HttpRuleSpec): string[] {
-  const fields = match.some(({ statPrefix = '' }) => statPrefix !== '') ? ['match.statPrefix'] : [];
-  if (retries?.retryRemoteLocalities === true) fields.push('retries.retryRemoteLocalities');
-  return fields;
 }

@@ -267,6 +267,7 @@ describe('times and retries of a rule', () => {
     statusCodes: [],
     backoffMs: 25,
     keepPreviousHosts: false,
+    leavePriorities: false,
   };
 
   it('are no timeout and two retries of what never reached the backend, where the rule says nothing', () => {

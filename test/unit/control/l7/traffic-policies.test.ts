@@ -322,10 +322,36 @@ describe('a rule', () => {
     assert.equal([...(mesh.model.waypointStores.get(WORKLOAD_LABELS_TYPE)?.names() ?? [])].length, 1);
   });
 
+  it('has a retry budget for a service, its ports and its subsets, which may have their own', () => {
+    const connectionPool = { tcp: { maxConnections: 5 } };
+    const subsets = [
+      { name: 'a', labels: {}, trafficPolicy: { connectionPool } },
+      { name: 'b', labels: {}, trafficPolicy: { retryBudget: { percent: 5, budgetInterval: '2s' } } },
+    ];
+    const ports = [{ port: { number: 80 }, connectionPool }];
+    const trafficPolicy = { retryBudget: { minRetryConcurrency: 7 }, portLevelSettings: ports };
+    const mesh = new Mesh(rule('one', { trafficPolicy, subsets }));
+    const common = { percent: 20, minConcurrency: 7, intervalMs: 0 };
+    const own = { percent: 5, minConcurrency: 3, intervalMs: 2000 };
+    const found = mesh.policies()?.policies.map(({ port, subset, retryBudget }) => [port, subset, retryBudget]);
+    assert.deepEqual(found, [
+      [0, '', common],
+      [80, '', common],
+      [0, 'a', common],
+      [80, 'a', common],
+      [0, 'b', own],
+      [80, 'b', own],
+    ]);
+    assert.equal(mesh.note('one'), undefined);
+  });
+
   it('says what waypoints do not act on', () => {
-    const trafficPolicy = { tls: { mode: 'SIMPLE', credentialName: 'secret' }, retryBudget: { percent: 10 } };
+    const trafficPolicy = {
+      tls: { mode: 'SIMPLE', credentialName: 'secret' },
+      tunnel: { targetHost: 'a.example', targetPort: 1 },
+    };
     const mesh = new Mesh(rule('one', { trafficPolicy }));
-    assert.equal(mesh.note('one'), 'waypoints do not act on retryBudget, tls.credentialName');
+    assert.equal(mesh.note('one'), 'waypoints do not act on tunnel, tls.credentialName');
   });
 
   it('that is wrong is refused with the field', () => {

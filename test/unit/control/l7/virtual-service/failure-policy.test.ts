@@ -28,6 +28,7 @@ describe('retries', () => {
       statusCodes: [],
       backoffMs: 25,
       keepPreviousHosts: false,
+      leavePriorities: false,
     });
   });
 
@@ -46,6 +47,7 @@ describe('retries', () => {
       statusCodes: [],
       backoffMs: 100,
       keepPreviousHosts: false,
+      leavePriorities: false,
     });
   });
 
@@ -69,6 +71,7 @@ describe('retries', () => {
   it('may go to the same endpoint again', () => {
     assert.equal(retry({ attempts: 1, retryIgnorePreviousHosts: false })?.keepPreviousHosts, true);
     assert.equal(retry({ attempts: 1, retryIgnorePreviousHosts: true })?.keepPreviousHosts, false);
+    assert.equal(retry({ attempts: 1, retryRemoteLocalities: true })?.leavePriorities, true);
   });
 });
 
