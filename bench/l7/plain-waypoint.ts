@@ -24,10 +24,12 @@ import { Clusters } from '../../src/waypoint/clusters.ts';
 import { readWaypointConfig } from '../../src/waypoint/config.ts';
 import { ExternalAuthorization } from '../../src/waypoint/external-authorization/external-authorization.ts';
 import { AuthorizationProviders } from '../../src/waypoint/external-authorization/providers.ts';
+import { FileTexts } from '../../src/waypoint/file-texts.ts';
 import { type HttpConnectionContext, handleRequest } from '../../src/waypoint/http-exchange.ts';
 import { HttpUpstreams } from '../../src/waypoint/http-upstreams.ts';
 import { REPLAY_BUDGET_BYTES, ReplayBudget } from '../../src/waypoint/request-body.ts';
 import { RequestTelemetry } from '../../src/waypoint/request-telemetry.ts';
+import { TlsCredentials } from '../../src/waypoint/tls-credentials.ts';
 import { Upstreams } from '../../src/waypoint/upstreams.ts';
 
 const [listenPort = 0, endpointPort = 0] = process.argv.slice(2).map(Number);
@@ -69,6 +71,7 @@ const tls = new TlsStore({
 });
 const upstreams = new Upstreams(config, {
   clock,
+  credentials: new TlsCredentials('bench', new FileTexts(clock)),
   blocks,
   tls,
   hostnames: { resolve: () => Promise.resolve(undefined) },

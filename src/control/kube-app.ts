@@ -22,6 +22,7 @@ import { debugRoutes } from './debug-routes.ts';
 import { GatewayClassKeeper } from './gateway-class-keeper.ts';
 import { KubeIntake } from './kube-intake.ts';
 import { DEFAULT_REVISION, type KubeControlOptions } from './kube-options.ts';
+import { KubeSecrets } from './kube-secrets.ts';
 import { KubeSource } from './kube-source.ts';
 import { type LeaderTask, LeaderWork } from './leader-work.ts';
 import { MeshFollower } from './mesh-follower.ts';
@@ -47,6 +48,7 @@ export interface KubeControlDeps {
 }
 
 const CA_RETRY_MS = 5000;
+const SECRETS_WAIT_MS = 5000;
 
 /** The control plane of one process. `stop` may be called at any time, also while it starts. */
 export class KubeControl {
@@ -58,6 +60,7 @@ export class KubeControl {
   readonly #observed = new ObservedConditions();
   readonly #intake: KubeIntake;
   readonly #source: KubeSource;
+  readonly #credentials: KubeSecrets;
   readonly #mesh: MeshFollower;
   readonly #secrets: SecretCaSource;
   readonly #metrics: ControlMetrics;
@@ -91,6 +94,7 @@ export class KubeControl {
       intake: this.#intake,
       observe: (kind, object, gone) => this.#observed.note(kind.kind, object, gone),
     });
+    this.#credentials = new KubeSecrets({ ...shared, intake: this.#intake });
     const base = { ...DEFAULT_MESH_OPTIONS, ...options.mesh };
     this.#mesh = new MeshFollower({ base, namespace, revision: this.#revision }, shared);
     const root = { organization: base.trustDomain, keyType: options.ownRootKeyType ?? 'ec' };
@@ -121,6 +125,10 @@ export class KubeControl {
     const model = new ModelBuilder(this.#store, this.#mesh.mesh);
     this.#model = model;
     this.#mesh.onChange(() => this.#meshChanged(model));
+    model.followWantedSecrets((names) => this.#credentials.follow(names));
+    // A waypoint that comes back must not hear that a Secret is missing which is only not read yet.
+    await this.#credentials.settled(SECRETS_WAIT_MS);
+    this.#intake.flush();
     this.#serving = await this.#serve(authority, model);
     this.#webhook = await this.#serveWebhook(authority);
     if (this.#stopping.signal.aborted) {
@@ -178,6 +186,7 @@ export class KubeControl {
     await Promise.all([
       this.#leaderWork.settled(),
       this.#source.stop(),
+      this.#credentials.stop(),
       this.#mesh.stop(),
       this.#secrets.stop(),
       this.#debug?.close(),

@@ -18,12 +18,14 @@ import {
   WORKLOAD_TYPE_URL,
 } from '../model/feed-encode.ts';
 import { networkAddressKey } from '../model/gateway-address.ts';
+import { isWaypoint } from '../model/manifest/gateway.ts';
 import type { ManifestObject } from '../model/manifest/manifest-object.ts';
 import type { Labels } from '../model/manifest/object-meta.ts';
 import { type AuthorizationPolicy, policyKey } from '../model/policy.ts';
 import { type Service, serviceKey } from '../model/service.ts';
 import {
   AUTHORIZATION_PROVIDER_TYPE,
+  CREDENTIAL_TYPE,
   SERVICE_ROUTES_TYPE,
   TRAFFIC_POLICIES_TYPE,
   WAYPOINT_POLICY_TYPE,
@@ -40,6 +42,8 @@ import type { BuildContext } from './build-context.ts';
 import { meshConfigNote } from './folder-mesh.ts';
 import { collectAffectedByRules } from './l7/affected-by-rules.ts';
 import { addAffectedRemarks } from './l7/affected-remarks.ts';
+import { CredentialStores } from './l7/credentials/credential-stores.ts';
+import { waypointCredentials } from './l7/credentials/waypoint-credentials.ts';
 import { DestinationRules } from './l7/destination-rules.ts';
 import { routeNote } from './l7/route-conditions.ts';
 import { ruleNote } from './l7/rule-targets.ts';
@@ -80,6 +84,8 @@ const NO_LABELS: Labels = new Map();
 const STATIC_KEY = 'static';
 /** What comes from MeshConfig. */
 const MESH_KEY = 'mesh';
+/** What comes from Secrets. */
+const CREDENTIALS_KEY = 'credentials';
 /** Names of policies and addresses live in different stores. */
 const POLICY_PREFIX = 'policy ';
 const WAYPOINT_PREFIX = 'waypoint ';
@@ -87,7 +93,7 @@ const WAYPOINT_PREFIX = 'waypoint ';
 /** What the resources of a type refer to. */
 const FOLLOWS: ReadonlyMap<WaypointType, readonly string[]> = new Map([
   [WAYPOINT_POLICY_TYPE, [AUTHORIZATION_PROVIDER_TYPE]],
-  [TRAFFIC_POLICIES_TYPE, [WORKLOAD_LABELS_TYPE]],
+  [TRAFFIC_POLICIES_TYPE, [WORKLOAD_LABELS_TYPE, CREDENTIAL_TYPE]],
   [SERVICE_ROUTES_TYPE, [ADDRESS_TYPE_URL, WORKLOAD_LABELS_TYPE, TRAFFIC_POLICIES_TYPE]],
 ]);
 
@@ -99,6 +105,10 @@ export class ModelBuilder {
   readonly waypointStores: ReadonlyMap<WaypointType, ResourceStore> = new Map(
     WAYPOINT_TYPES.map((typeUrl) => [typeUrl, new ResourceStore(typeUrl, FOLLOWS.get(typeUrl))]),
   );
+  /** Of these, each stream sees its own. */
+  readonly credentials: CredentialStores;
+  #wantedSecrets: ReadonlySet<string> = new Set();
+  #onWantedSecrets: (names: ReadonlySet<string>) => void = () => undefined;
   #context: BuildContext;
   readonly #outputsOf = new Map<string, readonly Output[]>();
   readonly #claims = new Map<string, Claim[]>();
@@ -108,6 +118,10 @@ export class ModelBuilder {
   /** Builds everything that is in the store and follows it from then on. */
   constructor(store: ObjectStore, mesh: MeshOptions) {
     this.#context = { store, mesh, vips: new ServiceVips(), destinationRules: rulesOf(store, mesh) };
+    this.credentials = new CredentialStores((namespace, account) => {
+      const gateway = store.get('Gateway', namespace, account);
+      return gateway !== undefined && isWaypoint(gateway);
+    });
     const changes: ObjectChange[] = [];
     for (const key of store.keys()) changes.push({ key, before: undefined, after: store.getByKey(key) });
     for (const change of changes) this.#context.vips.note(change.key, undefined, change.after);
@@ -126,7 +140,14 @@ export class ModelBuilder {
     this.#rebuild(this.#everything());
   }
 
+  /** Tells which Secrets are to be read, `<namespace>/<name>`: now, and whenever that changes. */
+  followWantedSecrets(listener: (names: ReadonlySet<string>) => void): void {
+    this.#onWantedSecrets = listener;
+    listener(this.#wantedSecrets);
+  }
+
   stop(): void {
+    this.#onWantedSecrets = () => undefined;
     this.#unsubscribe();
   }
 
@@ -142,6 +163,7 @@ export class ModelBuilder {
       if (change.before?.kind === 'PeerAuthentication' || change.after?.kind === 'PeerAuthentication') {
         affected.add(STATIC_KEY);
       }
+      if (concernsCredentials(change)) affected.add(CREDENTIALS_KEY);
     }
     if (partial) addAffectedRemarks(this.#context, affected);
     else affected = new Set([...affected, ...this.#everything()]);
@@ -149,13 +171,21 @@ export class ModelBuilder {
   }
 
   #everything(): Set<string> {
-    return new Set([...this.#context.store.keys(), STATIC_KEY, MESH_KEY]);
+    return new Set([...this.#context.store.keys(), STATIC_KEY, MESH_KEY, CREDENTIALS_KEY]);
   }
 
   #rebuild(sourceKeys: ReadonlySet<string>): void {
+    if (sourceKeys.has(CREDENTIALS_KEY)) this.#updateCredentials();
     const touched = new Set<string>();
     for (const sourceKey of sourceKeys) this.#replaceOutputs(sourceKey, this.#build(sourceKey), touched);
     this.#publish(touched);
+  }
+
+  #updateCredentials(): void {
+    const { byNamespace, wanted } = waypointCredentials(this.#context);
+    this.credentials.update(byNamespace);
+    this.#wantedSecrets = wanted;
+    this.#onWantedSecrets(wanted);
   }
 
   #replaceOutputs(sourceKey: string, outputs: readonly Output[], touched: Set<string>): void {
@@ -308,6 +338,16 @@ function rulesOf(store: ObjectStore, { clusterDomain }: MeshOptions): Destinatio
   const rules = new DestinationRules(clusterDomain);
   for (const rule of store.all('DestinationRule')) rules.note(undefined, rule);
   return rules;
+}
+
+/** Gateways have everything built again. */
+function concernsCredentials({ before, after }: ObjectChange): boolean {
+  return [before, after].some(
+    (object) =>
+      object?.kind === 'Secret' ||
+      object?.kind === 'ReferenceGrant' ||
+      (object?.kind === 'DestinationRule' && object.credentials.length > 0),
+  );
 }
 
 class Batch {

@@ -51,6 +51,11 @@ export async function serveControl(options: ServeOptions, parts: ServeParts): Pr
     logger: logger.scope('xds'),
     stats: parts.stats.xds,
     stores: [model.addresses, model.workloads, model.authorizations, ...model.waypointStores.values()],
+    openOwn: (caller) => {
+      // A node proxy is no waypoint, whatever Gateways are called.
+      const isNode = parts.nodes().trustedNodeAccounts.includes(caller);
+      return model.credentials.open(isNode ? '' : caller);
+    },
     authenticate: (authorization) => callerName(authenticator, authorization, logger.scope('xds')),
   });
   const draining = drainingDiscovery(discovery, clock);

@@ -13,7 +13,10 @@ export const WORKLOAD_LABELS_TYPE = `${PREFIX}WorkloadLabels`;
 /** Named as in MeshConfig. */
 export const AUTHORIZATION_PROVIDER_TYPE = `${PREFIX}AuthorizationProvider`;
 
-/** All of them, what is referred to before what refers to it. */
+/** Named by `credentialName`. Not for everybody: each stream gets those of its own namespace. */
+export const CREDENTIAL_TYPE = `${PREFIX}Credential`;
+
+/** All but credentials, what is referred to before what refers to it. */
 export const WAYPOINT_TYPES = [
   AUTHORIZATION_PROVIDER_TYPE,
   WAYPOINT_POLICY_TYPE,
@@ -27,4 +30,13 @@ export type WaypointType = (typeof WAYPOINT_TYPES)[number];
 /** @param clientNamespace where the waypoints are that it is for; empty for all that have nothing of their own */
 export function trafficPoliciesName(clientNamespace: string, namespace: string, hostname: string): string {
   return `${clientNamespace}|${namespace}/${hostname}`;
+}
+
+/**
+ * The credential that a rule means: one of a namespace other than the rule's has the rule's in its name, so that nobody's
+ * rule is taken for another's.
+ * @param shows whether the waypoint shows a certificate of its own
+ */
+export function credentialName(shows: boolean, ruleNamespace: string, secret: string): string {
+  return `${shows ? 'mutual' : 'simple'}/${ruleNamespace}/${secret}`;
 }

@@ -55,6 +55,8 @@ export class AccessRecord {
   endpoint: Endpoint | undefined;
   /** Tries of the request; 0 before the first. */
   attempts = 0;
+  /** Why there was no connection to an endpoint, the last time. */
+  transportFailure: string | undefined;
 
   constructor(request: RequestFields, connection: RecordedConnection, deps: RecordDeps) {
     this.#request = request;
@@ -165,6 +167,7 @@ export class AccessRecord {
       response_code: this.status,
       response_flags: flags,
       response_code_details: this.#details,
+      ...(this.transportFailure !== undefined && { upstream_transport_failure_reason: this.transportFailure }),
       bytes_received: receivedBytes,
       bytes_sent: this.#sentBytes,
       duration: Math.round(durationMs),

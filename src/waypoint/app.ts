@@ -41,12 +41,14 @@ import { connectService } from './connect-service.ts';
 import { ExternalAuthorization } from './external-authorization/external-authorization.ts';
 import { AuthorizationProviders } from './external-authorization/providers.ts';
 import { fetchDocument } from './fetch-document.ts';
+import { FileTexts } from './file-texts.ts';
 import { HttpUpstreams } from './http-upstreams.ts';
 import { WaypointPolicies } from './policies.ts';
 import { REPLAY_BUDGET_BYTES, ReplayBudget } from './request-body.ts';
 import { RequestTelemetry } from './request-telemetry.ts';
 import { Routes } from './routes.ts';
 import { type Drainable, serveConnection } from './serve-connection.ts';
+import { TlsCredentials } from './tls-credentials.ts';
 import { Tunnels } from './tunnels.ts';
 import { Upstreams } from './upstreams.ts';
 
@@ -101,6 +103,7 @@ class Waypoint {
   readonly #routes = new Routes();
   readonly #providers = new AuthorizationProviders();
   readonly #clusters: Clusters;
+  readonly #credentials: TlsCredentials;
   readonly #upstreams: Upstreams;
   readonly #http: HttpUpstreams;
   readonly #served = new Set<Drainable>();
@@ -131,7 +134,9 @@ class Waypoint {
       fetch: (wanted) => this.#certificates.fetch(wanted),
     });
     this.#clusters = new Clusters({ state: this.#state, clock, random, namespace: config.podNamespace });
+    this.#credentials = new TlsCredentials(config.podNamespace, new FileTexts(clock));
     this.#upstreams = new Upstreams(config, {
+      credentials: this.#credentials,
       clock,
       blocks: this.#blocks,
       tls: this.#tls,
@@ -276,7 +281,9 @@ class Waypoint {
   #subscribe(): void {
     const { clock, logger } = this.#deps;
     const addresses = feedHandlers({}, (changes) => this.#state.apply(changes));
-    const configuration = [this.#policies, this.#routes, this.#providers].map((one) => one.handler());
+    const configuration = [this.#policies, this.#routes, this.#providers, this.#credentials].map((one) =>
+      one.handler(),
+    );
     const handlers = [...addresses, ...configuration, ...this.#clusters.handlers()];
     const tasks = new Map(handlers.map(({ typeUrl }) => [typeUrl, this.#readiness.task(`feed of ${typeUrl}`)]));
     const client = new DeltaClient(

@@ -43,6 +43,8 @@ export interface OutboundRequest {
 export interface ForwardEvents {
   /** A try goes to this endpoint. @param attempt 1 for the first one */
   onEndpoint(endpoint: Endpoint, attempt: number): void;
+  /** There is no connection to it, for this reason. */
+  onConnectFailed(reason: string): void;
   /** Before the final response's headers go out. Returns what goes out. */
   onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[];
   onData(chunk: Buffer): void;
@@ -139,6 +141,7 @@ export class ForwardedRequest {
     }
     if (upstream.ok) return this.#send(upstream.value);
     if (upstream.error.code === 'UPSTREAM_OVERFLOW') return this.#fail(LOCAL_REPLIES.upstreamOverflow);
+    this.#events.onConnectFailed(upstream.error.message);
     this.#finishTry({ kind: 'connect-failure' });
     this.#failedTry({ kind: 'connect-failure' }, LOCAL_REPLIES.connectFailed);
   }

@@ -261,6 +261,9 @@ class HttpExchange {
       this.#record.endpoint = endpoint;
       this.#record.attempts = attempt;
     },
+    onConnectFailed: (reason: string) => {
+      this.#record.transportFailure = reason;
+    },
     onResponse: (headers: readonly HttpHeader[]) => this.#onResponse(headers),
     onData: (chunk: Buffer) => this.#record.sent(chunk),
     onTrailers: (trailers: readonly HttpHeader[]) => this.#record.responseFields(trailers),

@@ -6,9 +6,11 @@ import { fail, ok, type Result } from '../base/result.ts';
 import { type ProxyError, proxyError } from '../hbone/proxy-error.ts';
 import { parseIpAddress } from '../model/address.ts';
 import { type ClientTls, TlsMode } from '../proto/gen/ambit.ts';
+import type { TlsMaterial } from './tls-material.ts';
 
 export interface OriginateOptions {
   readonly tls: ClientTls;
+  readonly material: TlsMaterial;
   /** Whom the certificate has to be for, where the policy names nobody. */
   readonly host: string;
   readonly alpn: readonly string[];
@@ -29,12 +31,17 @@ export function originateTls(
 ): void {
   // To import node:tls builds the list of the system's roots, for every thread.
   const { connect } = process.getBuiltinModule('node:tls');
+  const secureContext = options.material.context();
+  if (!secureContext.ok) {
+    stream.destroy();
+    return done(fail(tlsError(secureContext.error)));
+  }
   let socket: TLSSocket;
   try {
-    socket = connect({ socket: stream, ...connectionOptions(options) });
+    socket = connect({ socket: stream, secureContext: secureContext.value, ...connectionOptions(options) });
   } catch (error) {
     stream.destroy();
-    // What is not PEM is found out here.
+    // A name that cannot be asked for is found out here.
     return done(fail(tlsError(error)));
   }
   const refuse = (error: ProxyError) => {
@@ -69,8 +76,6 @@ function connectionOptions({ tls, host, alpn }: OriginateOptions): ConnectionOpt
     host: name,
     ...(parseIpAddress(name) === undefined && { servername: name }),
     ...(alpn.length > 0 && { ALPNProtocols: [...alpn] }),
-    ...(tls.ca !== '' && { ca: tls.ca }),
-    ...(tls.mode === TlsMode.MUTUAL && tls.certificate !== '' && { cert: tls.certificate, key: tls.key }),
     rejectUnauthorized: !tls.insecureSkipVerify,
     checkServerIdentity: (_host, certificate) =>
       subjectAltNames.length === 0 ? checkServerIdentity(name, certificate) : wrongNames(certificate, subjectAltNames),

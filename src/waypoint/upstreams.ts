@@ -23,10 +23,11 @@ import { allowsFamily, type Service } from '../model/service.ts';
 import type { SpiffeId } from '../model/spiffe.ts';
 import { type Workload, workloadIdentity } from '../model/workload.ts';
 import type { HostnameResolver } from '../net/hostname-resolver.ts';
-import type { ClientTls, TrafficPolicy } from '../proto/gen/ambit.ts';
+import type { TrafficPolicy } from '../proto/gen/ambit.ts';
 import { formatBaggage } from '../telemetry/baggage.ts';
 import type { WaypointConfig } from './config.ts';
-import { originateTls, wantsTls } from './originate-tls.ts';
+import { type OriginateOptions, originateTls, wantsTls } from './originate-tls.ts';
+import type { TlsCredentials } from './tls-credentials.ts';
 
 /** A connection to an endpoint: a stream of a tunnel, or a socket where the endpoint takes no tunnels. */
 export type Upstream =
@@ -49,6 +50,8 @@ export interface UpstreamsDeps {
   readonly dialer: Dialer;
   /** For endpoints that the feed knows by name only. */
   readonly hostnames: HostnameResolver;
+  /** For TLS of the waypoint's own. */
+  readonly credentials: TlsCredentials;
 }
 
 export class Upstreams {
@@ -85,7 +88,13 @@ export class Upstreams {
     const { clock } = this.#deps;
     const { connectionPool, tls } = policy ?? {};
     const timeoutMs = connectionPool?.connectTimeoutMs ?? 0;
-    const secured = wantsTls(tls) ? this.#securing(endpoint, tls, alpn, timeoutMs, done) : done;
+    let secured = done;
+    if (wantsTls(tls)) {
+      // Before anything is opened: a connection that cannot be secured is of no use.
+      const material = await this.#deps.credentials.of(tls);
+      if (!material.ok) return done(fail(proxyError('TLS_FAILED', `tls error: ${material.error}`)));
+      secured = this.#securing(endpoint, { tls, material: material.value, alpn }, timeoutMs, done);
+    }
     const answer = timeoutMs > 0 ? withDeadline(clock, timeoutMs, secured) : secured;
     const { workload, service } = endpoint;
     const ip = await this.#addressOf(workload, service);
@@ -130,8 +139,7 @@ export class Upstreams {
   /** Speaks TLS over what is connected, before it is handed on. */
   #securing(
     endpoint: Endpoint,
-    tls: ClientTls,
-    alpn: readonly string[],
+    wanted: Pick<OriginateOptions, 'tls' | 'material' | 'alpn'>,
     timeoutMs: number,
     done: UpstreamAnswer,
   ): UpstreamAnswer {
@@ -140,7 +148,7 @@ export class Upstreams {
       const upstream = result.value;
       const stream = upstream.kind === 'tunnel' ? streamDuplex(upstream.stream) : upstream.socket;
       const host = endpoint.service?.hostname ?? endpoint.workload.addresses[0] ?? '';
-      const options = { tls, host, alpn, timeoutMs: timeoutMs || HANDSHAKE_TIMEOUT_MS };
+      const options = { ...wanted, host, timeoutMs: timeoutMs || HANDSHAKE_TIMEOUT_MS };
       originateTls(stream, options, this.#deps.clock, (secured) =>
         done(secured.ok ? ok({ kind: 'tcp', socket: secured.value }) : secured),
       );

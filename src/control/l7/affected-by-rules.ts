@@ -15,6 +15,9 @@ export function collectAffectedByRules(context: BuildContext, change: ObjectChan
   const object = after ?? before;
   if (object?.kind === 'DestinationRule') {
     addTargets(context, ruleOf(before), ruleOf(after), affected);
+  } else if (object?.kind === 'Secret' || object?.kind === 'ReferenceGrant') {
+    // What is missing of its Secrets is said with the rule.
+    for (const rule of context.destinationRules.withCredentials()) affected.add(keyOf(rule));
   } else if (object?.kind === 'Service' || object?.kind === 'ServiceEntry') {
     // Whether a rule has anything to act on is said with the rule.
     const old = hostsOf(context, before);

@@ -15,6 +15,9 @@ export class DestinationRules {
   /** By rule; only of rules that have some. */
   readonly #priorityLabels = new Map<string, ReadonlySet<string>>();
 
+  /** By rule; only those that name Secrets. */
+  readonly #withCredentials = new Map<string, DestinationRuleObject>();
+
   constructor(clusterDomain: string) {
     this.#clusterDomain = clusterDomain;
   }
@@ -56,6 +59,11 @@ export class DestinationRules {
     return new Set([...this.#priorityLabels.values()].flatMap((labels) => [...labels]));
   }
 
+  /** The rules that name Secrets. */
+  withCredentials(): Iterable<DestinationRuleObject> {
+    return this.#withCredentials.values();
+  }
+
   #add(rule: DestinationRuleObject): void {
     const host = this.hostOf(rule);
     const rules = this.#byHost.get(host);
@@ -63,6 +71,7 @@ export class DestinationRules {
     else rules.set(nameOf(rule), rule);
     const labels = priorityLabelsOf(rule);
     if (labels.size > 0) this.#priorityLabels.set(nameOf(rule), labels);
+    if (rule.credentials.length > 0) this.#withCredentials.set(nameOf(rule), rule);
   }
 
   #remove(rule: DestinationRuleObject): void {
@@ -70,6 +79,7 @@ export class DestinationRules {
     const rules = this.#byHost.get(host);
     rules?.delete(nameOf(rule));
     this.#priorityLabels.delete(nameOf(rule));
+    this.#withCredentials.delete(nameOf(rule));
     if (rules?.size === 0) this.#byHost.delete(host);
   }
 }

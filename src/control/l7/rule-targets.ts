@@ -4,6 +4,7 @@ import type { ServiceObject } from '../../model/manifest/kubernetes-service.ts';
 import type { ServiceEntryObject } from '../../model/manifest/service-entry.ts';
 import type { BuildContext } from '../build-context.ts';
 import { serviceHostname } from '../mesh-options.ts';
+import { credentialNotes } from './credentials/waypoint-credentials.ts';
 import { overruledParts } from './rule-lookup.ts';
 
 export type RuleTarget = ServiceObject | ServiceEntryObject;
@@ -32,6 +33,7 @@ export function ruleNote(context: BuildContext, rule: DestinationRuleObject): st
   const [target] = ruleTargets(context, host);
   if (target === undefined) return `no service has the host ${host}`;
   const notes = overruledParts(context.destinationRules.ofHost(host), rule);
+  notes.push(...credentialNotes(context, rule));
   if (rule.unused.length > 0) notes.push(`waypoints do not act on ${rule.unused.join(', ')}`);
   return notes.length === 0 ? undefined : notes.join('; ');
 }

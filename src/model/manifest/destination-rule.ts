@@ -1,6 +1,7 @@
 /** DestinationRule (networking.istio.io; facts l7-and-control 2). */
 import { DESTINATION_RULE_KIND } from '../schema/destination-rule-kind.ts';
 import { readCheckedSpec } from './checked-spec.ts';
+import { type CredentialRef, credentialRefOf } from './client-tls.ts';
 import { FieldReader } from './field-reader.ts';
 import type { Labels, ObjectMeta } from './object-meta.ts';
 import { readTrafficPolicy, type TrafficPolicySpec } from './traffic-policy.ts';
@@ -21,12 +22,13 @@ export interface DestinationRuleObject {
   readonly exportTo: readonly string[];
   /** Whether it is for some client pods only, chosen by their labels. */
   readonly selectsClients: boolean;
+  /** Every Secret that it names for TLS to endpoints. */
+  readonly credentials: readonly CredentialRef[];
   /** Fields that are given and that no waypoint acts on. */
   readonly unused: readonly string[];
 }
 
 const UNUSED = ['tunnel', 'proxyProtocol'];
-const UNUSED_TLS = ['credentialName', 'clientCertificate', 'caCertificates', 'caCrl'];
 
 export function readDestinationRule(meta: ObjectMeta, root: FieldReader): DestinationRuleObject {
   // What is wrong is reported by now.
@@ -36,25 +38,28 @@ export function readDestinationRule(meta: ObjectMeta, root: FieldReader): Destin
     kind: 'DestinationRule',
     meta,
     host: (spec.string('host') ?? '').toLowerCase(),
-    trafficPolicy: readTrafficPolicy(spec.child('trafficPolicy')),
+    trafficPolicy: readTrafficPolicy(spec.child('trafficPolicy'), meta.namespace),
     subsets: subsets.map((subset) => ({
       name: subset.string('name') ?? '',
       labels: subset.stringMap('labels'),
-      trafficPolicy: readTrafficPolicy(subset.child('trafficPolicy')),
+      trafficPolicy: readTrafficPolicy(subset.child('trafficPolicy'), meta.namespace),
     })),
     exportTo: spec.strings('exportTo'),
     selectsClients: spec.child('workloadSelector').isPresent,
+    credentials: [spec, ...subsets].flatMap((holder) => credentialsOf(holder.child('trafficPolicy'))),
     unused: [...new Set([spec, ...subsets].flatMap((holder) => unusedFields(holder.child('trafficPolicy'))))],
   };
+}
+
+function credentialsOf(policy: FieldReader): CredentialRef[] {
+  const tls = [policy, ...policy.children('portLevelSettings')].map((blocks) => blocks.child('tls'));
+  return tls.map(credentialRefOf).filter((ref) => ref !== undefined);
 }
 
 function unusedFields(policy: FieldReader): string[] {
   const own = UNUSED.filter((name) => policy.has(name));
   const ofBlocks = [policy, ...policy.children('portLevelSettings')].flatMap((blocks) => {
-    const tls = blocks.child('tls');
-    const originates = tls.raw('mode') === 'SIMPLE' || tls.raw('mode') === 'MUTUAL';
     return [
-      ...UNUSED_TLS.filter((name) => originates && tls.has(name)).map((name) => `tls.${name}`),
       ...(blocks.child('connectionPool').child('tcp').has('tcpKeepalive') ? ['tcpKeepalive'] : []),
       ...(blocks.child('connectionPool').child('http').has('http2KeepAlive') ? ['http2KeepAlive'] : []),
     ];

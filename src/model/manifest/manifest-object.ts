@@ -11,6 +11,7 @@ import type { PodObject } from './pod.ts';
 import type { ReferenceGrantObject } from './reference-grant.ts';
 import type { RequestAuthenticationObject } from './request-authentication.ts';
 import type { RouteObject } from './route-object.ts';
+import type { SecretObject } from './secret.ts';
 import type { ServiceEntryObject } from './service-entry.ts';
 import type { VirtualServiceObject } from './virtual-service.ts';
 import type { WorkloadEntryObject } from './workload-entry.ts';
@@ -34,7 +35,8 @@ export type ManifestObject =
   | RouteObject
   | ReferenceGrantObject
   | VirtualServiceObject
-  | MeshConfigMapObject;
+  | MeshConfigMapObject
+  | SecretObject;
 
 export type ManifestKind = ManifestObject['kind'];
 

@@ -6,6 +6,7 @@
  * - A broken document or object is refused alone; all others of the file are read.
  */
 import { type Document, isCollection, isPair, isScalar, LineCounter, parseAllDocuments } from 'yaml';
+import { errorText } from '../../base/errors.ts';
 import { isRecord } from './field-reader.ts';
 import type { ManifestObject } from './manifest-object.ts';
 import type { FieldPath, ManifestProblem, SourcePosition } from './manifest-problem.ts';
@@ -33,10 +34,11 @@ export const MAX_MANIFEST_BYTES = 16 * 1024 * 1024;
 const MAX_DEPTH = 100;
 const MAX_ALIASES = 1000;
 const MAX_PROBLEMS = 200;
+const HOLDS_SECRETS = /\bSecret\b/;
 
 /** Reads a file. @param file its name, for positions */
 export function parseManifest(text: string, file: string): ParsedManifest {
-  const collector = new Collector(file);
+  const collector = new Collector(file, HOLDS_SECRETS.test(text));
   if (Buffer.byteLength(text) > MAX_MANIFEST_BYTES) {
     collector.unreadableAt({ file, line: 1, column: 1 }, `the file is larger than ${MAX_MANIFEST_BYTES} bytes`);
     return collector.result();
@@ -70,19 +72,23 @@ function parseDocuments(text: string, lineCounter: LineCounter, collector: Colle
 /** Gathers the outcome of a file. */
 class Collector {
   readonly file: string;
+  readonly #holdsSecrets: boolean;
   readonly #objects: ParsedObject[] = [];
   readonly #refusedKeys: string[] = [];
   readonly #problems: ManifestProblem[] = [];
   #unreadable = false;
 
-  constructor(file: string) {
+  /** @param holdsSecrets whether messages of the parser, which may quote the text, are not for the log */
+  constructor(file: string, holdsSecrets: boolean) {
     this.file = file;
+    this.#holdsSecrets = holdsSecrets;
   }
 
   addDocument(document: Document.Parsed, lines: LineCounter): void {
     const [error] = document.errors;
     if (error !== undefined) {
-      this.unreadableAt(positionAt(this.file, lines, error.pos[0]), `not valid YAML: ${firstLine(error.message)}`);
+      const reason = this.#holdsSecrets ? error.code : firstLine(error.message);
+      this.unreadableAt(positionAt(this.file, lines, error.pos[0]), `not valid YAML: ${reason}`);
       return;
     }
     const locate: LocateField = (path) => positionAt(this.file, lines, offsetOf(document, path));
@@ -112,7 +118,8 @@ class Collector {
         throw new RangeError('it expands to too much data');
       return value;
     } catch (error) {
-      this.unreadableAt(locate([]), `not usable: ${firstLine(error instanceof Error ? error.message : String(error))}`);
+      const reason = this.#holdsSecrets ? 'too large, or cyclic' : firstLine(errorText(error));
+      this.unreadableAt(locate([]), `not usable: ${reason}`);
       return undefined;
     }
   }

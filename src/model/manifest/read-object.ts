@@ -20,6 +20,7 @@ import { readPeerAuthentication } from './peer-authentication.ts';
 import { readPod } from './pod.ts';
 import { readReferenceGrant } from './reference-grant.ts';
 import { readRequestAuthentication } from './request-authentication.ts';
+import { readSecret } from './secret.ts';
 import { readServiceEntry } from './service-entry.ts';
 import { readTcpRoute, readTlsRoute } from './tcp-route.ts';
 import { readVirtualService } from './virtual-service.ts';
@@ -51,6 +52,7 @@ const KINDS: readonly (KindReader & { readonly group: string })[] = [
   { group: '', kind: 'ServiceAccount', versions: ['v1'], namespaced: true, read: readServiceAccount },
   { group: '', kind: 'Node', versions: ['v1'], namespaced: false, read: readNode },
   { group: '', kind: 'ConfigMap', versions: ['v1'], namespaced: true, only: MESH_CONFIG_MAP, read: readMeshConfigMap },
+  { group: '', kind: 'Secret', versions: ['v1'], namespaced: true, read: readSecret },
   { group: '', kind: 'Pod', versions: ['v1'], namespaced: true, read: readPod },
   { group: '', kind: 'Service', versions: ['v1'], namespaced: true, read: readService },
   { group: 'apps', kind: 'Deployment', versions: ['v1'], namespaced: true, read: readDeployment },

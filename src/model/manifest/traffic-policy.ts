@@ -2,15 +2,9 @@
  * The traffic policies of a DestinationRule in the form that waypoints get, with defaults filled in (facts l7-and-control
  * 2.2 to 2.5). What is read here was checked before: what is wrong counts as absent.
  */
-import {
-  type ClientTls,
-  type ConnectionPool,
-  type LoadBalancer,
-  type OutlierDetection,
-  type RetryBudget,
-  TlsMode,
-} from '../../proto/gen/ambit.ts';
+import type { ClientTls, ConnectionPool, LoadBalancer, OutlierDetection, RetryBudget } from '../../proto/gen/ambit.ts';
 import { durationMs, numberOf } from '../validation/value-rules.ts';
+import { readClientTls } from './client-tls.ts';
 import type { FieldReader } from './field-reader.ts';
 import { readLoadBalancer } from './load-balancer.ts';
 
@@ -39,22 +33,22 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_BUDGET_PERCENT = 20;
 const DEFAULT_RETRY_CONCURRENCY = 3;
 
-/** Undefined when there is none. */
-export function readTrafficPolicy(policy: FieldReader): TrafficPolicySpec | undefined {
+/** Undefined when there is none. @param namespace of the rule */
+export function readTrafficPolicy(policy: FieldReader, namespace: string): TrafficPolicySpec | undefined {
   if (!policy.isPresent) return undefined;
   const ports = policy
     .children('portLevelSettings')
-    .map((setting) => [numberOf(setting.child('port'), 'number') ?? 0, readBlocks(setting)] as const);
+    .map((setting) => [numberOf(setting.child('port'), 'number') ?? 0, readBlocks(setting, namespace)] as const);
   const retryBudget = present(policy, 'retryBudget', readRetryBudget);
-  return { ...readBlocks(policy), retryBudget, ports: new Map(ports) };
+  return { ...readBlocks(policy, namespace), retryBudget, ports: new Map(ports) };
 }
 
-function readBlocks(policy: FieldReader): PolicyBlocks {
+function readBlocks(policy: FieldReader, namespace: string): PolicyBlocks {
   return {
     loadBalancer: present(policy, 'loadBalancer', readLoadBalancer),
     connectionPool: present(policy, 'connectionPool', readConnectionPool),
     outlierDetection: present(policy, 'outlierDetection', readOutlierDetection),
-    tls: present(policy, 'tls', readClientTls),
+    tls: present(policy, 'tls', (tls) => readClientTls(tls, namespace)),
   };
 }
 
@@ -112,19 +106,5 @@ function readOutlierDetection(detection: FieldReader): OutlierDetection {
     maxEjectionPercent: number('maxEjectionPercent') || DEFAULT_EJECTION_PERCENT,
     minHealthPercent: number('minHealthPercent') ?? 0,
     errorCodes: Array.isArray(codes) ? codes.filter((code) => Number.isInteger(code)) : [],
-  };
-}
-
-/** The modes of the mesh itself change nothing. Files and secrets of a proxy are not to be had here. */
-function readClientTls(tls: FieldReader): ClientTls {
-  const mode = tls.raw('mode');
-  return {
-    mode: mode === 'SIMPLE' ? TlsMode.SIMPLE : mode === 'MUTUAL' ? TlsMode.MUTUAL : TlsMode.DISABLE,
-    sni: tls.string('sni') ?? '',
-    subjectAltNames: tls.strings('subjectAltNames'),
-    insecureSkipVerify: tls.raw('insecureSkipVerify') === true,
-    ca: '',
-    certificate: '',
-    key: '',
   };
 }

@@ -402,10 +402,33 @@ export interface ClientTls {
   sni: string;
   subjectAltNames: string[];
   insecureSkipVerify: boolean;
-  /** PEM. */
-  ca: string;
+  /** Name of a Credential; empty for none. */
+  credential: string;
+  files: TlsFiles | undefined;
+}
+
+/** Paths on the waypoint's own file system; empty for none. */
+export interface TlsFiles {
+  /** Only waypoints of this namespace read them; empty for all. */
+  namespace: string;
   certificate: string;
   key: string;
+  /** `system` for the system's own roots. */
+  ca: string;
+  crl: string;
+}
+
+/** What a Secret says for TLS to endpoints. Goes to waypoints of the Secret's namespace and to nobody else. */
+export interface Credential {
+  /** Why it cannot be used; empty when it can. */
+  problem: string;
+  /** PEM. Certificate and key only where the rule has its own shown. */
+  certificate: string;
+  key: string;
+  ca: string;
+  crl: string;
+  /** Why there is no `ca`, for those who want to check the endpoint. */
+  caProblem: string;
 }
 
 /** Labels of a workload that a subset or a failover priority asks for. */
@@ -4087,7 +4110,7 @@ export const OutlierDetection: MessageFns<OutlierDetection> = {
 };
 
 function createBaseClientTls(): ClientTls {
-  return { mode: 0, sni: "", subjectAltNames: [], insecureSkipVerify: false, ca: "", certificate: "", key: "" };
+  return { mode: 0, sni: "", subjectAltNames: [], insecureSkipVerify: false, credential: "", files: undefined };
 }
 
 export const ClientTls: MessageFns<ClientTls> = {
@@ -4104,14 +4127,11 @@ export const ClientTls: MessageFns<ClientTls> = {
     if (message.insecureSkipVerify !== false) {
       writer.uint32(32).bool(message.insecureSkipVerify);
     }
-    if (message.ca !== "") {
-      writer.uint32(42).string(message.ca);
+    if (message.credential !== "") {
+      writer.uint32(242).string(message.credential);
     }
-    if (message.certificate !== "") {
-      writer.uint32(50).string(message.certificate);
-    }
-    if (message.key !== "") {
-      writer.uint32(58).string(message.key);
+    if (message.files !== undefined) {
+      TlsFiles.encode(message.files, writer.uint32(250).fork()).join();
     }
     return writer;
   },
@@ -4161,28 +4181,20 @@ export const ClientTls: MessageFns<ClientTls> = {
             message.insecureSkipVerify = reader.bool();
             continue;
           }
-          case 5: {
-            if (tag !== 42) {
+          case 30: {
+            if (tag !== 242) {
               break;
             }
 
-            message.ca = reader.string();
+            message.credential = reader.string();
             continue;
           }
-          case 6: {
-            if (tag !== 50) {
+          case 31: {
+            if (tag !== 250) {
               break;
             }
 
-            message.certificate = reader.string();
-            continue;
-          }
-          case 7: {
-            if (tag !== 58) {
-              break;
-            }
-
-            message.key = reader.string();
+            message.files = TlsFiles.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -4206,9 +4218,228 @@ export const ClientTls: MessageFns<ClientTls> = {
     message.sni = object.sni ?? "";
     message.subjectAltNames = object.subjectAltNames?.map((e) => e) || [];
     message.insecureSkipVerify = object.insecureSkipVerify ?? false;
-    message.ca = object.ca ?? "";
+    message.credential = object.credential ?? "";
+    message.files = (object.files !== undefined && object.files !== null)
+      ? TlsFiles.fromPartial(object.files)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTlsFiles(): TlsFiles {
+  return { namespace: "", certificate: "", key: "", ca: "", crl: "" };
+}
+
+export const TlsFiles: MessageFns<TlsFiles> = {
+  encode(message: TlsFiles, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.certificate !== "") {
+      writer.uint32(18).string(message.certificate);
+    }
+    if (message.key !== "") {
+      writer.uint32(26).string(message.key);
+    }
+    if (message.ca !== "") {
+      writer.uint32(34).string(message.ca);
+    }
+    if (message.crl !== "") {
+      writer.uint32(42).string(message.crl);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TlsFiles {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTlsFiles();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.certificate = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.ca = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.crl = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TlsFiles>): TlsFiles {
+    return TlsFiles.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TlsFiles>): TlsFiles {
+    const message = createBaseTlsFiles();
+    message.namespace = object.namespace ?? "";
     message.certificate = object.certificate ?? "";
     message.key = object.key ?? "";
+    message.ca = object.ca ?? "";
+    message.crl = object.crl ?? "";
+    return message;
+  },
+};
+
+function createBaseCredential(): Credential {
+  return { problem: "", certificate: "", key: "", ca: "", crl: "", caProblem: "" };
+}
+
+export const Credential: MessageFns<Credential> = {
+  encode(message: Credential, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.problem !== "") {
+      writer.uint32(10).string(message.problem);
+    }
+    if (message.certificate !== "") {
+      writer.uint32(18).string(message.certificate);
+    }
+    if (message.key !== "") {
+      writer.uint32(26).string(message.key);
+    }
+    if (message.ca !== "") {
+      writer.uint32(34).string(message.ca);
+    }
+    if (message.crl !== "") {
+      writer.uint32(42).string(message.crl);
+    }
+    if (message.caProblem !== "") {
+      writer.uint32(50).string(message.caProblem);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Credential {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCredential();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.certificate = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.ca = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.crl = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.caProblem = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Credential>): Credential {
+    return Credential.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Credential>): Credential {
+    const message = createBaseCredential();
+    message.problem = object.problem ?? "";
+    message.certificate = object.certificate ?? "";
+    message.key = object.key ?? "";
+    message.ca = object.ca ?? "";
+    message.crl = object.crl ?? "";
+    message.caProblem = object.caProblem ?? "";
     return message;
   },
 };

@@ -17,6 +17,8 @@ export interface DeltaServiceDeps {
   readonly logger: Logger;
   readonly stats: DeltaServerStats;
   readonly stores: readonly ResourceStore[];
+  /** What only this caller sees; `close` is called when its stream is over. */
+  readonly openOwn?: (caller: string) => { readonly store: ResourceStore; close(): void };
   /** Who calls, by the value of the authorization header; undefined refuses the stream. */
   readonly authenticate: (authorization: string) => Promise<string | undefined>;
 }
@@ -66,16 +68,22 @@ function serve(
   options: DeltaStreamOptions,
 ): void {
   const { clock, logger, stats } = deps;
+  const own = deps.openOwn?.(caller);
+  const stores = own === undefined ? deps.byType : new Map([...deps.byType, [own.store.typeUrl, own.store]]);
+  const close = () => {
+    stream.close();
+    own?.close();
+  };
   const stream = new DeltaStream(options, {
     clock,
     logger,
     stats,
     load: deps.load,
-    stores: deps.byType,
+    stores,
     send: (response) => call.write(response),
     fail: (reason) => {
       logger.warn('xDS stream ended', { caller, reason });
-      stream.close();
+      close();
       call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: reason });
     },
   });
@@ -90,10 +98,10 @@ function serve(
     stream.onRequest(request);
   });
   call.on('drain', () => stream.drained());
-  call.on('cancelled', () => stream.close());
-  call.on('error', () => stream.close());
+  call.on('cancelled', close);
+  call.on('error', close);
   call.on('end', () => {
-    stream.close();
+    close();
     call.end();
   });
 }

@@ -16,7 +16,7 @@ describe('buildStatus', () => {
     set.setFile(
       'f',
       document({ ...pod({ name: 'a' }), spec: 3 }) +
-        document({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' } }),
+        document({ apiVersion: 'v1', kind: 'Job', metadata: { name: 's' } }),
     );
     const status = buildStatus(set, new Map([['Pod/demo/a', 'a remark']]), 0);
     assert.deepEqual(status, {
@@ -30,7 +30,7 @@ describe('buildStatus', () => {
           position: status.refused[0]!.position,
         },
       ],
-      ignored: [{ object: 'Secret s', position: 'f:4:1' }],
+      ignored: [{ object: 'Job s', position: 'f:4:1' }],
     });
     assert.match(status.refused[0]!.position, /^f:2:\d+$/);
   });

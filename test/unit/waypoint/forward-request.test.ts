@@ -111,6 +111,7 @@ function setUp(options: Setup = {}) {
     request,
     {
       onEndpoint: () => undefined,
+      onConnectFailed: () => undefined,
       onResponse: (headers) => headers,
       onData: () => undefined,
       onTrailers: () => undefined,

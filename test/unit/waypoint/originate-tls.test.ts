@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
@@ -8,7 +9,9 @@ import type { Result } from '../../../src/base/result.ts';
 import type { ProxyError } from '../../../src/hbone/proxy-error.ts';
 import { type ClientTls, TlsMode } from '../../../src/proto/gen/ambit.ts';
 import { originateTls, wantsTls } from '../../../src/waypoint/originate-tls.ts';
+import { TlsMaterial, type TlsTexts } from '../../../src/waypoint/tls-material.ts';
 import { createTestCa } from '../../helpers/test-ca.ts';
+import { createSignedCrlPem } from '../../helpers/test-crl.ts';
 
 const ca = createTestCa();
 const leaf = ca.leaf({ uris: [], dnsNames: ['api.example.com'] });
@@ -17,10 +20,10 @@ const SIMPLE: ClientTls = {
   sni: '',
   subjectAltNames: [],
   insecureSkipVerify: false,
-  ca: ca.rootPem,
-  certificate: '',
-  key: '',
+  credential: '',
+  files: undefined,
 };
+const TRUSTING: TlsTexts = { own: undefined, ca: ca.rootPem, crl: undefined };
 
 describe('TLS towards an endpoint', () => {
   let server: Server;
@@ -46,18 +49,19 @@ describe('TLS towards an endpoint', () => {
 
   after(() => server.close());
 
-  async function originate(tls: ClientTls, host = 'api.example.com'): Promise<Result<TLSSocket, ProxyError>> {
+  async function originate(tls: ClientTls, host: string, texts: TlsTexts): Promise<Result<TLSSocket, ProxyError>> {
+    const material = new TlsMaterial(texts);
     names = [];
     const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
     await once(socket, 'connect');
     return new Promise((resolve) => {
-      originateTls(socket, { tls, host, alpn: [], timeoutMs: 5000 }, systemClock, resolve);
+      originateTls(socket, { tls, material, host, alpn: [], timeoutMs: 5000 }, systemClock, resolve);
     });
   }
 
   /** What the server says, or why the handshake failed. */
-  async function outcome(tls: ClientTls, host?: string): Promise<string> {
-    const result = await originate(tls, host);
+  async function outcome(tls: ClientTls, host = 'api.example.com', texts = TRUSTING): Promise<string> {
+    const result = await originate(tls, host, texts);
     if (!result.ok) return result.error.message;
     let text = '';
     for await (const chunk of result.value) text += chunk;
@@ -85,19 +89,27 @@ describe('TLS towards an endpoint', () => {
   });
 
   it('refuses an authority that is not trusted, unless nothing is to be checked', async () => {
-    const stranger = { ...SIMPLE, ca: createTestCa().rootPem };
-    assert.match(await outcome(stranger), /^tls error/);
-    assert.equal(await outcome({ ...stranger, insecureSkipVerify: true }), 'unknown');
+    const stranger = { ...TRUSTING, ca: createTestCa().rootPem };
+    assert.match(await outcome(SIMPLE, undefined, stranger), /^tls error/);
+    assert.equal(await outcome({ ...SIMPLE, insecureSkipVerify: true }, undefined, stranger), 'unknown');
   });
 
   it('shows a certificate with MUTUAL', async () => {
-    const own = ca.leaf();
-    const mutual = { ...SIMPLE, mode: TlsMode.MUTUAL, certificate: own.certPem, key: own.keyPem };
-    assert.equal(await outcome(mutual), 'known');
+    const { certPem: certificate, keyPem: key } = ca.leaf();
+    const mutual = { ...SIMPLE, mode: TlsMode.MUTUAL };
+    assert.equal(await outcome(mutual, undefined, { ...TRUSTING, own: { certificate, key } }), 'known');
+  });
+
+  it('refuses a certificate that its authority took back', async () => {
+    const serial = BigInt(`0x${new X509Certificate(leaf.certPem).serialNumber}`).toString();
+    const crl = (...serials: string[]) => ({ ...TRUSTING, crl: createSignedCrlPem(ca, serials) });
+    assert.equal(await outcome(SIMPLE, undefined, crl()), 'unknown');
+    assert.match(await outcome(SIMPLE, undefined, crl(serial)), /^tls error: .*revoked/);
   });
 
   it('fails on what is no certificate', async () => {
-    assert.match(await outcome({ ...SIMPLE, mode: TlsMode.MUTUAL, certificate: 'x', key: 'y' }), /^tls error/);
+    const broken = { ...TRUSTING, own: { certificate: 'x', key: 'y' } };
+    assert.match(await outcome({ ...SIMPLE, mode: TlsMode.MUTUAL }, undefined, broken), /^tls error/);
   });
 });
 

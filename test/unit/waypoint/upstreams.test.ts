@@ -9,6 +9,8 @@ import type { IpAddress } from '../../../src/model/address.ts';
 import { createService, type Service } from '../../../src/model/service.ts';
 import { createWorkload, type Workload } from '../../../src/model/workload.ts';
 import { readWaypointConfig } from '../../../src/waypoint/config.ts';
+import { FileTexts } from '../../../src/waypoint/file-texts.ts';
+import { TlsCredentials } from '../../../src/waypoint/tls-credentials.ts';
 import { type Upstream, Upstreams } from '../../../src/waypoint/upstreams.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
 
@@ -23,6 +25,7 @@ async function connectTo(workload: Partial<Workload>, service?: Partial<Service>
   const upstreams = new Upstreams(config, {
     clock,
     blocks: new BlockPool(),
+    credentials: new TlsCredentials('n', new FileTexts(clock)),
     tls: new TlsStore({
       clock,
       options: { tls12: false, compliancePolicy: '', handshakeTimeoutMs: 1 },

@@ -346,12 +346,9 @@ describe('a rule', () => {
   });
 
   it('says what waypoints do not act on', () => {
-    const trafficPolicy = {
-      tls: { mode: 'SIMPLE', credentialName: 'secret' },
-      tunnel: { targetHost: 'a.example', targetPort: 1 },
-    };
+    const trafficPolicy = { proxyProtocol: { version: 'V1' } };
     const mesh = new Mesh(rule('one', { trafficPolicy }));
-    assert.equal(mesh.note('one'), 'waypoints do not act on tunnel, tls.credentialName');
+    assert.equal(mesh.note('one'), 'waypoints do not act on proxyProtocol');
   });
 
   it('that is wrong is refused with the field', () => {
