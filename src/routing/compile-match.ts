@@ -4,7 +4,7 @@
  */
 import { RE2JS } from 're2js';
 import { normalizeEscapes } from '../http/normalize-path.ts';
-import type { HttpMatch, NamedMatch, StringMatch } from '../proto/gen/ambit.ts';
+import type { ClaimMatch, HttpMatch, NamedMatch, StringMatch } from '../proto/gen/ambit.ts';
 import { queryParameter, type RoutedRequest } from './routed-request.ts';
 
 export type TextTest = (text: string) => boolean;
@@ -51,6 +51,7 @@ export function compileMatch(match: HttpMatch | undefined): RequestTest {
     ...textTest(match.authority, ({ authority }) => authority),
     ...match.headers.map((named) => namedTest(named, (request) => request.header(named.name))),
     ...match.query.map((named) => namedTest(named, ({ target }) => queryParameter(target, named.name))),
+    ...match.claims.map(claimTest),
   ];
   const [first, second] = tests;
   if (first === undefined) return () => true;
@@ -94,4 +95,31 @@ function namedTest({ value, invert }: NamedMatch, read: (request: RoutedRequest)
     const text = read(request);
     return text !== undefined && test(text);
   };
+}
+
+/** Whoever has no token has none of its claims. */
+function claimTest({ path, value, invert }: ClaimMatch): RequestTest {
+  const asksPresence = value?.kind === undefined || value.kind.$case === 'present';
+  const test = asksPresence ? () => true : textsTest(compileStringMatch(value));
+  return ({ claims }) => {
+    const found = claimAt(claims, path);
+    return (found !== undefined && found !== null && test(found)) !== invert;
+  };
+}
+
+function textsTest(test: TextTest): (value: unknown) => boolean {
+  return (value) => {
+    const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+    return list.some((entry) => typeof entry === 'string' && test(entry));
+  };
+}
+
+function claimAt(claims: RoutedRequest['claims'], path: readonly string[]): unknown {
+  let value: unknown = claims;
+  for (const name of path) {
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    if (!isObject || !Object.hasOwn(value as object, name)) return undefined;
+    value = (value as Readonly<Record<string, unknown>>)[name];
+  }
+  return value;
 }

@@ -9,6 +9,8 @@ export interface RoutedRequest {
   readonly path: string;
   /** All values of a header by its lower-case name, joined by a comma. */
   header(name: string): string | undefined;
+  /** Of a token that was verified; undefined without one. */
+  readonly claims: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** The first value of a query parameter, as it was written (facts l7-and-control 1.2). */

@@ -57,10 +57,18 @@ export interface RequestClient {
   readonly certificate: string | undefined;
 }
 
+/** A request after its token was looked at. */
+export interface AuthenticatedRequest {
+  readonly headers: readonly HttpHeader[];
+  readonly target: string;
+  readonly claims: RoutedRequest['claims'];
+}
+
 export class RequestFields implements RoutedRequest {
   #headers: readonly HttpHeader[];
   #target: string;
   #path: string;
+  #claims: RoutedRequest['claims'];
   readonly method: string;
   readonly scheme: string;
   /** Whether the path can be normalised, and it is clear whom the request is for. */
@@ -105,9 +113,15 @@ export class RequestFields implements RoutedRequest {
     return this.#path;
   }
 
+  /** Nothing but a token that was verified brings them: no header does. */
+  get claims(): RoutedRequest['claims'] {
+    return this.#claims;
+  }
+
   /** What its token made of the request: everybody from here on sees it so. */
-  replace({ headers, target }: { readonly headers: readonly HttpHeader[]; readonly target: string }): void {
+  replace({ headers, target, claims }: AuthenticatedRequest): void {
     this.#headers = headers;
+    this.#claims = claims;
     this.#target = target;
     this.#path = withoutQuery(target);
   }

@@ -7,6 +7,7 @@ export interface RequestParts {
   readonly authority?: string;
   readonly target?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly claims?: RoutedRequest['claims'];
 }
 
 export function requestOf({
@@ -15,7 +16,8 @@ export function requestOf({
   authority = 'shop',
   target = '/',
   headers = {},
+  claims,
 }: RequestParts): RoutedRequest {
   const [path = ''] = target.split('?');
-  return { method, scheme, authority, target, path, header: (name) => headers[name] };
+  return { method, scheme, authority, target, path, header: (name) => headers[name], claims };
 }

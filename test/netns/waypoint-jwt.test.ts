@@ -154,6 +154,34 @@ describe('tokens at a waypoint', { timeout: 110_000 }, () => {
     await eventually('free again', async () => (await ask({})).startsWith('200'));
   });
 
+  it('choose the route of a request by their claims, and no header does', async () => {
+    const answer = (body: string) => ({ directResponse: { status: 200, body: { string: body } } });
+    const claims = (name: string, exact: string) => ({ headers: { [`@request.auth.claims${name}`]: { exact } } });
+    const spec = {
+      hosts: ['site'],
+      http: [
+        { match: [claims('.scope', 'write')], ...answer('writers') },
+        { match: [claims('[team][name]', 'red')], ...answer('reds') },
+        { match: [{ withoutHeaders: { '@request.auth.claims.sub': {} } }], ...answer('nobody') },
+        answer('others'),
+      ],
+    };
+    const metadata = { name: 'site', namespace: 'web' };
+    mesh.write('routes.yaml', { apiVersion: 'networking.istio.io/v1', kind: 'VirtualService', metadata, spec });
+    await eventually('the routes', async () => (await ask({})) === '200 null nobody');
+    const asking = async (claimed: object, headers: object = {}) =>
+      ask({ ...bearer(await issuer.sign({ aud: 'site', ...claimed })), ...headers });
+    assert.equal(await asking({ scope: 'read write' }), '200 null writers');
+    assert.equal(await asking({ scope: ['read', 'write'] }), '200 null writers');
+    assert.equal(await asking({ team: { name: 'red' } }), '200 null reds');
+    assert.equal(await asking({ scope: 'read', team: 'red' }), '200 null others');
+    assert.equal(await ask({ scope: 'write', 'x-jwt-payload': 'write' }), '200 null nobody');
+    const thief = await JwtIssuer.create(issuer.name, 'RS256', issuer.kid);
+    assert.match(await ask(bearer(await thief.sign({ aud: 'site', scope: 'write' }))), /^401 /);
+    mesh.remove('routes.yaml');
+    await eventually('no routes', async () => (await ask({})).startsWith('200 null {'));
+  });
+
   it('are verified with keys that were fetched once, through the mesh', () => {
     const asked = mesh.log(/issuer/).match(/asked \/keys/g) ?? [];
     assert.equal(asked.length, 1, mesh.log(/issuer/));

@@ -12,6 +12,7 @@ export function toHttpMatch({ path, headers, query, method }: HttpRouteMatch): H
     authority: undefined,
     headers: headers.map(toNamedMatch),
     query: query.map(toNamedMatch),
+    claims: [],
   };
 }
 

@@ -1,17 +1,15 @@
 /** The conditions of an HTTP rule of a VirtualService (facts l7-and-control 1.2). */
+import { claimPath, isClaimKey } from '../claim-path.ts';
 import type { FieldReader, ReportProblem } from '../manifest/field-reader.ts';
 import { checkStringMatch } from './string-match-rules.ts';
 import { checkLabels, checkPort, headerNameProblem, isHeaderName } from './value-rules.ts';
-import { checkGatewayNames, MESH_GATEWAY } from './visibility-rules.ts';
+import { checkGatewayNames } from './visibility-rules.ts';
 
-const CLAIMS = /^@request\.auth\.claims(?:\.|\[)./;
-
-/** @param isForGateway whether the resource is bound to a gateway, so that tokens are looked at before routes */
-export function checkHttpMatch(match: FieldReader, isForGateway: boolean, warn: ReportProblem): void {
+/** Unlike Istio's, waypoints look at tokens before routes, as its gateways do. */
+export function checkHttpMatch(match: FieldReader, warn: ReportProblem): void {
   checkStringMatch(match.child('uri'), { emptyPrefix: true });
   for (const name of ['scheme', 'method', 'authority']) checkStringMatch(match.child(name));
-  const bound = isForGateway || match.strings('gateways').some((name) => name !== MESH_GATEWAY);
-  for (const list of ['headers', 'withoutHeaders']) checkHeaderMatches(match.child(list), bound);
+  for (const list of ['headers', 'withoutHeaders']) checkHeaderMatches(match.child(list));
   const parameters = match.child('queryParams');
   for (const name of parameters.names()) {
     if (name === '') parameters.report(name, 'the name of a parameter must not be empty');
@@ -28,17 +26,17 @@ export function checkHttpMatch(match: FieldReader, isForGateway: boolean, warn: 
   }
 }
 
-function checkHeaderMatches(headers: FieldReader, isForGateway: boolean): void {
+function checkHeaderMatches(headers: FieldReader): void {
   for (const name of headers.names()) {
-    const problem = nameProblem(name, isForGateway);
+    const problem = nameProblem(name);
     if (problem !== undefined) headers.report(name, problem);
     checkStringMatch(headers.child(name), { presence: true });
   }
 }
 
-function nameProblem(name: string, isForGateway: boolean): string | undefined {
-  if (CLAIMS.test(name)) {
-    return isForGateway ? undefined : 'claims of tokens are matched only where the resource names a gateway';
+function nameProblem(name: string): string | undefined {
+  if (isClaimKey(name)) {
+    return claimPath(name) === undefined ? 'must be @request.auth.claims.a.b or @request.auth.claims[a][b]' : undefined;
   }
   if (name.startsWith(':') && isHeaderName(name.slice(1))) return undefined;
   return headerNameProblem(name);

@@ -26,14 +26,12 @@ const CONFLICTS: readonly (readonly [field: string, other: string])[] = [
 export interface HttpRuleContext {
   /** Whether the resource has no hosts: others delegate to it. */
   readonly isDelegate: boolean;
-  /** Whether the resource names a gateway other than the mesh. */
-  readonly isForGateway: boolean;
 }
 
 export function checkHttpRule(rule: FieldReader, context: HttpRuleContext, warn: ReportProblem): void {
   checkActions(rule);
   const matches = rule.children('match');
-  for (const match of matches) checkHttpMatch(match, context.isForGateway, warn);
+  for (const match of matches) checkHttpMatch(match, warn);
   const rewritten = rule.child('rewrite').string('authority') ?? '';
   checkHeaderChanges(rule.child('headers'), rewritten);
   for (const route of checkWeightedRoutes(rule)) checkHeaderChanges(route.child('headers'), rewritten);

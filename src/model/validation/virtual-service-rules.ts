@@ -4,7 +4,7 @@ import { HostPatterns, hostProblem } from './host-rules.ts';
 import { checkHttpRule, takesEverything } from './http-rule-rules.ts';
 import { checkTcpRule, checkTlsRule } from './l4-rule-rules.ts';
 import { quoted } from './value-rules.ts';
-import { checkExportTo, checkGatewayNames, includesMesh, MESH_GATEWAY } from './visibility-rules.ts';
+import { checkExportTo, checkGatewayNames, includesMesh } from './visibility-rules.ts';
 
 export function checkVirtualService(spec: FieldReader, warn: ReportProblem): void {
   const hosts = spec.strings('hosts');
@@ -18,10 +18,7 @@ export function checkVirtualService(spec: FieldReader, warn: ReportProblem): voi
   if (rules.http.length + rules.tls.length + rules.tcp.length === 0) {
     spec.report(undefined, 'routes nothing: needs at least one rule in http, tls or tcp');
   }
-  const context = {
-    isDelegate,
-    isForGateway: gateways.some((name) => name !== MESH_GATEWAY),
-  };
+  const context = { isDelegate };
   for (const rule of rules.http) checkHttpRule(rule, context, warn);
   warnOfUnreachable(rules.http, warn);
   const patterns = new HostPatterns(hosts);

@@ -120,6 +120,18 @@ export interface HttpMatch {
   authority: StringMatch | undefined;
   headers: NamedMatch[];
   query: NamedMatch[];
+  claims: ClaimMatch[];
+}
+
+/** Of a token that was verified. A text, or one of a list of texts. */
+export interface ClaimMatch {
+  /** Names from the outside in. */
+  path: string[];
+  value:
+    | StringMatch
+    | undefined;
+  /** Matches what the rest does not, also without a token. */
+  invert: boolean;
 }
 
 export interface StringMatch {
@@ -960,7 +972,15 @@ export const HttpRoute: MessageFns<HttpRoute> = {
 };
 
 function createBaseHttpMatch(): HttpMatch {
-  return { path: undefined, scheme: undefined, method: undefined, authority: undefined, headers: [], query: [] };
+  return {
+    path: undefined,
+    scheme: undefined,
+    method: undefined,
+    authority: undefined,
+    headers: [],
+    query: [],
+    claims: [],
+  };
 }
 
 export const HttpMatch: MessageFns<HttpMatch> = {
@@ -982,6 +1002,9 @@ export const HttpMatch: MessageFns<HttpMatch> = {
     }
     for (const v of message.query) {
       NamedMatch.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.claims) {
+      ClaimMatch.encode(v!, writer.uint32(242).fork()).join();
     }
     return writer;
   },
@@ -1047,6 +1070,14 @@ export const HttpMatch: MessageFns<HttpMatch> = {
             message.query.push(NamedMatch.decode(reader, reader.uint32()));
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.claims.push(ClaimMatch.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1078,6 +1109,88 @@ export const HttpMatch: MessageFns<HttpMatch> = {
       : undefined;
     message.headers = object.headers?.map((e) => NamedMatch.fromPartial(e)) || [];
     message.query = object.query?.map((e) => NamedMatch.fromPartial(e)) || [];
+    message.claims = object.claims?.map((e) => ClaimMatch.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseClaimMatch(): ClaimMatch {
+  return { path: [], value: undefined, invert: false };
+}
+
+export const ClaimMatch: MessageFns<ClaimMatch> = {
+  encode(message: ClaimMatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.path) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.value !== undefined) {
+      StringMatch.encode(message.value, writer.uint32(18).fork()).join();
+    }
+    if (message.invert !== false) {
+      writer.uint32(24).bool(message.invert);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimMatch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimMatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = StringMatch.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.invert = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClaimMatch>): ClaimMatch {
+    return ClaimMatch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClaimMatch>): ClaimMatch {
+    const message = createBaseClaimMatch();
+    message.path = object.path?.map((e) => e) || [];
+    message.value = (object.value !== undefined && object.value !== null)
+      ? StringMatch.fromPartial(object.value)
+      : undefined;
+    message.invert = object.invert ?? false;
     return message;
   },
 };

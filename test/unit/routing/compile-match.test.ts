@@ -13,6 +13,7 @@ const NOTHING: HttpMatch = {
   authority: undefined,
   headers: [],
   query: [],
+  claims: [],
 };
 
 describe('a match of text', () => {
@@ -103,5 +104,49 @@ describe('a match of a request', () => {
     assert.equal(empty(requestOf({ target: '/?key' })), true);
     assert.equal(empty(requestOf({ target: '/?key=' })), true);
     assert.equal(empty(requestOf({ target: '/' })), false);
+  });
+});
+
+describe('a match of claims', () => {
+  const claims = {
+    group: 'admin',
+    groups: ['dev', 'admin', 7],
+    team: { name: 'red', 'a.b': { c: 'deep' } },
+    n: 7,
+    no: null,
+  };
+  const holds = (path: readonly string[], value: StringMatch | undefined, invert: boolean, given: object | undefined) =>
+    compileMatch({ ...NOTHING, claims: [{ path: [...path], value, invert }] })(
+      requestOf({ claims: given as typeof claims, headers: { '@request.auth.claims.group': 'admin', group: 'admin' } }),
+    );
+  const admin = text({ $case: 'exact', exact: 'admin' });
+  for (const [path, value, expected] of [
+    [['group'], admin, true],
+    [['group'], text({ $case: 'exact', exact: 'Admin' }), false],
+    [['group'], text({ $case: 'prefix', prefix: 'adm' }), true],
+    [['group'], text({ $case: 'regex', regex: 'a.*n' }), true],
+    [['groups'], admin, true],
+    [['groups'], text({ $case: 'exact', exact: '7' }), false],
+    [['team', 'name'], text({ $case: 'exact', exact: 'red' }), true],
+    [['team', 'a.b', 'c'], text({ $case: 'exact', exact: 'deep' }), true],
+    [['team'], admin, false],
+    [['n'], text({ $case: 'exact', exact: '7' }), false],
+    [['n'], text({ $case: 'present', present: true }), true],
+    [['no'], text({ $case: 'present', present: true }), false],
+    [['groups', '0'], text({ $case: 'present', present: true }), false],
+    [['constructor'], undefined, false],
+    [['group', 'length'], undefined, false],
+  ] as const) {
+    it(`${path.join('.')} by ${JSON.stringify(value?.kind)} is ${expected}, and the other way round without`, () => {
+      assert.equal(holds(path, value, false, claims), expected);
+      assert.equal(holds(path, value, true, claims), !expected);
+    });
+  }
+
+  it('holds for nobody without a token, whatever headers say, and its absence for everybody without', () => {
+    for (const value of [admin, text({ $case: 'prefix', prefix: '' }), undefined]) {
+      assert.equal(holds(['group'], value, false, undefined), false);
+      assert.equal(holds(['group'], value, true, undefined), true);
+    }
   });
 });

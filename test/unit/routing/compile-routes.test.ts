@@ -9,7 +9,7 @@ function route(name: string, kind?: StringMatch['kind'], fields: Partial<HttpRou
   const path = kind && { kind, ignoreCase: false };
   return {
     name,
-    match: { path, scheme: undefined, method: undefined, authority: undefined, headers: [], query: [] },
+    match: { path, scheme: undefined, method: undefined, authority: undefined, headers: [], query: [], claims: [] },
     action: undefined,
     requestHeaders: undefined,
     responseHeaders: undefined,

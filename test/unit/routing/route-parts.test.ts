@@ -14,7 +14,7 @@ import { requestOf } from '../../helpers/routed-request.ts';
 
 function matchOf(kind: NonNullable<NonNullable<HttpMatch['path']>['kind']>): HttpMatch {
   const path = { kind, ignoreCase: false };
-  return { path, scheme: undefined, method: undefined, authority: undefined, headers: [], query: [] };
+  return { path, scheme: undefined, method: undefined, authority: undefined, headers: [], query: [], claims: [] };
 }
 
 describe('changes of headers', () => {

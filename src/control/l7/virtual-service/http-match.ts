@@ -1,13 +1,12 @@
 /** The conditions of an HTTP rule for the feed (facts l7-and-control 1.2). */
+import { claimPath, isClaimKey } from '../../../model/claim-path.ts';
 import type {
   HttpMatchSpec,
   StringMatchesSpec,
   StringMatchSpec,
 } from '../../../model/manifest/virtual-service-spec.ts';
-import type { HttpMatch, NamedMatch, StringMatch } from '../../../proto/gen/ambit.ts';
+import type { ClaimMatch, HttpMatch, NamedMatch, StringMatch } from '../../../proto/gen/ambit.ts';
 
-/** Claims of tokens are known to gateways only, so a condition on one cannot be met. */
-const CLAIMS = '@request.auth.claims';
 /** Not RE2: it asks for presence. */
 const PRESENCE_REGEX = '*';
 const EVERYTHING: HttpMatchSpec = {};
@@ -22,13 +21,9 @@ export function buildHttpMatch(match: HttpMatchSpec | undefined, needsPath: bool
     method: method && stringMatch(method),
     authority: authority && stringMatch(authority),
     headers: [...headerMatches(headers, false), ...headerMatches(withoutHeaders, true)],
+    claims: [...claimMatches(headers, false), ...claimMatches(withoutHeaders, true)],
     query: Object.entries(queryParams ?? {}).map(([name, value]) => namedMatch(name, value, false)),
   };
-}
-
-/** Whether the match asks for claims of a token. */
-export function needsClaims({ headers = {}, withoutHeaders = {} }: HttpMatchSpec): boolean {
-  return [headers, withoutHeaders].some((names) => Object.keys(names).some((name) => name.startsWith(CLAIMS)));
 }
 
 /** Whether every request matches, as far as a port is concerned. */
@@ -57,7 +52,16 @@ function isCaseless(uri: StringMatchSpec, ignoreUriCase = false): boolean {
 }
 
 function headerMatches(matches: StringMatchesSpec = {}, invert: boolean): NamedMatch[] {
-  return Object.entries(matches).map(([name, value]) => namedMatch(headerName(name), value, invert));
+  const own = Object.entries(matches).filter(([name]) => !isClaimKey(name));
+  return own.map(([name, value]) => namedMatch(headerName(name), value, invert));
+}
+
+/** What is no path of a claim is refused with the object. */
+function claimMatches(matches: StringMatchesSpec = {}, invert: boolean): ClaimMatch[] {
+  return Object.entries(matches).flatMap(([name, value]) => {
+    const path = claimPath(name);
+    return path === undefined ? [] : [{ path: [...path], value: stringMatch(value), invert }];
+  });
 }
 
 function headerName(name: string): string {

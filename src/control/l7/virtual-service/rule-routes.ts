@@ -6,7 +6,7 @@ import { buildFault } from './failure-policy.ts';
 import { toMs } from './feed-number.ts';
 import { buildHeaders } from './header-changes.ts';
 import { buildAction, replacesPrefix } from './http-action.ts';
-import { buildHttpMatch, isCatchAll, needsClaims, stringMatch } from './http-match.ts';
+import { buildHttpMatch, isCatchAll, stringMatch } from './http-match.ts';
 import type { ResolveBackend } from './route-backends.ts';
 import { canHold, type RoutePlace } from './source-match.ts';
 
@@ -22,17 +22,13 @@ export interface RuleRoutes {
 export function buildRuleRoutes(effective: EffectiveRule, place: RoutePlace, resolve: ResolveBackend): RuleRoutes {
   const { rule, title } = effective;
   const matches = rule.match ?? [];
-  const possible = matches.length === 0 ? [undefined] : matches.filter((match) => canMatch(match, place));
+  const possible = matches.length === 0 ? [undefined] : matches.filter((match) => canHold(match, place));
   const routes: HttpRoute[] = [];
   for (const match of possible) {
     routes.push(buildRoute(rule, match, title, resolve));
     if (isCatchAll(match)) return { routes, isLast: true };
   }
   return { routes, isLast: false };
-}
-
-function canMatch(match: HttpMatchSpec, place: RoutePlace): boolean {
-  return canHold(match, place) && !needsClaims(match);
 }
 
 function buildRoute(

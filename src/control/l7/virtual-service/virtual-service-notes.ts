@@ -9,7 +9,6 @@ import { destinationNotes } from './destination-notes.ts';
 import { unsupportedHeaders } from './header-changes.ts';
 import { hostNotes } from './host-notes.ts';
 import { isRedirectStatus } from './http-action.ts';
-import { needsClaims } from './http-match.ts';
 import { hasSourceLabels } from './source-match.ts';
 
 const MAX_NOTES = 5;
@@ -44,10 +43,8 @@ function matchNotes({ http = [], tls = [], tcp = [] }: VirtualServiceSpec): stri
 }
 
 function ruleNotes(store: ObjectStore, object: VirtualServiceObject, rule: HttpRuleSpec, place: string): string[] {
-  const { match = [], route = [], delegate, redirect } = rule;
-  const notes = match.flatMap((condition, item) =>
-    needsClaims(condition) ? [`${place}.match[${item}] never holds: waypoints do not match claims of tokens`] : [],
-  );
+  const { route = [], delegate, redirect } = rule;
+  const notes: string[] = [];
   for (const headers of [rule.headers, ...route.map((to) => to.headers)]) {
     for (const { name, reason } of unsupportedHeaders(headers)) {
       notes.push(`${place} leaves out the header ${name}: its value ${reason}`);

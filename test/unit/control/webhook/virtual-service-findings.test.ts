@@ -254,10 +254,16 @@ const MATCHES: RefusalRow[] = [
     /"a b" is not the name/,
   ],
   [
-    'a claim of a token in the mesh',
-    match({ headers: { '@request.auth.claims.group': { exact: 'a' } } }),
-    match({ headers: { '@request.auth.claims[group][x]': { exact: 'a' } } }, { gateways: ['edge'] }),
-    /names a gateway/,
+    'a claim of a token without its end',
+    match({ headers: { '@request.auth.claims[group': { exact: 'a' } } }),
+    match({ headers: { '@request.auth.claims[group][x]': { exact: 'a' } } }),
+    /must be @request\.auth\.claims\.a\.b or/,
+  ],
+  [
+    'a claim without name',
+    match({ withoutHeaders: { '@request.auth.claims': {} } }),
+    match({ withoutHeaders: { '@request.auth.claims.group.x': {} } }),
+    /must be @request\.auth\.claims/,
   ],
   ['a port out of range', match({ port: 70_000 }), match({ port: 443 }), /1 to 65535/],
   [

@@ -8,7 +8,15 @@ const exact = (text: string, ignoreCase = false) => ({ kind: { $case: 'exact', e
 const prefix = (text: string, ignoreCase = false) => ({ kind: { $case: 'prefix', prefix: text }, ignoreCase });
 const regex = (text: string, ignoreCase = false) => ({ kind: { $case: 'regex', regex: text }, ignoreCase });
 const PRESENT = { kind: { $case: 'present', present: true }, ignoreCase: false };
-const NOTHING = { path: undefined, scheme: undefined, method: undefined, authority: undefined, headers: [], query: [] };
+const NOTHING = {
+  path: undefined,
+  scheme: undefined,
+  method: undefined,
+  authority: undefined,
+  headers: [],
+  query: [],
+  claims: [],
+};
 
 function matchOf(match: object, more: object = {}): HttpMatch | undefined {
   return RouteLab.withRules({ match: [match], route: TO_WEB, ...more }).http()[0]?.match;
@@ -102,12 +110,22 @@ describe('an item that cannot hold at a waypoint is passed over', () => {
     assert.deepEqual(names({ gateways: ['edge'] }), ['rest']);
     assert.deepEqual(names({ gateways: ['edge', 'mesh'], uri: { exact: '/' } }), ['first', 'rest']);
   });
+});
 
-  it('with claims of tokens', () => {
-    const gateways = ['mesh', 'edge'];
-    assert.deepEqual(names({ headers: { '@request.auth.claims.sub': { exact: 'a' } } }, { gateways }), ['rest']);
-    assert.deepEqual(names({ withoutHeaders: { '@request.auth.claims[a][b]': {} } }, { gateways }), ['rest']);
-  });
+it('conditions on claims of tokens are told from those on headers', () => {
+  const match = {
+    headers: { '@request.auth.claims.a.b': { prefix: 'x' }, 'x-a': {} },
+    withoutHeaders: { '@request.auth.claims[https://a.b/c][d.e]': {} },
+  };
+  const built = RouteLab.withRules({ match: [match], route: TO_WEB }).http()[0]?.match;
+  assert.deepEqual(built?.claims, [
+    { path: ['a', 'b'], value: { kind: { $case: 'prefix', prefix: 'x' }, ignoreCase: false }, invert: false },
+    { path: ['https://a.b/c', 'd.e'], value: PRESENT, invert: true },
+  ]);
+  assert.deepEqual(
+    built?.headers.map(({ name }) => name),
+    ['x-a'],
+  );
 });
 
 describe('a port in a match', () => {
