@@ -2,7 +2,7 @@
 const RANKS = [
   ['base', 'native'],
   ['proto', 'format', 'model'],
-  ['net', 'pki', 'tls', 'http', 'http2', 'http1', 'dns', 'authn', 'authz', 'routing', 'balance', 'xds', 'telemetry', 'manifests', 'kube', 'hbone', 'mesh'],
+  ['net', 'pki', 'tls', 'http', 'http2', 'http1', 'dns', 'authn', 'authz', 'routing', 'balance', 'xds', 'telemetry', 'manifests', 'kube', 'hbone', 'mesh', 'traffic'],
   ['ztunnel', 'waypoint', 'control', 'agent', 'local', 'install'],
   ['cli', 'dashboard', 'bin'],
 ];

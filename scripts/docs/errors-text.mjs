@@ -273,6 +273,14 @@ export const PROCESS_ERRORS = [
     },
   },
   {
+    title: 'Commands that look at a mesh',
+    codes: {
+      MESH_AMBIGUOUS: 'Leave out either `--name` or `--kubeconfig` and `--context`.',
+      PROXY_UNREACHABLE:
+        'The text names the program and what kept it from answering: the pod may be starting, or be of another version.',
+    },
+  },
+  {
     title: '`ambit up`, `exec`, `down`',
     codes: {
       NAMESPACES_FORBIDDEN: 'Type what the text says, or run as root.',

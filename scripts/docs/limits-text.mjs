@@ -706,6 +706,8 @@ export const LIMIT_GROUPS = [
       ['kube/kube-transport.ts', 'MAX_LINE_BYTES', 'bytes', 'A longer event ends the watch.'],
       ['kube/kube-transport.ts', 'MAX_SOCKETS', '', 'Calls at one time; others wait. Watches are not counted.'],
       ['kube/kube-transport.ts', 'MAX_REFUSAL_BYTES', 'bytes', 'More of a refusal is not read.'],
+      ['kube/port-forward.ts', 'MAX_MESSAGE_BYTES', 'bytes', 'A longer message of a port-forward ends it.'],
+      ['kube/port-forward.ts', 'MAX_REFUSAL_CHARACTERS', '', 'More of the refusal of a port-forward is not read.'],
       ['kube/reflector.ts', 'MAX_BACKOFF_MS', 'ms', 'Longest pause before objects are asked for again.'],
       ['kube/reflector.ts', 'MAX_EXPIRED_PAGES', '', 'After that a list is read in one piece.'],
       ['kube/exec-credential.ts', 'TIMEOUT_MS', 'ms', 'A credential plugin that runs longer is ended.'],
@@ -834,6 +836,21 @@ export const LIMIT_GROUPS = [
       ['local/token-issuer.ts', 'LIFETIME_MS', 'ms', 'Life of the tokens of the proxies; renewed at half.'],
       ['cli/roles/up-inner.ts', 'STOP_LIMIT_MS', 'ms', 'A graceful end that takes longer is cut short.'],
       ['cli/roles/down.ts', 'GRACE_MS', 'ms', 'From SIGTERM to SIGKILL in `ambit down`.'],
+      [
+        'local/proxy-gate.ts',
+        'DIAL_TIMEOUT_MS',
+        'ms',
+        'A program of the mesh that a command asks has to take the connection.',
+      ],
+    ],
+  },
+  {
+    title: 'Commands that look at a mesh',
+    limits: [
+      ['cli/mesh/cluster-mesh-access.ts', 'TIMEOUT_MS', 'ms', 'Until a port-forward is open.'],
+      ['cli/mesh/local-mesh-access.ts', 'TIMEOUT_MS', 'ms', 'Until the socket of `ambit up` answers.'],
+      ['cli/mesh/mesh-access.ts', 'DEFAULT_TIMEOUT_MS', 'ms', 'Until a program of the mesh has answered.'],
+      ['cli/mesh/mesh-access.ts', 'MAX_ANSWER_BYTES', 'bytes', 'A longer answer is not read.'],
     ],
   },
 ];

@@ -18,6 +18,7 @@ export interface ClusterFlags {
 /** A client, and the namespace that is meant where none is named. */
 export interface ClusterConnection {
   readonly client: KubeClient;
+  readonly config: KubeConfig;
   readonly namespace: string;
 }
 
@@ -33,7 +34,7 @@ export async function clusterConnection(
   environment: NodeJS.ProcessEnv,
 ): Promise<ClusterConnection> {
   const config = await clusterConfig(flags, environment);
-  return { client: new KubeClient(config, { clock: systemClock }), namespace: config.namespace };
+  return { client: new KubeClient(config, { clock: systemClock }), config, namespace: config.namespace };
 }
 
 async function clusterConfig(flags: ClusterFlags, environment: NodeJS.ProcessEnv): Promise<KubeConfig> {

@@ -14,6 +14,14 @@ export function parseDuration(text: string): number {
   throw new InvalidArgumentError('a duration such as 30s, 5m or 24h is needed.');
 }
 
+/** The options of commands that look at a mesh, wherever it is, see `MeshFlags`. */
+export function withMesh(command: Command): Command {
+  return command
+    .option('--name <name>', 'a mesh of ambit up (the only one that is up, if any)')
+    .option('--kubeconfig <file>', 'the mesh of a cluster, as for kubectl')
+    .option('--context <name>', 'context of the kubeconfig (its current one)');
+}
+
 /** The options of commands about a cluster, see `ClusterFlags`. */
 export function withCluster(command: Command): Command {
   return command

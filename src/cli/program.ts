@@ -4,6 +4,7 @@ import { addAgentCommand } from './commands/agent.ts';
 import { addCheckCommand } from './commands/check.ts';
 import { addControlCommand } from './commands/control.ts';
 import { addDownCommand } from './commands/down.ts';
+import { addEdgesCommand } from './commands/edges.ts';
 import { addExecCommand } from './commands/exec.ts';
 import { addInstallCommands } from './commands/install.ts';
 import { addUpCommand } from './commands/up.ts';
@@ -23,6 +24,7 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
   addExecCommand(program, environment);
   addDownCommand(program, environment);
   addCheckCommand(program, environment);
+  addEdgesCommand(program, environment);
   addInstallCommands(program, environment);
   addWaypointCommands(program, environment);
   addControlCommand(program, environment);

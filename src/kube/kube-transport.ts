@@ -13,6 +13,7 @@ import { errorText, systemErrorCode } from '../base/errors.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import type { KubeConfig, KubeCredentials } from './kube-config.ts';
 import { KubeError, refusal } from './kube-error.ts';
+import { loginHeaders, loginTls } from './login.ts';
 
 export interface KubeCall {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -138,7 +139,6 @@ export class KubeTransport {
     credentials: KubeCredentials,
     body: Buffer | undefined,
   ): ClientRequest {
-    const { caPem, serverName, skipVerify } = this.#config;
     const { hostname, port, pathname } = this.#server;
     const query = call.query === undefined || call.query.size === 0 ? '' : `?${call.query}`;
     const plain = {
@@ -151,14 +151,7 @@ export class KubeTransport {
       headers: headersOf(call, credentials, body),
     };
     if (!this.#isTls()) return httpRequest(plain);
-    return httpsRequest({
-      ...plain,
-      ...(caPem === undefined ? {} : { ca: caPem }),
-      ...(serverName === undefined ? {} : { servername: serverName }),
-      ...(skipVerify === true ? { rejectUnauthorized: false } : {}),
-      ...(credentials.certPem === undefined ? {} : { cert: credentials.certPem }),
-      ...(credentials.keyPem === undefined ? {} : { key: credentials.keyPem }),
-    });
+    return httpsRequest({ ...plain, ...loginTls(this.#config, credentials) });
   }
 
   #isTls(): boolean {
@@ -276,15 +269,12 @@ class LineSplitter {
 
 function headersOf(
   call: KubeCall,
-  { token, basic }: KubeCredentials,
+  credentials: KubeCredentials,
   body: Buffer | undefined,
 ): Record<string, string | number> {
-  const password = basic === undefined ? undefined : Buffer.from(`${basic.user}:${basic.password}`).toString('base64');
   return {
     accept: 'application/json',
-    'user-agent': 'ambit',
-    ...(token !== undefined && token !== '' ? { authorization: `Bearer ${token}` } : {}),
-    ...(password === undefined ? {} : { authorization: `Basic ${password}` }),
+    ...loginHeaders(credentials),
     ...(body === undefined
       ? {}
       : { 'content-type': call.contentType ?? 'application/json', 'content-length': body.length }),

@@ -97,6 +97,11 @@ export class RunFolder {
     return join(this.path, 'resolv.conf');
   }
 
+  /** Where commands reach the programs of the mesh. */
+  get proxySocket(): string {
+    return join(this.path, 'proxies.sock');
+  }
+
   netnsOf(name: string): string {
     return join(this.netns, name);
   }

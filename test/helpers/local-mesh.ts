@@ -144,8 +144,11 @@ export class LocalMesh {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const world = this.state?.initPid ?? 0;
     await this.end('SIGKILL');
-    rmSync(this.#root, { recursive: true, force: true });
+    // Until the kernel has ended all of them, programs of the mesh write into the folder.
+    if (world !== 0) await eventually('the end of the world', () => processStartTime(world) === undefined);
+    rmSync(this.#root, { recursive: true, force: true, maxRetries: 10 });
   }
 
   get #environment(): NodeJS.ProcessEnv {

@@ -59,7 +59,8 @@ describe('Prometheus', { timeout: 110_000 }, () => {
   const query = async (text: string) => {
     const url = `http://127.0.0.1:9090/api/v1/query?query=${encodeURIComponent(text)}`;
     const { stdout } = await mesh.exec('prometheus', '-n', 'monitoring', '--', 'curl', '-s', '-m', '5', url);
-    return (JSON.parse(stdout) as Answer).data.result;
+    // It may still be on its way up.
+    return stdout === '' ? [] : (JSON.parse(stdout) as Answer).data.result;
   };
   const value = async (text: string) => Number((await query(text))[0]?.value[1] ?? 0);
 
@@ -166,6 +167,20 @@ describe('Prometheus', { timeout: 110_000 }, () => {
         return rate > 70 && rate < 80;
       },
       40_000,
+    );
+  });
+
+  it('is not needed for ambit edges, which asks the proxies themselves', async () => {
+    const asking = ask(...(Array(200).fill('/200') as string[]), '/503');
+    const { stdout, stderr } = await mesh.ambit(['edges', '--name', 'test', '--window', '2s', '-n', NS, '-o', 'json']);
+    assert.equal(stderr, '');
+    await asking;
+    const edges = JSON.parse(stdout) as { protocol: string; requestsPerSec: number; source: { workload: string } }[];
+    const [http] = edges.filter(({ protocol, source }) => protocol === 'http' && source.workload === 'client');
+    assert.ok((http?.requestsPerSec ?? 0) > 1, stdout);
+    assert.ok(
+      edges.some(({ protocol, source }) => protocol === 'tcp' && source.workload.startsWith('gate')),
+      stdout,
     );
   });
 

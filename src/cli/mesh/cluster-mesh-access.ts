@@ -1,0 +1,66 @@
+/** The mesh of a cluster, with the rights of the person's own kubeconfig: pods are listed, their ports forwarded. */
+import type { Duplex } from 'node:stream';
+import { AmbitError } from '../../base/errors.ts';
+import type { KubeClient } from '../../kube/kube-client.ts';
+import type { KubeConfig } from '../../kube/kube-config.ts';
+import type { KubeObject } from '../../kube/kube-object.ts';
+import { portForward } from '../../kube/port-forward.ts';
+import { PODS } from '../../kube/resource-kind.ts';
+import { fieldsOf } from '../../model/manifest/field-reader.ts';
+import type { MeshProxy, ProxyRole } from '../../model/mesh-proxy.ts';
+import { GATEWAY_NAME_LABEL } from '../../model/waypoint-objects.ts';
+import type { MeshAccess } from './mesh-access.ts';
+
+const TIMEOUT_MS = 10_000;
+
+/** How the pods of each role are found (facts l7-and-control 4.2, 7.4). */
+const SELECTORS: Readonly<Record<ProxyRole, string>> = {
+  control: 'app=istiod',
+  ztunnel: 'app=ztunnel',
+  waypoint: `${GATEWAY_NAME_LABEL},gateway.istio.io/managed=istio.io-mesh-controller`,
+};
+
+export class ClusterMeshAccess implements MeshAccess {
+  readonly where: string;
+  readonly #client: KubeClient;
+  readonly #config: KubeConfig;
+
+  constructor(client: KubeClient, config: KubeConfig) {
+    this.where = `cluster ${config.server}`;
+    this.#client = client;
+    this.#config = config;
+  }
+
+  async proxies(): Promise<readonly MeshProxy[]> {
+    const roles = Object.keys(SELECTORS) as ProxyRole[];
+    const lists = await Promise.all(roles.map((role) => this.#podsOf(role)));
+    return lists.flat();
+  }
+
+  async open({ namespace, name }: MeshProxy, port: number): Promise<Duplex> {
+    const stream = await portForward(this.#config, { namespace, pod: name, port }, TIMEOUT_MS);
+    if (stream.ok) return stream.value;
+    throw stream.error;
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  async #podsOf(role: ProxyRole): Promise<readonly MeshProxy[]> {
+    const pods = await this.#client.listAll(PODS, { labelSelector: SELECTORS[role] });
+    if (!pods.ok) throw new AmbitError(pods.error.code, pods.error.message, { cause: pods.error });
+    return pods.value.map((pod) => proxyOf(role, pod));
+  }
+}
+
+function proxyOf(role: ProxyRole, pod: KubeObject): MeshProxy {
+  const { nodeName } = fieldsOf(pod['spec']);
+  const { podIP, conditions } = fieldsOf(pod['status']);
+  const ready = Array.isArray(conditions)
+    ? conditions.map(fieldsOf).some(({ type, status }) => type === 'Ready' && status === 'True')
+    : false;
+  const text = (value: unknown) => (typeof value === 'string' ? value : '');
+  const { name, namespace = '' } = pod.metadata;
+  return { role, namespace, name, node: text(nodeName), ip: text(podIP), ready };
+}

@@ -1,0 +1,31 @@
+/** Which mesh a command means: one of `ambit up`, or that of a cluster. */
+import { AmbitError } from '../../base/errors.ts';
+import { livingRuns } from '../../local/run-folder.ts';
+import { type ClusterFlags, clusterConnection } from '../cluster-client.ts';
+import { findRun, runBase } from '../run-folders.ts';
+import { ClusterMeshAccess } from './cluster-mesh-access.ts';
+import { LocalMeshAccess } from './local-mesh-access.ts';
+import type { MeshAccess } from './mesh-access.ts';
+
+export interface MeshFlags extends ClusterFlags {
+  /** A mesh of `ambit up`. */
+  readonly name?: string;
+}
+
+/**
+ * `--name` means a mesh of `ambit up`, `--kubeconfig` and `--context` a cluster. Without any of them: the mesh of `ambit up`
+ * if one is up, else the cluster of the kubeconfig.
+ * @throws AmbitError with what to do when there is none
+ */
+export async function findMesh(flags: MeshFlags, environment: NodeJS.ProcessEnv): Promise<MeshAccess> {
+  const wantsCluster = flags.kubeconfig !== undefined || flags.context !== undefined;
+  if (flags.name !== undefined && wantsCluster)
+    throw new AmbitError('MESH_AMBIGUOUS', '--name means a mesh of ambit up, --kubeconfig and --context a cluster');
+  const isUp = !wantsCluster && livingRuns(runBase(environment)).length > 0;
+  if (flags.name !== undefined || isUp) {
+    const { folder } = findRun(environment, flags.name);
+    return new LocalMeshAccess(folder.path.slice(folder.path.lastIndexOf('/') + 1), folder.proxySocket);
+  }
+  const { client, config } = await clusterConnection(flags, environment);
+  return new ClusterMeshAccess(client, config);
+}

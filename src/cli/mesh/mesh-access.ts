@@ -1,0 +1,80 @@
+/** A mesh as commands see it from outside: which programs there are, and a way to the ports of each. */
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { AmbitError, errorText } from '../../base/errors.ts';
+import { type MeshProxy, proxyName } from '../../model/mesh-proxy.ts';
+
+export interface MeshAccess {
+  /** For people: `cluster NAME`, or `ambit up NAME`. */
+  readonly where: string;
+  /** @throws AmbitError with what to do */
+  proxies(): Promise<readonly MeshProxy[]>;
+  /** Opens a connection to a loopback port. @throws AmbitError */
+  open(proxy: MeshProxy, port: number): Promise<Duplex>;
+  close(): void;
+}
+
+export interface ProxyRequest {
+  readonly port: number;
+  readonly path: string;
+  readonly method?: 'GET' | 'POST';
+  /** Until the whole answer is there. */
+  readonly timeoutMs?: number;
+}
+
+export interface ProxyAnswer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+const MAX_ANSWER_BYTES = 512 * 1024 * 1024;
+
+/** Asks a program of the mesh. @throws AmbitError PROXY_UNREACHABLE */
+export async function askProxy(access: MeshAccess, proxy: MeshProxy, asked: ProxyRequest): Promise<ProxyAnswer> {
+  const { timeoutMs = DEFAULT_TIMEOUT_MS } = asked;
+  const response = await openAnswer(access, proxy, asked, AbortSignal.timeout(timeoutMs));
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > MAX_ANSWER_BYTES) throw new Error(`the answer is longer than ${MAX_ANSWER_BYTES} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw unreachable(proxy, asked, error);
+  }
+  return { status: response.statusCode ?? 0, body: Buffer.concat(chunks) };
+}
+
+async function openAnswer(
+  access: MeshAccess,
+  proxy: MeshProxy,
+  asked: ProxyRequest,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const { port, path, method = 'GET' } = asked;
+  const stream = await access.open(proxy, port);
+  return new Promise((resolve, reject) => {
+    const failed = (error: unknown) => {
+      stream.destroy();
+      reject(unreachable(proxy, asked, error));
+    };
+    stream.on('error', failed);
+    const headers = { host: `localhost:${port}`, connection: 'close', 'content-length': 0 };
+    const request = httpRequest({ createConnection: () => stream, method, path, headers, signal });
+    request.on('error', failed);
+    request.on('response', (response) => {
+      response.on('close', () => stream.destroy());
+      resolve(response);
+    });
+    request.end();
+  });
+}
+
+function unreachable(proxy: MeshProxy, { port, path }: ProxyRequest, error: unknown): AmbitError<'PROXY_UNREACHABLE'> {
+  const what = `${proxyName(proxy)}: ${path} on port ${port}`;
+  const hint = proxy.ready ? '' : '; it is not ready';
+  return new AmbitError('PROXY_UNREACHABLE', `${what}: ${errorText(error)}${hint}`, { side: 'upstream', cause: error });
+}

@@ -1,0 +1,93 @@
+/** `ambit edges`: which workload calls which, under which identities. */
+import { stringify } from 'yaml';
+import { sleep } from '../../base/clock.ts';
+import { type EdgeRates, edgeRates } from '../../traffic/edge-rates.ts';
+import type { EdgePeer } from '../../traffic/edges.ts';
+import { mergeReporters } from '../../traffic/merge-reporters.ts';
+import { LabelCache } from '../../traffic/parse-exposition.ts';
+import { commandClock } from '../command-clock.ts';
+import { findMesh, type MeshFlags } from '../mesh/find-mesh.ts';
+import { type MeshReading, readEdges } from '../mesh/read-edges.ts';
+import { printLine } from '../print-line.ts';
+import { textTable } from '../text-table.ts';
+
+export interface EdgesFlags extends MeshFlags {
+  readonly namespace?: string;
+  readonly window: number;
+  readonly output?: 'json' | 'yaml' | 'wide';
+}
+
+/** @throws AmbitError */
+export async function runEdges(flags: EdgesFlags, environment: NodeJS.ProcessEnv): Promise<void> {
+  const access = await findMesh(flags, environment);
+  try {
+    const cache = new LabelCache();
+    const before = await readEdges(access, cache);
+    await sleep(commandClock, flags.window);
+    const after = await readEdges(access, cache);
+    const rates = mergeReporters(edgeRates(before.edges, after.edges, after.atMs - before.atMs)).filter(
+      ({ edge: { source, destination, service } }) =>
+        flags.namespace === undefined ||
+        [source.namespace, destination.namespace, service.namespace].includes(flags.namespace),
+    );
+    printEdges(rates.sort(byRate), after, flags);
+  } finally {
+    access.close();
+  }
+}
+
+function printEdges(rates: readonly EdgeRates[], { missing }: MeshReading, { output, window }: EdgesFlags): void {
+  for (const line of missing) process.stderr.write(`missing: ${line}\n`);
+  if (output === 'json') return printLine(JSON.stringify(rates.map(plain), null, 2));
+  if (output === 'yaml') return void process.stdout.write(stringify(rates.map(plain)));
+  if (rates.length === 0) return printLine(`no traffic was seen in ${window / 1000} s`);
+  const wide = output === 'wide';
+  const heading = ['SRC', 'DST', 'SERVICE', 'PROTOCOL', 'SECURED', 'RPS', 'SUCCESS', 'P50', 'P99', 'CONNECTIONS'];
+  const more = ['CLIENT', 'SERVER', 'P95', 'BYTES_IN', 'BYTES_OUT'];
+  const rows = rates.map((rate) => [...cellsOf(rate), ...(wide ? wideCells(rate) : [])]);
+  process.stdout.write(textTable(wide ? [...heading, ...more] : heading, rows));
+}
+
+function cellsOf(rate: EdgeRates): string[] {
+  const { edge, requestsPerSec, successShare, p50Ms, p99Ms, open } = rate;
+  const { source, destination, service, protocol, mutualTls } = edge;
+  const isHttp = protocol !== 'tcp';
+  return [
+    peerName(source),
+    peerName(destination),
+    service.name === '' ? '-' : `${service.name}.${service.namespace}`,
+    protocol,
+    mutualTls ? 'mTLS' : 'no',
+    isHttp ? requestsPerSec.toFixed(1) : '-',
+    successShare === undefined ? '-' : `${(successShare * 100).toFixed(2)}%`,
+    milliseconds(p50Ms),
+    milliseconds(p99Ms),
+    isHttp ? '-' : String(open),
+  ];
+}
+
+function wideCells({ edge, p95Ms, receivedBytesPerSec, sentBytesPerSec }: EdgeRates): string[] {
+  return [
+    edge.source.principal || '-',
+    edge.destination.principal || '-',
+    milliseconds(p95Ms),
+    `${Math.round(receivedBytesPerSec)}B/s`,
+    `${Math.round(sentBytesPerSec)}B/s`,
+  ];
+}
+
+function peerName({ workload, namespace }: EdgePeer): string {
+  return workload === '' ? 'unknown' : `${workload}.${namespace}`;
+}
+
+function milliseconds(value: number | undefined): string {
+  return value === undefined ? '-' : `${value < 10 ? value.toFixed(1) : Math.round(value)}ms`;
+}
+
+function byRate(a: EdgeRates, b: EdgeRates): number {
+  return b.requestsPerSec - a.requestsPerSec || b.openedPerSec - a.openedPerSec || b.open - a.open;
+}
+
+function plain({ edge: { key: _, ...edge }, ...rates }: EdgeRates): object {
+  return { ...edge, ...rates };
+}
