@@ -209,6 +209,12 @@ export const LIMIT_GROUPS = [
         'Attempts on other connections when one that was kept open turns out to be gone.',
       ],
       [
+        'model/manifest/session-persistence.ts',
+        'MAX_NAME_CHARACTERS',
+        '',
+        'Characters of the `sessionName` of a route, as the Gateway API has it.',
+      ],
+      [
         'waypoint/service-cluster.ts',
         'MAX_PARTIAL_BALANCERS',
         '',

@@ -3,7 +3,9 @@
 import type { ServiceHints } from '../model/feed-encode.ts';
 import type { ServiceObject } from '../model/manifest/kubernetes-service.ts';
 import { keyOf } from '../model/manifest/manifest-object.ts';
+import type { Labels } from '../model/manifest/object-meta.ts';
 import type { ServiceEntryObject } from '../model/manifest/service-entry.ts';
+import { sessionOfLabels } from '../model/manifest/session-persistence.ts';
 import { createService, type LoadBalancing, type LoadBalancingScope, type Service } from '../model/service.ts';
 import type { AppProtocol } from '../proto/gen/workload.ts';
 import { appProtocolOf } from './app-protocol.ts';
@@ -46,7 +48,13 @@ export function buildService(context: BuildContext, object: ServiceObject): Buil
     canonical: true,
   });
   const protocols = ports.map((port) => [port.port, appProtocolOf(port.port, port.name, port.appProtocol)] as const);
-  return { service, hints: hintsOf(context, object, protocols), note: reason };
+  return { service, hints: hintsOf(context, object, protocols), note: joined(reason, meta.labels) };
+}
+
+/** What is wrong with the waypoint, and with the sessions that labels ask for. */
+function joined(reason: string | undefined, labels: Labels): string | undefined {
+  const { problem } = sessionOfLabels(labels);
+  return reason === undefined || problem === undefined ? (reason ?? problem) : `${reason}; ${problem}`;
 }
 
 /** One service per host of a ServiceEntry. */
@@ -72,7 +80,7 @@ export function buildServiceEntry(context: BuildContext, entry: ServiceEntryObje
       loadBalancer: entryLoadBalancing(context, entry),
     }),
     hints,
-    note: reason,
+    note: joined(reason, meta.labels),
   }));
 }
 

@@ -13,6 +13,7 @@ import type {
   Mirror,
   PortRoutes,
   ServiceRoutes,
+  SessionPersistence,
   WeightedBackend,
 } from '../proto/gen/ambit.ts';
 import { compileMatch, normalizedPath, type RequestTest } from './compile-match.ts';
@@ -43,6 +44,8 @@ export interface ForwardPlan {
   readonly retry: CompiledRetry;
   readonly mirrors: readonly Mirror[];
   readonly missingStatus: number;
+  /** Undefined for that of the service. */
+  readonly session: SessionPersistence | undefined;
 }
 
 export type RouteAction =
@@ -64,6 +67,8 @@ export interface CompiledPort {
   readonly http: HttpRoutes | undefined;
   /** As `http`, for connections that are not HTTP. */
   readonly tcp: ForwardPlan | undefined;
+  /** For routes without one of their own, and where there is no route. */
+  readonly session: SessionPersistence | undefined;
 }
 
 interface Candidate {
@@ -105,14 +110,20 @@ export class HttpRoutes {
 }
 
 /** By port; 0 for all that are not named. @throws Error for a regular expression that RE2 does not take */
-export function compileRoutes({ ports }: ServiceRoutes): ReadonlyMap<number, CompiledPort> {
-  return new Map(ports.map((port) => [port.port, compilePort(port)]));
+export function compileRoutes({ ports, session }: ServiceRoutes): ReadonlyMap<number, CompiledPort> {
+  const compiled = new Map(ports.map((port) => [port.port, compilePort(port, session)]));
+  if (session !== undefined && !compiled.has(0)) compiled.set(0, { http: undefined, tcp: undefined, session });
+  return compiled;
 }
 
-function compilePort({ http, tcp, hasHttp, hasTcp }: PortRoutes): CompiledPort {
+function compilePort(
+  { http, tcp, hasHttp, hasTcp }: PortRoutes,
+  session: SessionPersistence | undefined,
+): CompiledPort {
   return {
     http: hasHttp ? new HttpRoutes(http) : undefined,
     tcp: hasTcp ? planOf({ ...NO_FORWARD, backends: tcp }, undefined) : undefined,
+    session,
   };
 }
 
@@ -156,6 +167,7 @@ const NO_FORWARD: HttpForward = {
   retry: undefined,
   mirrors: [],
   missingStatus: 503,
+  session: undefined,
 };
 
 function planOf(forward: HttpForward, match: HttpMatch | undefined): ForwardPlan {
@@ -168,6 +180,7 @@ function planOf(forward: HttpForward, match: HttpMatch | undefined): ForwardPlan
     retry: forward.retry === undefined ? DEFAULT_RETRY : compileRetry(forward.retry),
     mirrors: forward.mirrors,
     missingStatus: forward.missingStatus || 503,
+    session: forward.session,
   };
 }
 

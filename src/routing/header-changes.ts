@@ -7,8 +7,8 @@
  */
 import { compileFormat, type Format } from '../format/compile-format.ts';
 import type { FormatContext } from '../format/format-context.ts';
-import { isConnectionHeader } from '../http/connection-headers.ts';
 import type { HttpHeader } from '../http/http-stream.ts';
+import { isConnectionHeader } from '../model/connection-headers.ts';
 import type { HeaderChanges, HeaderValue } from '../proto/gen/ambit.ts';
 
 /** What values are filled in from, while the message that is changed has these headers. */

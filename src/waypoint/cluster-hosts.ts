@@ -6,10 +6,11 @@ import { priorityLevels } from '../balance/priority-levels.ts';
 import { type PickedEndpoint, serviceCandidates } from '../mesh/endpoint-picker.ts';
 import type { MeshState } from '../mesh/mesh-state.ts';
 import { selectorMatches } from '../model/manifest/object-meta.ts';
-import type { Service } from '../model/service.ts';
+import type { LoadBalancing, Service } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
 import type { LoadBalancer } from '../proto/gen/ambit.ts';
 import { workloadLabel } from './endpoint-labels.ts';
+import { endpointId } from './session.ts';
 import type { TrafficFeed } from './traffic-feed.ts';
 import type { Endpoint } from './upstreams.ts';
 
@@ -37,6 +38,8 @@ export interface ClusterHosts {
   readonly byUid: ReadonlyMap<string, ClusterHost>;
   readonly levels: readonly (readonly HostPart<ClusterHost>[])[];
 }
+
+const ANY_HEALTH: LoadBalancing = { mode: 'Standard', routingPreferences: [], healthPolicy: 'AllowAll' };
 
 /** @param before hosts to keep, with their counts @param addedMs when those came that were not there before */
 export function clusterHosts(
@@ -70,6 +73,28 @@ export function clusterHosts(
       level.map(({ share, members }) => ({ share, hosts: members.map((one) => hostOf(one, priority)) })),
     ),
   };
+}
+
+/**
+ * The endpoints that clients may name, by id: also those that get nobody new, because they drain or are not ready.
+ * @param hosts those that are balanced over
+ */
+export function namedHosts(
+  state: MeshState,
+  feed: TrafficFeed,
+  { service, port, subset }: ClusterScope,
+  self: Workload,
+  hosts: ReadonlyMap<string, ClusterHost>,
+): ReadonlyMap<string, ClusterHost> {
+  const candidates = serviceCandidates(state, { ...service, loadBalancer: ANY_HEALTH }, port, self, 'standard');
+  const named = new Map<string, ClusterHost>();
+  for (const candidate of candidates) {
+    const { workload } = candidate;
+    if (subset !== undefined && !selectorMatches(subset, feed.labels(workload.uid))) continue;
+    const host = keptOrNew(hosts.get(workload.uid), candidate, service, Number.NEGATIVE_INFINITY);
+    named.set(endpointId(host.endpoint), host);
+  }
+  return named;
 }
 
 function keptOrNew(

@@ -34,6 +34,8 @@ export interface Cluster {
   readonly policy: TrafficPolicy | undefined;
   /** Undefined: no healthy upstream. Counts as an active request of the endpoint until `done`. */
   pick(self: Workload, request: PickRequest): PickedEndpoint | undefined;
+  /** Whether `pick` would find the endpoint of this id. */
+  holds(self: Workload, endpointId: string): boolean;
   /** Undefined when the circuit breaker is open (503 overflow). */
   admitRequest(): Permit | undefined;
   admitRetry(): Permit | undefined;

@@ -33,6 +33,8 @@ export interface OutboundRequest {
   /** Names the client to the endpoint's tunnel. */
   readonly forwarded: string;
   readonly hashKey: string | undefined;
+  /** Of the endpoint that the client had before. */
+  readonly endpointId: string | undefined;
   readonly retry: CompiledRetry;
   /** 0 for none. */
   readonly timeoutMs: number;
@@ -72,6 +74,8 @@ export class ForwardedRequest {
   /** Priorities of the tries so far, and those that had their share of them. */
   readonly #tried: number[] = [];
   readonly #leave = new Set<number>();
+  /** Of the endpoint that the client had before, until a try there failed. */
+  #endpointId: string | undefined;
   #permit: Permit | undefined;
   /** Of the present retry: a request counts as one, however often it was sent. */
   #retryPermit: Permit | undefined;
@@ -88,6 +92,7 @@ export class ForwardedRequest {
 
   constructor(request: OutboundRequest, events: ForwardEvents, deps: ForwardDeps) {
     this.#request = request;
+    this.#endpointId = request.endpointId;
     this.#events = events;
     this.#deps = deps;
   }
@@ -122,7 +127,8 @@ export class ForwardedRequest {
 
   async #try(): Promise<void> {
     const { cluster, self, version, forwarded, hashKey, body } = this.#request;
-    const picked = cluster.pick(self, { hashKey, avoid: this.#avoid, leave: this.#leave });
+    const named = this.#endpointId;
+    const picked = cluster.pick(self, { hashKey, avoid: this.#avoid, leave: this.#leave, endpointId: named });
     if (picked === undefined) return this.#fail(LOCAL_REPLIES.noHealthyUpstream);
     this.#picked = picked;
     this.#events.onEndpoint(picked.endpoint, this.#retries + 1);
@@ -143,7 +149,10 @@ export class ForwardedRequest {
     if (upstream.error.code === 'UPSTREAM_OVERFLOW') return this.#fail(LOCAL_REPLIES.upstreamOverflow);
     this.#events.onConnectFailed(upstream.error.message);
     this.#finishTry({ kind: 'connect-failure' });
-    this.#failedTry({ kind: 'connect-failure' }, LOCAL_REPLIES.connectFailed);
+    this.#endpointId = undefined;
+    // The endpoint that a client had before may well be gone: that says nothing about the others.
+    if (named !== undefined) void this.#try();
+    else this.#failedTry({ kind: 'connect-failure' }, LOCAL_REPLIES.connectFailed);
   }
 
   #send(upstream: HttpUpstream): void {
@@ -222,6 +231,7 @@ export class ForwardedRequest {
   #retryLater(): void {
     const { clock, random } = this.#deps;
     this.#retries += 1;
+    this.#endpointId = undefined;
     const pauseMs = this.#request.retry.pauseMs(this.#retries, random());
     this.#tryTimer = clock.after(pauseMs, () => void this.#try());
   }

@@ -1,4 +1,5 @@
 /** What of a request decides where it belongs, for consistent hashing (facts l7-and-control 2.2). */
+import { cookieValue, setCookieText } from '../http/cookies.ts';
 import type { HashCookie, HashPolicy } from '../proto/gen/ambit.ts';
 
 export interface HashedRequest {
@@ -53,25 +54,9 @@ function ofCookie(cookie: HashCookie, request: HashedRequest, newValue: () => st
   return { key, setCookie: cookieText(cookie, key) };
 }
 
-/** The first of that name. */
-function cookieValue(header: string, name: string): string | undefined {
-  for (const pair of header.split(';')) {
-    const equals = pair.indexOf('=');
-    if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;
-    const value = pair.slice(equals + 1).trim();
-    return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
-  }
-  return undefined;
-}
-
 function cookieText({ name, path, ttlSec, attributes }: HashCookie, value: string): string {
-  const parts = [`${name}="${value}"`];
-  if (ttlSec > 0) parts.push(`Max-Age=${ttlSec}`);
-  if (path !== '') parts.push(`Path=${path}`);
-  for (const attribute of attributes) {
-    parts.push(attribute.value === '' ? attribute.name : `${attribute.name}=${attribute.value}`);
-  }
-  parts.push('HttpOnly');
-  // A configured name or path cannot end the header, or begin another one.
-  return parts.join('; ').replace(/[^\x20-\x7e]/g, '');
+  const more = attributes.map((attribute) =>
+    attribute.value === '' ? attribute.name : `${attribute.name}=${attribute.value}`,
+  );
+  return setCookieText({ name, value, path, maxAgeSec: ttlSec, attributes: more });
 }

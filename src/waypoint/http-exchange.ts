@@ -12,7 +12,7 @@ import { errorText } from '../base/errors.ts';
 import type { HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 import type { Workload } from '../model/workload.ts';
-import type { Fault } from '../proto/gen/ambit.ts';
+import type { Fault, SessionPersistence } from '../proto/gen/ambit.ts';
 import {
   type CompiledPort,
   type CompiledRoute,
@@ -48,6 +48,7 @@ import { type ReplayBudget, RequestBody } from './request-body.ts';
 import { clientHeaders, type RequestClient, RequestFields } from './request-fields.ts';
 import type { ClientLabels } from './request-telemetry.ts';
 import { backendTarget, DEFAULT_PLAN, ownTarget, type RouteTarget, type RouteTargetDeps } from './route-target.ts';
+import { readSession, type Session, sessionHeader } from './session.ts';
 import type { Endpoint } from './upstreams.ts';
 
 /** What requests of one connection have in common. */
@@ -72,6 +73,7 @@ export interface HttpExchangeDeps extends RouteTargetDeps, AdmissionDeps, Record
 }
 
 const MILLION = 1_000_000;
+const MS_PER_SECOND = 1000;
 
 /** Takes a request. @returns the handler of its stream */
 export function handleRequest(
@@ -102,6 +104,7 @@ class HttpExchange {
   #responseChanges: (HeaderChange | undefined)[] = [];
   #mirror: (() => void) | undefined;
   #clusterName: string | undefined;
+  #session: { readonly policy: SessionPersistence; readonly before: Session | undefined } | undefined;
   /** As the endpoint gets them; the client's before. */
   #sentHeaders: readonly HttpHeader[];
 
@@ -198,7 +201,8 @@ class HttpExchange {
 
   #forward(plan: ForwardPlan, route: CompiledRoute | undefined): void {
     const { target, spoken, self, forwarded } = this.#context;
-    const backend = chooseBackend(plan, this.#deps.random());
+    this.#readSession(plan);
+    const backend = this.#chooseBackend(plan);
     const to = plan === DEFAULT_PLAN ? ownTarget(target, spoken, this.#deps) : this.#targetOf(backend);
     if (backend === undefined || to === undefined) return this.#reply(clusterMissing(plan.missingStatus));
     if (this.#request.rewritten(backend.path) === undefined) return this.#reply(LOCAL_REPLIES.badRequest);
@@ -222,6 +226,7 @@ class HttpExchange {
       self,
       forwarded,
       hashKey,
+      endpointId: this.#session?.before?.endpointId,
       retry: plan.retry,
       timeoutMs,
       isHurried: timeoutMs !== plan.timeoutMs,
@@ -229,6 +234,35 @@ class HttpExchange {
     this.#prepareMirrors(plan, headersFor);
     this.#forwarded = new ForwardedRequest(request, this.#events, this.#deps);
     this.#forwarded.start();
+  }
+
+  #readSession(plan: ForwardPlan): void {
+    const policy = plan.session ?? this.#context.routes()?.session;
+    if (policy === undefined) return;
+    const before = readSession(policy, (name) => this.#request.header(name), this.#nowSec);
+    this.#session = { policy, before };
+  }
+
+  get #nowSec(): number {
+    return Math.floor(this.#deps.clock.nowMs() / MS_PER_SECOND);
+  }
+
+  /** The one with the endpoint that the client had before, as long as it gets requests at all; else one by weight. */
+  #chooseBackend(plan: ForwardPlan): RouteBackend | undefined {
+    const id = this.#session?.before?.endpointId;
+    const holds = (backend: RouteBackend) =>
+      backend.weight > 0 && id !== undefined && this.#targetOf(backend)?.cluster.holds(this.#context.self, id) === true;
+    const named = id !== undefined && plan.backends.length > 1 ? plan.backends.find(holds) : undefined;
+    return named ?? chooseBackend(plan, this.#deps.random());
+  }
+
+  /** Tells the client which endpoint it got. */
+  #withSession(headers: readonly HttpHeader[]): readonly HttpHeader[] {
+    const { endpoint } = this.#record;
+    const header =
+      this.#session && endpoint && sessionHeader(this.#session.policy, this.#session.before, endpoint, this.#nowSec);
+    if (header === undefined) return headers;
+    return [...headers.filter(([name]) => name !== header[0] || name === 'set-cookie'), header];
   }
 
   #formatContext(
@@ -308,7 +342,7 @@ class HttpExchange {
       ['x-envoy-upstream-service-time', String(Math.round(this.#record.durationMs))],
       ['server', 'istio-envoy'],
     ];
-    return this.#changed(answer);
+    return this.#withSession(this.#changed(answer));
   }
 
   #changed(headers: readonly HttpHeader[]): readonly HttpHeader[] {

@@ -6,4 +6,6 @@ export interface PickRequest {
   readonly avoid: ReadonlySet<string>;
   /** Priorities that had their tries, to be left if there are others. */
   readonly leave?: ReadonlySet<number> | undefined;
+  /** The id of an endpoint that is to be picked in any case, if it is there and not ejected. */
+  readonly endpointId?: string | undefined;
 }

@@ -38,6 +38,7 @@ export const DEFAULT_PLAN: ForwardPlan = {
   retry: DEFAULT_RETRY,
   mirrors: [],
   missingStatus: 503,
+  session: undefined,
 };
 
 /** The target of a connection itself. */
@@ -88,6 +89,7 @@ function singleEndpoint({ workload, port }: Extract<ConnectTarget, { kind: 'work
   const permit = { release: () => undefined };
   return {
     policy: undefined,
+    holds: () => false,
     pick: () => ({ endpoint: { workload, port, service: undefined }, priority: 0, done: () => undefined }),
     admitRequest: () => permit,
     admitRetry: () => permit,

@@ -18,7 +18,7 @@ import type { MeshState } from '../mesh/mesh-state.ts';
 import { type Service, serviceKey } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
 import { Algorithm, type LoadBalancer, type TrafficPolicies, TrafficPolicy } from '../proto/gen/ambit.ts';
-import { type ClusterHost, type ClusterHosts, clusterHosts } from './cluster-hosts.ts';
+import { type ClusterHost, type ClusterHosts, type ClusterScope, clusterHosts, namedHosts } from './cluster-hosts.ts';
 import type { PickRequest } from './pick-request.ts';
 import type { TrafficFeed } from './traffic-feed.ts';
 
@@ -54,6 +54,8 @@ export class ServiceCluster {
   #balancer: Balancer<ClusterHost> | undefined;
   /** For retries that leave some priorities, by these. */
   readonly #balancersWithout = new Map<string, Balancer<ClusterHost>>();
+  /** Made when a client names one. */
+  #namedHosts: ReadonlyMap<string, ClusterHost> | undefined;
   #retryBudget: RetryBudget | undefined;
   /** By the priority that they are of, for as long as its hosts are the same: an ejection makes no ring anew. */
   readonly #rings = new WeakMap<readonly HostPart<ClusterHost>[], RingHashBalancer<ClusterHost>>();
@@ -101,10 +103,10 @@ export class ServiceCluster {
   }
 
   pick(self: Workload, request: PickRequest) {
-    const nowMs = this.#deps.clock.monotonicMs();
-    this.#refresh(self, nowMs);
-    if (this.#outliers?.sweep(nowMs) === true) this.#forgetBalancers();
-    const host = this.#choose(request, nowMs);
+    const nowMs = this.#freshen(self);
+    const { endpointId } = request;
+    const named = endpointId === undefined ? undefined : this.#named(self, endpointId);
+    const host = named ?? this.#choose(request, nowMs);
     if (host === undefined) return undefined;
     host.active += 1;
     let isDone = false;
@@ -118,6 +120,11 @@ export class ServiceCluster {
         if (outcome !== undefined) this.#judge(host, outcome);
       },
     };
+  }
+
+  holds(self: Workload, endpointId: string): boolean {
+    this.#freshen(self);
+    return this.#named(self, endpointId) !== undefined;
   }
 
   admitRequest(): Permit | undefined {
@@ -162,6 +169,28 @@ export class ServiceCluster {
     else this.#outliers = new OutlierDetector(detection, this.#deps.clock.monotonicMs());
   }
 
+  /** Brings hosts and ejections up to date. @returns the monotonic time */
+  #freshen(self: Workload): number {
+    const nowMs = this.#deps.clock.monotonicMs();
+    this.#refresh(self, nowMs);
+    if (this.#outliers?.sweep(nowMs) === true) this.#forgetBalancers();
+    return nowMs;
+  }
+
+  /** An endpoint that a client names, unless it is ejected. */
+  #named(self: Workload, endpointId: string): ClusterHost | undefined {
+    const { state, feed } = this.#deps;
+    this.#namedHosts ??= namedHosts(state, feed, this.#scope, self, this.#hosts.byUid);
+    const host = this.#namedHosts.get(endpointId);
+    return host !== undefined && this.#isUsable(host) ? host : undefined;
+  }
+
+  get #scope(): ClusterScope {
+    const service = this.#service;
+    const subset = this.#subset === '' ? undefined : this.#deps.feed.subset(service, this.#subset);
+    return { service, port: this.#port, subset, loadBalancer: this.#policy?.loadBalancer };
+  }
+
   #refresh(self: Workload, nowMs: number): void {
     const { state, feed } = this.#deps;
     const revision = state.revision(serviceKey(this.#service));
@@ -171,12 +200,10 @@ export class ServiceCluster {
     const made = this.#madeOf;
     if (made?.self === self && made.revision === revision && made.labels === labels) return;
     this.#madeOf = { self, revision, labels };
-    const service = this.#service;
-    const subset = this.#subset === '' ? undefined : feed.subset(service, this.#subset);
-    const scope = { service, port: this.#port, subset, loadBalancer };
     // Those that are there from the beginning have nothing to warm up against.
     const addedMs = this.#isNew ? Number.NEGATIVE_INFINITY : nowMs;
-    this.#hosts = clusterHosts(state, feed, scope, self, this.#hosts.byUid, addedMs);
+    this.#hosts = clusterHosts(state, feed, this.#scope, self, this.#hosts.byUid, addedMs);
+    this.#namedHosts = undefined;
     this.#isNew = false;
     this.#outliers?.keepOnly(this.#hosts.byUid);
     this.#forgetBalancers();

@@ -61,6 +61,15 @@ describe('routes at a waypoint', { timeout: 115_000 }, () => {
     JSON.parse(await inClient(ASK_MANY, `http://reviews${path}`, String(count), JSON.stringify(headers))) as Counts;
   const seenBy = ({ headers }: Answer) =>
     JSON.parse(headers['x-seen'] ?? '{}') as { path: string; headers: Record<string, string>; body: string };
+  /** The first answer without a session that comes from this version. */
+  const firstOf = async (version: string, path: string) => {
+    let answer = await ask(path);
+    await eventually(`an answer of ${version}`, async () => {
+      answer = await ask(path);
+      return answer.body === version;
+    });
+    return answer;
+  };
   /** Writes the objects, and waits until a request with this path is answered as wanted. */
   const inForce = async (path: string, wanted: (answer: Answer) => boolean, ...objects: readonly object[]) => {
     mesh.write('routes.yaml', ...objects);
@@ -306,6 +315,44 @@ describe('routes at a waypoint', { timeout: 115_000 }, () => {
       owners.add(Object.keys(seen)[0] ?? '');
     }
     assert.equal(owners.size, 2);
+  });
+
+  it('keep a client on its endpoint by a cookie or header, as an HTTPRoute says', async () => {
+    const rule = (path: string, sessionPersistence: object) => ({
+      matches: [{ path: { value: path } }],
+      backendRefs: [{ name: 'reviews', port: 80 }],
+      sessionPersistence,
+    });
+    const inCookie = rule('/cookie', { sessionName: 'sid', absoluteTimeout: '1h' });
+    const inHeader = rule('/header', { sessionName: 'X-Sid', type: 'Header' });
+    await inForce('/cookie', ({ headers }) => headers['set-cookie'] !== undefined, httpRoute([inCookie, inHeader]));
+    for (const version of ['v1', 'v2']) {
+      const first = await firstOf(version, '/cookie');
+      const cookie = first.headers['set-cookie'] ?? '';
+      assert.match(cookie, /^sid="[^"]+"; Path=\/; HttpOnly$/);
+      const kept = { cookie: cookie.split(';')[0] ?? '' };
+      assert.deepEqual((await many(30, '/cookie', kept)).seen, { [`200 ${version}`]: 30 });
+      assert.equal((await ask('/cookie', { headers: kept })).headers['set-cookie'], undefined);
+      const sid = (await firstOf(version, '/header')).headers['x-sid'] ?? '';
+      assert.deepEqual((await many(30, '/header', { 'x-sid': sid })).seen, { [`200 ${version}`]: 30 });
+    }
+    const forged = await ask('/cookie', { headers: { cookie: 'sid=made-up' } });
+    assert.deepEqual([forged.status, forged.headers['set-cookie'] === undefined], [200, false]);
+  });
+
+  it('keep a client on its endpoint as a label of the service says', async () => {
+    const labels = { 'istio.io/persistent-session-header': 'x-keep' };
+    const labelled = {
+      ...service('labelled', { app: 'reviews' }),
+      metadata: { name: 'labelled', namespace: 'shop', labels },
+    };
+    mesh.write('routes.yaml', labelled);
+    const get = (headers = {}) => ask('/', { host: 'labelled', headers });
+    await eventually('the session', async () => (await get()).headers['x-keep'] !== undefined);
+    const { headers, body } = await get();
+    for (let call = 0; call < 6; call++) {
+      assert.equal((await get({ 'x-keep': headers['x-keep'] ?? '' })).body, body);
+    }
   });
 
   it('leave out an endpoint that fails again and again', async () => {

@@ -10,6 +10,7 @@ import { findBackend } from './route-backends.ts';
 import { corsOf, filterOf, headerChanges, redirectOf, rewriteOf } from './route-filter-changes.ts';
 import { toHttpMatch } from './route-matching.ts';
 import { routeName } from './route-name.ts';
+import { toSessionPersistence } from './session-persistence.ts';
 
 /** A route of a waypoint, and the match that ranks it. */
 export interface RankedRoute {
@@ -26,9 +27,10 @@ const DEFAULT_BACKOFF_MS = 25;
 /** All rules, in the order in which they are written. */
 export function buildRankedRoutes(lookup: RouteLookup, route: HttpRouteObject | GrpcRouteObject): RankedRoute[] {
   return route.rules.flatMap((rule, index) => {
+    const name = routeName(route.meta, index);
     const shared = {
-      name: routeName(route.meta, index),
-      action: actionOf(lookup, route, rule),
+      name,
+      action: actionOf(lookup, route, rule, name),
       requestHeaders: headerChanges(rule.filters, 'RequestHeaderModifier'),
       responseHeaders: headerChanges(rule.filters, 'ResponseHeaderModifier'),
       fault: undefined,
@@ -51,18 +53,23 @@ export function toWeightedBackend(lookup: RouteLookup, route: RouteObject, ref: 
   };
 }
 
-function actionOf(lookup: RouteLookup, route: HttpRouteObject | GrpcRouteObject, rule: HttpRouteRule) {
+function actionOf(lookup: RouteLookup, route: HttpRouteObject | GrpcRouteObject, rule: HttpRouteRule, name: string) {
   if (filterOf(rule.filters, 'unsupported') !== undefined) {
     const directResponse = { status: MISSING_STATUS, body: Buffer.alloc(0) };
     return { $case: 'directResponse' as const, directResponse };
   }
   const redirect = redirectOf(rule.filters);
   if (redirect !== undefined) return { $case: 'redirect' as const, redirect };
-  return { $case: 'forward' as const, forward: forwardOf(lookup, route, rule) };
+  return { $case: 'forward' as const, forward: forwardOf(lookup, route, rule, name) };
 }
 
-function forwardOf(lookup: RouteLookup, route: HttpRouteObject | GrpcRouteObject, rule: HttpRouteRule): HttpForward {
-  const { backends, filters, retry, requestTimeoutMs, backendTimeoutMs } = rule;
+function forwardOf(
+  lookup: RouteLookup,
+  route: HttpRouteObject | GrpcRouteObject,
+  rule: HttpRouteRule,
+  name: string,
+): HttpForward {
+  const { backends, filters, retry, session, requestTimeoutMs, backendTimeoutMs } = rule;
   return {
     backends: backends.map((ref) => {
       const weighted = toWeightedBackend(lookup, route, ref);
@@ -80,6 +87,7 @@ function forwardOf(lookup: RouteLookup, route: HttpRouteObject | GrpcRouteObject
     retry: retryOf(rule),
     mirrors: mirrorsOf(lookup, route, rule),
     missingStatus: MISSING_STATUS,
+    session: session && toSessionPersistence(session, name),
   };
 }
 

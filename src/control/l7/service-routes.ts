@@ -3,14 +3,16 @@ import type { Service } from '../../model/service.ts';
 import type { PortRoutes, ServiceRoutes } from '../../proto/gen/ambit.ts';
 import type { BuildContext } from '../build-context.ts';
 import { gatewayApiRoutes } from './gateway-api-routes.ts';
+import { serviceSession } from './session-persistence.ts';
 import { virtualServiceRoutes } from './virtual-service-routes.ts';
 
 /** Undefined where nothing is configured, and for a service without a waypoint. */
 export function buildServiceRoutes(context: BuildContext, service: Service): ServiceRoutes | undefined {
   if (service.waypoint === undefined) return undefined;
   const ports = merged(gatewayApiRoutes(context, service), virtualServiceRoutes(context, service));
-  if (ports.length === 0) return undefined;
-  return { namespace: service.namespace, hostname: service.hostname, ports: [...ports] };
+  const session = serviceSession(context, service);
+  if (ports.length === 0 && session === undefined) return undefined;
+  return { namespace: service.namespace, hostname: service.hostname, ports: [...ports], session };
 }
 
 /** Where both name a port, routes of the Gateway API hold for it. */

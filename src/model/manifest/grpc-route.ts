@@ -4,6 +4,7 @@ import { type HttpRouteRule, NO_LIMITS, readRouteActions, unusedFields } from '.
 import type { ObjectMeta } from './object-meta.ts';
 import { readGrpcMatches } from './route-matches.ts';
 import { type ParentRef, readParentRefs } from './route-refs.ts';
+import { readSessionPersistence } from './session-persistence.ts';
 
 export interface GrpcRouteObject {
   readonly kind: 'GRPCRoute';
@@ -17,7 +18,8 @@ export function readGrpcRoute(meta: ObjectMeta, root: FieldReader): GrpcRouteObj
   const rules = spec.children('rules').map((rule) => {
     rule.onlyKnown(['name', 'matches', 'filters', 'backendRefs', 'sessionPersistence']);
     const matches = readGrpcMatches(rule);
-    return { ...NO_LIMITS, matches, ...readRouteActions(rule, meta.namespace), unused: unusedFields(rule) };
+    const session = readSessionPersistence(rule);
+    return { ...NO_LIMITS, matches, ...readRouteActions(rule, meta.namespace), session, unused: unusedFields(rule) };
   });
   return { kind: 'GRPCRoute', meta, parents: readParentRefs(spec, meta.namespace), rules };
 }

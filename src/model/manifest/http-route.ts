@@ -5,6 +5,7 @@ import type { ObjectMeta } from './object-meta.ts';
 import { type RouteFilter, readRouteFilters } from './route-filters.ts';
 import { type HttpRouteMatch, MATCH_ALL, readHttpMatches } from './route-matches.ts';
 import { type ParentRef, readParentRefs, readWeightedBackendRef, type WeightedBackendRef } from './route-refs.ts';
+import { readSessionPersistence, type SessionPersistenceSpec } from './session-persistence.ts';
 
 export interface HttpRouteObject {
   readonly kind: 'HTTPRoute';
@@ -23,6 +24,7 @@ export interface HttpRouteRule {
   readonly requestTimeoutMs: number;
   readonly backendTimeoutMs: number;
   readonly retry: RouteRetry | undefined;
+  readonly session: SessionPersistenceSpec | undefined;
   /** Fields that are given and that no waypoint acts on. */
   readonly unused: readonly string[];
 }
@@ -42,7 +44,7 @@ const RULE_FIELDS = ['name', 'matches', 'filters', 'backendRefs', 'timeouts', 'r
 /** What can differ between the backends of one rule. */
 const BACKEND_FILTERS: ReadonlySet<string> = new Set(['RequestHeaderModifier', 'ResponseHeaderModifier', 'URLRewrite']);
 const MAX_ATTEMPTS = 100;
-export const NO_LIMITS = { requestTimeoutMs: 0, backendTimeoutMs: 0, retry: undefined } as const;
+export const NO_LIMITS = { requestTimeoutMs: 0, backendTimeoutMs: 0, retry: undefined, session: undefined } as const;
 /** What API servers make of a route without rules. */
 const EMPTY_RULE: HttpRouteRule = { matches: [MATCH_ALL], filters: [], backends: [], ...NO_LIMITS, unused: [] };
 
@@ -70,12 +72,14 @@ function readRule(rule: FieldReader, namespace: string): HttpRouteRule {
     timeouts.report('backendRequest', 'must not be longer than request');
   }
   const retry = readRetry(rule.child('retry'));
-  return { matches, ...actions, requestTimeoutMs, backendTimeoutMs, retry, unused: unusedFields(rule) };
+  const session = readSessionPersistence(rule);
+  return { matches, ...actions, requestTimeoutMs, backendTimeoutMs, retry, session, unused: unusedFields(rule) };
 }
 
 /** Of a rule of an HTTPRoute or GRPCRoute. */
 export function unusedFields(rule: FieldReader): string[] {
-  return rule.has('sessionPersistence') ? ['sessionPersistence'] : [];
+  const session = rule.child('sessionPersistence');
+  return session.raw('type') === 'Header' && session.has('cookieConfig') ? ['sessionPersistence.cookieConfig'] : [];
 }
 
 /** The filters and backends of a rule. What can only be said of a whole rule may stand at its only backend. */

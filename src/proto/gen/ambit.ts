@@ -80,6 +80,8 @@ export interface ServiceRoutes {
   namespace: string;
   hostname: string;
   ports: PortRoutes[];
+  /** For routes that have none of their own. */
+  session: SessionPersistence | undefined;
 }
 
 export interface PortRoutes {
@@ -175,6 +177,21 @@ export interface HttpForward {
   mirrors: Mirror[];
   /** The answer for a backend that is not there: 500 for routes of the Gateway API, 503 else. */
   missingStatus: number;
+  session: SessionPersistence | undefined;
+}
+
+/** A client is told which endpoint it got, and gets it again when it says so. */
+export interface SessionPersistence {
+  /** Of the cookie or header; that of a header in lower case. */
+  name: string;
+  isHeader: boolean;
+  /** Of the cookie. */
+  path: string;
+  /** 0 for none. */
+  absoluteTimeoutSec: number;
+  idleTimeoutSec: number;
+  /** Whether the cookie lasts until the absolute timeout, or until the client ends. */
+  isPermanent: boolean;
 }
 
 export interface WeightedBackend {
@@ -600,7 +617,7 @@ export const WaypointPolicy: MessageFns<WaypointPolicy> = {
 };
 
 function createBaseServiceRoutes(): ServiceRoutes {
-  return { namespace: "", hostname: "", ports: [] };
+  return { namespace: "", hostname: "", ports: [], session: undefined };
 }
 
 export const ServiceRoutes: MessageFns<ServiceRoutes> = {
@@ -613,6 +630,9 @@ export const ServiceRoutes: MessageFns<ServiceRoutes> = {
     }
     for (const v of message.ports) {
       PortRoutes.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.session !== undefined) {
+      SessionPersistence.encode(message.session, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -654,6 +674,14 @@ export const ServiceRoutes: MessageFns<ServiceRoutes> = {
             message.ports.push(PortRoutes.decode(reader, reader.uint32()));
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.session = SessionPersistence.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -674,6 +702,9 @@ export const ServiceRoutes: MessageFns<ServiceRoutes> = {
     message.namespace = object.namespace ?? "";
     message.hostname = object.hostname ?? "";
     message.ports = object.ports?.map((e) => PortRoutes.fromPartial(e)) || [];
+    message.session = (object.session !== undefined && object.session !== null)
+      ? SessionPersistence.fromPartial(object.session)
+      : undefined;
     return message;
   },
 };
@@ -1429,6 +1460,7 @@ function createBaseHttpForward(): HttpForward {
     retry: undefined,
     mirrors: [],
     missingStatus: 0,
+    session: undefined,
   };
 }
 
@@ -1454,6 +1486,9 @@ export const HttpForward: MessageFns<HttpForward> = {
     }
     if (message.missingStatus !== 0) {
       writer.uint32(56).uint32(message.missingStatus);
+    }
+    if (message.session !== undefined) {
+      SessionPersistence.encode(message.session, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -1527,6 +1562,14 @@ export const HttpForward: MessageFns<HttpForward> = {
             message.missingStatus = reader.uint32();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.session = SessionPersistence.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1555,6 +1598,124 @@ export const HttpForward: MessageFns<HttpForward> = {
       : undefined;
     message.mirrors = object.mirrors?.map((e) => Mirror.fromPartial(e)) || [];
     message.missingStatus = object.missingStatus ?? 0;
+    message.session = (object.session !== undefined && object.session !== null)
+      ? SessionPersistence.fromPartial(object.session)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSessionPersistence(): SessionPersistence {
+  return { name: "", isHeader: false, path: "", absoluteTimeoutSec: 0, idleTimeoutSec: 0, isPermanent: false };
+}
+
+export const SessionPersistence: MessageFns<SessionPersistence> = {
+  encode(message: SessionPersistence, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.isHeader !== false) {
+      writer.uint32(16).bool(message.isHeader);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    if (message.absoluteTimeoutSec !== 0) {
+      writer.uint32(32).uint32(message.absoluteTimeoutSec);
+    }
+    if (message.idleTimeoutSec !== 0) {
+      writer.uint32(40).uint32(message.idleTimeoutSec);
+    }
+    if (message.isPermanent !== false) {
+      writer.uint32(48).bool(message.isPermanent);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SessionPersistence {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSessionPersistence();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.isHeader = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.absoluteTimeoutSec = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.idleTimeoutSec = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.isPermanent = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SessionPersistence>): SessionPersistence {
+    return SessionPersistence.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SessionPersistence>): SessionPersistence {
+    const message = createBaseSessionPersistence();
+    message.name = object.name ?? "";
+    message.isHeader = object.isHeader ?? false;
+    message.path = object.path ?? "";
+    message.absoluteTimeoutSec = object.absoluteTimeoutSec ?? 0;
+    message.idleTimeoutSec = object.idleTimeoutSec ?? 0;
+    message.isPermanent = object.isPermanent ?? false;
     return message;
   },
 };

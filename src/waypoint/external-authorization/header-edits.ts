@@ -1,6 +1,7 @@
 /** Changes of headers that an external authorizer asks for. */
-import { isConnectionHeader } from '../../http/connection-headers.ts';
+
 import type { HttpHeader } from '../../http/http-stream.ts';
+import { isConnectionHeader } from '../../model/connection-headers.ts';
 
 export interface HeaderEdit {
   /** In lower case. */

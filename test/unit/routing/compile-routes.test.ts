@@ -59,9 +59,29 @@ describe('routes', () => {
 
   it('are those of the port, or of all ports', () => {
     const port = { http: [], tcp: [backend('a', 1)], hasHttp: true, hasTcp: false };
-    const ports = compileRoutes({ namespace: 'shop', hostname: 'cart', ports: [{ ...port, port: 0 }] });
+    const ports = compileRoutes({
+      namespace: 'shop',
+      hostname: 'cart',
+      ports: [{ ...port, port: 0 }],
+      session: undefined,
+    });
     assert.ok(ports.get(0)?.http);
     assert.equal(ports.get(0)?.tcp, undefined);
+  });
+
+  it('have the sessions of their service, which has them without a route, too', () => {
+    const session = {
+      name: 's',
+      isHeader: false,
+      path: '/',
+      absoluteTimeoutSec: 0,
+      idleTimeoutSec: 0,
+      isPermanent: false,
+    };
+    const port = { port: 80, http: [], tcp: [], hasHttp: true, hasTcp: false };
+    const ports = compileRoutes({ namespace: 'shop', hostname: 'cart', ports: [port], session });
+    assert.deepEqual([ports.get(80)?.session, ports.get(0)?.session], [session, session]);
+    assert.equal(ports.get(0)?.http, undefined);
   });
 
   it('say 301 for a redirect and 503 for a missing backend where they say nothing', () => {
@@ -97,6 +117,7 @@ describe('the backends of a route', () => {
       retry: undefined,
       mirrors: [],
       missingStatus: 500,
+      session: undefined,
     };
     const action = new HttpRoutes([route('r', undefined, { action: { $case: 'forward', forward } })]).find(
       requestOf({}),

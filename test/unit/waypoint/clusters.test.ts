@@ -8,6 +8,7 @@ import { createWorkload, type Workload } from '../../../src/model/workload.ts';
 import { Algorithm, TrafficPolicies, WorkloadLabels } from '../../../src/proto/gen/ambit.ts';
 import { type Cluster, Clusters } from '../../../src/waypoint/clusters.ts';
 import type { PickRequest } from '../../../src/waypoint/pick-request.ts';
+import { endpointId } from '../../../src/waypoint/session.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
 import { seededRandom } from '../../helpers/seeded-random.ts';
 import { detection, loadBalancer, pool, trafficPolicy } from '../../helpers/traffic-policies.ts';
@@ -91,6 +92,45 @@ class Fixture {
     assert.deepEqual(refused, []);
   }
 }
+
+describe('an endpoint that a client names', () => {
+  const idOf = (uid: string) => endpointId({ workload: createWorkload({ uid }), service });
+  const named = (mesh: Fixture, uid: string, subset = '') =>
+    Object.keys(mesh.spread(20, subset, { ...NEW, endpointId: idOf(uid) })).sort();
+
+  it('is picked as long as it is there, also when it drains or is not ready', () => {
+    const mesh = new Fixture('a', 'b', 'c');
+    assert.deepEqual(named(mesh, 'b'), ['b']);
+    mesh.state.apply([endpoint('b', { status: 'Unhealthy' })]);
+    assert.deepEqual(named(mesh, 'b'), ['b']);
+    assert.equal(mesh.spread(50)['b'], undefined);
+    mesh.state.apply([{ kind: 'remove-address', name: 'b' }]);
+    assert.deepEqual(named(mesh, 'b'), ['a', 'c']);
+  });
+
+  it('is picked only of the endpoints of its cluster', () => {
+    const mesh = new Fixture('a', 'b');
+    mesh.labels('a', { version: 'v1' });
+    mesh.labels('b', { version: 'v2' });
+    mesh.feed({ subsets: [{ name: 'v1', labels: new Map([['version', 'v1']]) }] });
+    assert.deepEqual(named(mesh, 'b', 'v1'), ['a']);
+    assert.deepEqual(
+      [mesh.cluster('v1').holds(self, idOf('a')), mesh.cluster('v1').holds(self, idOf('b'))],
+      [true, false],
+    );
+    const other = createService({ namespace: 'shop', hostname: 'other.shop' });
+    const foreign = endpointId({ workload: createWorkload({ uid: 'a' }), service: other });
+    assert.equal(mesh.cluster().holds(self, foreign), false);
+  });
+
+  it('is not picked while it is ejected', () => {
+    const mesh = new Fixture('a', 'b');
+    mesh.feed({ policies: [trafficPolicy({ outlierDetection: detection({ maxEjectionPercent: 100 }) })] });
+    assert.deepEqual(named(mesh, 'a'), ['a']);
+    mesh.fail('a', 5);
+    assert.deepEqual(named(mesh, 'a'), ['b']);
+  });
+});
 
 describe('retries', () => {
   it('are as many as the budget gives', () => {

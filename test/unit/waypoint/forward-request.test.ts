@@ -29,6 +29,7 @@ interface Setup {
   readonly refuse?: number;
   readonly isHurried?: boolean;
   readonly leavePriorities?: boolean;
+  readonly endpointId?: string;
 }
 
 /** One request; endpoints are called `e0`, `e1`, and so on, and every try gets the first that is not avoided. */
@@ -38,6 +39,7 @@ function setUp(options: Setup = {}) {
   const downstream = new FakeHttpStream();
   const tries: { endpoint: string; stream: FakeHttpStream; headers: readonly HttpHeader[] }[] = [];
   const left: number[][] = [];
+  const named: (string | undefined)[] = [];
   const outcomes: (Outcome | undefined)[] = [];
   const replies: { reply: LocalReply; retries: number }[] = [];
   const done: unknown[] = [];
@@ -50,7 +52,8 @@ function setUp(options: Setup = {}) {
   let picked = '';
   const cluster = {
     policy: undefined,
-    pick: (_self: unknown, { avoid, leave }: PickRequest) => {
+    pick: (_self: unknown, { avoid, leave, endpointId }: PickRequest) => {
+      named.push(endpointId);
       left.push([...(leave ?? [])]);
       const all = Array.from({ length: endpoints }, (_, index) => `e${index}`);
       const uid = all.find((one) => !avoid.has(one)) ?? all[0];
@@ -103,6 +106,7 @@ function setUp(options: Setup = {}) {
     self: {},
     forwarded: '',
     hashKey: undefined,
+    endpointId: options.endpointId,
     retry,
     timeoutMs: options.timeoutMs ?? 0,
     isHurried: options.isHurried ?? false,
@@ -121,7 +125,7 @@ function setUp(options: Setup = {}) {
     { clock, random: () => 0.5, http: http as unknown as HttpUpstreams },
   );
   forwarded.start();
-  return { clock, downstream, tries, left, outcomes, replies, done, open, body };
+  return { clock, downstream, tries, left, named, outcomes, replies, done, open, body };
 }
 
 /** The last try, once it is there. */
@@ -144,6 +148,20 @@ describe('a forwarded request', () => {
     for (let count = 0; count < 2; count++) (await latest(other)).stream.headers(503, {});
     await latest(other);
     assert.deepEqual(other.left, [[], [], []]);
+  });
+
+  it('goes elsewhere when the endpoint that the client had before is not reached, and that is no retry', async () => {
+    const lab = setUp({ attempts: 0, refuse: 1, endpointId: 'before' });
+    await latest(lab);
+    assert.deepEqual(lab.named, ['before', undefined]);
+    assert.deepEqual(
+      lab.tries.map(({ endpoint }) => endpoint),
+      ['e1'],
+    );
+    const failing = setUp({ attempts: 1, endpointId: 'before' });
+    (await latest(failing)).stream.headers(503, {});
+    await latest(failing);
+    assert.deepEqual(failing.named, ['before', undefined]);
   });
 
   it('counts as one retry at a time, however often it is sent again', async () => {

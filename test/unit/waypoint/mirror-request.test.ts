@@ -22,6 +22,7 @@ function mirrored(waiting: number) {
       priority: 0,
       done: () => void log.push('done'),
     }),
+    holds: () => false,
     admitRequest: () => ({ release: () => void log.push('released') }),
     admitRetry: () => undefined,
     admitConnection: () => undefined,

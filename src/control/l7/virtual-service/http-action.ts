@@ -66,6 +66,7 @@ function forward(
     retry: buildRetry(rule),
     mirrors: buildMirrors(rule, resolve),
     missingStatus: MISSING_STATUS,
+    session: undefined,
   };
 }
 

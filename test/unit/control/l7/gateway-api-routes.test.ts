@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { SERVICE_ROUTES_TYPE } from '../../../../src/model/waypoint-feed.ts';
+import { ServiceRoutes } from '../../../../src/proto/gen/ambit.ts';
 import { object, service } from '../../../helpers/manifests.ts';
 import { boundService, GATEWAY_API, httpRoute, RouteMesh, referenceGrant, toService } from '../../../helpers/routes.ts';
 
@@ -216,6 +218,47 @@ describe('what a rule does', () => {
       note,
       'rule 0: the header c is sent as it is written: its value has the operator %E4%, which waypoints cannot fill in',
     );
+  });
+
+  it('keeps clients to their endpoints as its rule says, by a name of its own where it has none', () => {
+    const sessionOf = (sessionPersistence: Json) => oneRule({ sessionPersistence, backendRefs: [ref] }).forward('web');
+    const cookieConfig = { lifetimeType: 'Permanent' };
+    const given = sessionOf({ sessionName: 'Sid', absoluteTimeout: '1h', idleTimeout: '1500ms', cookieConfig }).session;
+    assert.deepEqual(given, {
+      name: 'Sid',
+      isHeader: false,
+      path: '/',
+      absoluteTimeoutSec: 3600,
+      idleTimeoutSec: 2,
+      isPermanent: true,
+    });
+    const inHeader = sessionOf({ sessionName: 'X-Session', type: 'Header' }).session;
+    assert.deepEqual([inHeader?.name, inHeader?.isHeader, inHeader?.isPermanent], ['x-session', true, false]);
+    assert.match(sessionOf({}).session?.name ?? '', /^session-[0-9a-f]{8}$/);
+    assert.equal(oneRule({ backendRefs: [ref] }).forward('web').session, undefined);
+  });
+
+  it('keeps clients to their endpoints as labels of the service say', () => {
+    const sessionOf = (labels: Record<string, string>) => {
+      const meta = { labels: { 'istio.io/use-waypoint': 'wp', ...labels } };
+      const { model } = new RouteMesh([boundService('web', {}, meta)]);
+      const stored = model.waypointStores.get(SERVICE_ROUTES_TYPE)?.get('demo/web.demo.svc.cluster.local');
+      const session = stored && ServiceRoutes.decode(stored.value).session;
+      return {
+        session: session && [session.name, session.isHeader, session.path],
+        note: model.notes.get('Service/demo/web'),
+      };
+    };
+    const cookie = 'istio.io/persistent-session';
+    assert.deepEqual(sessionOf({ [cookie]: 'sid:/cart' }).session, ['sid', false, '/cart']);
+    assert.deepEqual(sessionOf({ [cookie]: 'sid' }).session, ['sid', false, '/']);
+    assert.deepEqual(sessionOf({ 'istio.io/persistent-session-header': 'X-Sid' }).session, ['x-sid', true, '']);
+    assert.equal(sessionOf({}).session, undefined);
+    for (const labels of [{ [cookie]: 'a:b' }, { 'istio.io/persistent-session-header': 'Host' }]) {
+      const { session, note } = sessionOf(labels);
+      assert.equal(session, undefined);
+      assert.match(note ?? '', /^label istio\.io\/persistent-session.* has no effect/);
+    }
   });
 
   it('mirrors to every backend that is there', () => {

@@ -95,8 +95,9 @@ describe('the note of a route', () => {
   });
 
   it('names what waypoints do not act on, of routes between services', () => {
-    const rule = { sessionPersistence: { sessionName: 'a' } };
-    assert.equal(noteOf(toService('web'), rule), 'rule 0: waypoints do not act on sessionPersistence');
+    const rule = { sessionPersistence: { type: 'Header', cookieConfig: { lifetimeType: 'Session' } } };
+    const field = 'sessionPersistence.cookieConfig';
+    assert.equal(noteOf(toService('web'), rule), `rule 0: waypoints do not act on ${field}`);
     assert.equal(noteOf({ name: 'edge' }, rule), undefined);
   });
 });

@@ -35,6 +35,17 @@ describe('an HTTPRoute', () => {
     ]);
   });
 
+  it('names what is wrong with the sessions of a rule', () => {
+    const session = (sessionPersistence: object) => problems({ sessionPersistence });
+    assert.deepEqual(session({ sessionName: 'a', idleTimeout: '1m' }), []);
+    assert.match(session({ cookieConfig: { lifetimeType: 'Permanent' } })[0] ?? '', /absoluteTimeout: is required/);
+    assert.match(session({ sessionName: 'a b' })[0] ?? '', /sessionName: .*is not the name/);
+    assert.match(session({ sessionName: 'a'.repeat(129) })[0] ?? '', /sessionName: .*128/);
+    assert.match(session({ sessionName: 'Host', type: 'Header' })[0] ?? '', /sessionName: is a header of the conn/);
+    assert.match(session({ type: 'Query' })[0] ?? '', /type: must be one of/);
+    assert.match(session({ nonsense: 1 })[0] ?? '', /nonsense: is not a known field/);
+  });
+
   it('takes a prefix with and without a slash at its end as the same', () => {
     const values = ['/foo/', '/foo', '/'].map(
       (value) => rule({ matches: [{ path: { value } }] }).matches[0]?.path.value,
