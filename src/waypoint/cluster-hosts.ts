@@ -20,6 +20,8 @@ export interface ClusterHost extends BalancedHost {
   endpoint: Endpoint;
   hashKey: string;
   active: number;
+  /** What clients call it; undefined until one may have. */
+  idForClients: string | undefined;
   /** Which of the levels it is in. */
   priority: number;
   readonly addedMs: number;
@@ -92,7 +94,8 @@ export function namedHosts(
     const { workload } = candidate;
     if (subset !== undefined && !selectorMatches(subset, feed.labels(workload.uid))) continue;
     const host = keptOrNew(hosts.get(workload.uid), candidate, service, Number.NEGATIVE_INFINITY);
-    named.set(endpointId(host.endpoint), host);
+    host.idForClients ??= endpointId(host.endpoint);
+    named.set(host.idForClients, host);
   }
   return named;
 }
@@ -105,7 +108,8 @@ function keptOrNew(
 ): ClusterHost {
   const endpoint = { workload, port: targetPort, service };
   const hashKey = `${workload.addresses[0] ?? workload.hostname}:${targetPort}`;
-  if (kept === undefined) return { uid: workload.uid, endpoint, hashKey, active: 0, priority: 0, addedMs };
+  if (kept === undefined)
+    return { uid: workload.uid, endpoint, hashKey, active: 0, idForClients: undefined, priority: 0, addedMs };
   kept.endpoint = endpoint;
   kept.hashKey = hashKey;
   return kept;

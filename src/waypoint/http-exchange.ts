@@ -205,7 +205,8 @@ class HttpExchange {
     const backend = this.#chooseBackend(plan);
     const to = plan === DEFAULT_PLAN ? ownTarget(target, spoken, this.#deps) : this.#targetOf(backend);
     if (backend === undefined || to === undefined) return this.#reply(clusterMissing(plan.missingStatus));
-    if (this.#request.rewritten(backend.path) === undefined) return this.#reply(LOCAL_REPLIES.badRequest);
+    const rewritten = this.#request.rewritten(backend.path);
+    if (rewritten === undefined) return this.#reply(LOCAL_REPLIES.badRequest);
     this.#responseChanges.push(backend.responseHeaders);
     const { key: hashKey, setCookie } = this.#hashKey(to);
     if (setCookie !== undefined) this.#responseChanges.push((headers) => [...headers, ['set-cookie', setCookie]]);
@@ -213,7 +214,8 @@ class HttpExchange {
     this.#clusterName = to.clusterName;
     const contextOf: ContextOf = (headers) => this.#formatContext(headers, undefined);
     const change = (by: HeaderChange | undefined) => by && ((headers: readonly HttpHeader[]) => by(headers, contextOf));
-    const changes = { ...backend, headers: [change(route?.requestHeaders), change(backend.requestHeaders)] };
+    const headers = [change(route?.requestHeaders), change(backend.requestHeaders)];
+    const changes = { target: rewritten, authority: backend.authority, headers };
     const headersFor = (version: UpstreamVersion) => this.#request.forUpstream(version, changes, client);
     const timeoutMs = requestTimeoutMs(plan.timeoutMs, this.#request.grpcTimeout);
     this.#sentHeaders = headersFor(to.version);

@@ -43,7 +43,8 @@ function isClients(name: string): boolean {
 
 /** What a route changes of a request. */
 export interface RequestChanges {
-  readonly path: PathChange | undefined;
+  /** As `rewritten` makes it. */
+  readonly target: string;
   /** Empty: the client's own. */
   readonly authority: string;
   /** In this order. */
@@ -164,7 +165,7 @@ export class RequestFields implements RoutedRequest {
     const own = this.#headers.filter(
       ([name]) => !name.startsWith(':') && !NOT_FORWARDED.has(name) && !(version === 'http2' && name === 'upgrade'),
     );
-    const target = this.rewritten(changes.path) ?? this.target;
+    const { target } = changes;
     const headers: HttpHeader[] = [
       [':method', this.method],
       [':scheme', this.scheme],

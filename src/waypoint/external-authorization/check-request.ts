@@ -21,7 +21,6 @@ export interface RequestToCheck {
   readonly connection: CheckedConnection & { readonly spoken: UpstreamVersion };
 }
 
-const UNCHANGED = { path: undefined, authority: '', headers: [] };
 /** Nothing may be read of it, so nobody is asked, and it is no reason to let anything through. */
 const NO_ROOM: LocalReply = { status: 403, body: '', flag: 'UAEX', details: 'ext_authz_error' };
 
@@ -61,9 +60,8 @@ function askAbout(
   onOutcome: (outcome: CheckOutcome) => void,
 ): () => void {
   const { method, scheme, authority, target, requestId } = fields;
-  const { clientAddress: address, subject } = connection;
-  const client = { address, ip: subject.sourceIp, certificate: undefined };
-  const headers = fields.forUpstream('http1', UNCHANGED, client);
+  const client = { ip: connection.subject.sourceIp, certificate: undefined };
+  const headers = fields.forUpstream('http1', { target, authority: '', headers: [] }, client);
   const checked = { ...connection, method, scheme, authority, target, requestId, headers, body };
   return external.ask(provider, connection, checked, onOutcome);
 }

@@ -20,7 +20,7 @@ describe('the headers of a request', () => {
       ['x-forwarded-client-cert', 'URI=forged'],
       ['x-own', '1'],
     ];
-    const changes = { path: undefined, authority: '', headers: [] };
+    const changes = { target: '/', authority: '', headers: [] };
     const sent = request('/')
       .withHeaders((headers) => [...headers, ...own])
       .forUpstream('http1', changes, CLIENT);
@@ -35,7 +35,8 @@ describe('the target of a request', () => {
   it('is normalised, and goes on as a route rewrites it', () => {
     assert.equal(request('/public/%61?q=%2e').target, '/public/a?q=%2e');
     assert.equal(request('/publicx?q').rewritten(withoutPublic), '/x?q');
-    const changes = { path: withoutPublic, authority: '', headers: [] };
+    const target = request('/publicx').rewritten(withoutPublic) ?? '';
+    const changes = { target, authority: '', headers: [] };
     const headers = request('/publicx').forUpstream('http1', changes, CLIENT);
     assert.deepEqual(headers.find(([name]) => name === ':path')?.[1], '/x');
     assert.deepEqual(headers.find(([name]) => name === 'x-envoy-original-path')?.[1], '/publicx');
