@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import type { HttpHeader } from '../../../src/http/http-stream.ts';
 import type { Cors, HttpMatch, HttpRedirect, PathRewrite } from '../../../src/proto/gen/ambit.ts';
 import { PortChoice } from '../../../src/proto/gen/ambit.ts';
@@ -100,6 +101,17 @@ describe('changes of headers', () => {
     const change = compileHeaderChanges({ set, add: [], remove: [] });
     const context: ContextOf = () => formatContext({ requestHeaders: [['x', ' 1\r\nb: 2\0\u0100 ']] });
     assert.deepEqual(change?.([], context), [['a', '1b: 2']]);
+  });
+
+  it('take over any text of a request only as far as a header may hold it', () => {
+    const set = [{ name: 'a', value: '%REQ(x)%|%REQ(x):3%', isFormat: true }];
+    const change = compileHeaderChanges({ set, add: [], remove: [] });
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const [field] = change?.([], () => formatContext({ requestHeaders: [['x', text]] })) ?? [];
+        assert.match(field?.[1] ?? '', /^[\t\x20-\x7e\x80-\xff]+$/);
+      }),
+    );
   });
 
   it('leave out a value with an operator that this waypoint does not know', () => {

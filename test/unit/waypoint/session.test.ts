@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { createService } from '../../../src/model/service.ts';
 import { createWorkload } from '../../../src/model/workload.ts';
 import type { SessionPersistence } from '../../../src/proto/gen/ambit.ts';
@@ -79,5 +80,24 @@ describe('a session', () => {
       );
     }
     assert.equal(readSession(policy(), NOBODY, 1000), undefined);
+  });
+
+  it('answers whatever a client sends with a header that can be sent, and reads that again', () => {
+    const id = endpointId(endpoint('a'));
+    const sent = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string().map((text) => `sid="${id}.${text}`),
+    );
+    const limits = fc.constantFrom(0, 1, 100);
+    fc.assert(
+      fc.property(sent, limits, limits, fc.boolean(), (value, absoluteTimeoutSec, idleTimeoutSec, isHeader) => {
+        const name = isHeader ? 'x-sid' : 'sid';
+        const given = policy({ name, isHeader, absoluteTimeoutSec, idleTimeoutSec, isPermanent: true });
+        const before = readSession(given, () => value, 1000);
+        const told = sessionHeader(given, before, endpoint('b'), 1000);
+        assert.match(told?.[1] ?? '', /^[\x21-\x7e][\x20-\x7e]*$/);
+        assert.equal(readSession(given, answering(told), 1000)?.endpointId, endpointId(endpoint('b')));
+      }),
+    );
   });
 });
