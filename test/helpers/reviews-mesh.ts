@@ -5,48 +5,7 @@
 import assert from 'node:assert/strict';
 import { eventually } from './eventually.ts';
 import { LocalMesh } from './local-mesh.ts';
-
-/** Answers with its own name, what it saw, and as the query says: `fail=3&id=x` fails the first three calls of x. */
-const SERVER = `
-const name = process.argv[1];
-const calls = new Map();
-require('http').createServer((req, res) => {
-  const url = new URL(req.url, 'http://x');
-  const id = url.searchParams.get('id') ?? '';
-  const seen = (calls.get(id) ?? 0) + 1;
-  calls.set(id, seen);
-  if (url.pathname === '/calls') return res.end(String((calls.get(url.searchParams.get('of')) ?? 0)));
-  const status = seen <= Number(url.searchParams.get('fail') ?? 0) ? 503 : 200;
-  let body = '';
-  req.on('data', (d) => body += d).on('end', () => setTimeout(() => {
-    res.writeHead(status, { 'x-seen': JSON.stringify({ path: req.url, headers: req.headers, body }) });
-    res.end(name);
-  }, Number(url.searchParams.get('delay') ?? 0)));
-}).listen(8080, '::');`;
-
-/** Asks once; prints status, headers and body as JSON. */
-const ASK = `
-const [url, method, headers, body] = process.argv.slice(1);
-fetch(url, { method, headers: JSON.parse(headers), body: body || undefined, redirect: 'manual' }).then(async (r) =>
-  console.log(JSON.stringify({ status: r.status, headers: Object.fromEntries(r.headers), body: await r.text() }))
-).catch((e) => console.log(JSON.stringify({ status: 0, headers: {}, body: String(e.cause?.code ?? e) })));`;
-
-/** Asks many times over kept connections; prints how often each status and body came, and the slow ones. */
-const MANY = `
-const [url, count, headers] = process.argv.slice(1);
-const agent = new (require('http').Agent)({ keepAlive: true, maxSockets: 8 });
-const seen = {};
-let left = Number(count), slow = 0;
-const one = () => new Promise((resolve) => {
-  const start = performance.now();
-  const done = (what) => { seen[what] = (seen[what] ?? 0) + 1; if (performance.now() - start > 280) slow++; resolve(); };
-  require('http').get(url, { agent, headers: JSON.parse(headers) }, (res) => {
-    let text = '';
-    res.on('data', (d) => text += d).on('end', () => done(res.statusCode + ' ' + text)).on('error', (e) => done(e.code));
-  }).on('error', (e) => done(e.code));
-});
-const worker = async () => { while (left-- > 0) await one(); };
-Promise.all(Array.from({ length: 8 }, worker)).then(() => { console.log(JSON.stringify({ seen, slow })); agent.destroy(); });`;
+import { type Answer, ASK_MANY, ASK_ONCE, type Counts, ROUTES_SERVER } from './route-objects.ts';
 
 const namespace = {
   apiVersion: 'v1',
@@ -72,24 +31,6 @@ function pod(name: string, labels: Record<string, string>, node: string, command
   return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { nodeName: node, containers } };
 }
 
-export function virtualService(http: readonly object[], version = 'v1', hosts = ['reviews']): object {
-  return {
-    apiVersion: `networking.istio.io/${version}`,
-    kind: 'VirtualService',
-    metadata: { name: 'reviews', namespace: 'shop' },
-    spec: { hosts, http },
-  };
-}
-
-export function destinationRule(spec: object, version = 'v1'): object {
-  return {
-    apiVersion: `networking.istio.io/${version}`,
-    kind: 'DestinationRule',
-    metadata: { name: 'reviews', namespace: 'shop' },
-    spec: { host: 'reviews', ...spec },
-  };
-}
-
 export function httpRoute(rules: readonly object[]): object {
   return {
     apiVersion: 'gateway.networking.k8s.io/v1',
@@ -99,25 +40,6 @@ export function httpRoute(rules: readonly object[]): object {
   };
 }
 
-export interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
-
-interface Counts {
-  readonly seen: Readonly<Record<string, number>>;
-  readonly slow: number;
-}
-
-export const SUBSETS = {
-  subsets: [
-    { name: 'v1', labels: { version: 'v1' } },
-    { name: 'v2', labels: { version: 'v2' } },
-  ],
-};
-export const to = (host: string, more: object = {}) => ({ destination: { host, ...more } });
-
 export class ReviewsMesh {
   readonly mesh = new LocalMesh();
   readonly #inClient = async (script: string, ...args: readonly string[]) => {
@@ -126,9 +48,13 @@ export class ReviewsMesh {
     return stdout.trim();
   };
   readonly ask = async (path: string, { method = 'GET', headers = {}, body = '', host = 'reviews' } = {}) =>
-    JSON.parse(await this.#inClient(ASK, `http://${host}${path}`, method, JSON.stringify(headers), body)) as Answer;
+    JSON.parse(
+      await this.#inClient(ASK_ONCE, `http://${host}${path}`, method, JSON.stringify(headers), body),
+    ) as Answer;
   readonly many = async (count: number, path = '/', headers = {}) =>
-    JSON.parse(await this.#inClient(MANY, `http://reviews${path}`, String(count), JSON.stringify(headers))) as Counts;
+    JSON.parse(
+      await this.#inClient(ASK_MANY, `http://reviews${path}`, String(count), JSON.stringify(headers)),
+    ) as Counts;
   readonly seenBy = ({ headers }: Answer) =>
     JSON.parse(headers['x-seen'] ?? '{}') as { path: string; headers: Record<string, string>; body: string };
   /** The first answer without a session that comes from this version. */
@@ -166,7 +92,7 @@ export class ReviewsMesh {
       service('place1', { app: 'places', place: 'place1' }),
       service('place2', { app: 'places', place: 'place2' }),
     );
-    const server = (name: string) => ['node', '-e', SERVER, name];
+    const server = (name: string) => ['node', '-e', ROUTES_SERVER, name];
     this.mesh.write(
       'pods.yaml',
       pod('reviews-v1', { app: 'reviews', version: 'v1' }, 'node2', server('v1')),

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { eventually } from '../helpers/eventually.ts';
-import { destinationRule, httpRoute, ReviewsMesh, SUBSETS, to, virtualService } from '../helpers/reviews-mesh.ts';
+import { httpRoute, ReviewsMesh } from '../helpers/reviews-mesh.ts';
+import { destinationRule, SUBSETS, to, virtualService } from '../helpers/route-objects.ts';
 
 describe('routes at a waypoint', { timeout: 115_000 }, () => {
   const lab = new ReviewsMesh();

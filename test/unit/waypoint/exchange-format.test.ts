@@ -10,6 +10,7 @@ import { AccessRecord } from '../../../src/waypoint/access-record.ts';
 import { ExchangeFormat } from '../../../src/waypoint/exchange-format.ts';
 import { RequestFields } from '../../../src/waypoint/request-fields.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
+import { silentTelemetry, unknownClient } from '../../helpers/silent-telemetry.ts';
 
 const HEADERS: readonly HttpHeader[] = [
   [':method', 'GET'],
@@ -27,6 +28,7 @@ function setUp(responseHeaders?: readonly HttpHeader[]) {
   const request = new RequestFields(HEADERS);
   const connection = {
     target: { kind: 'service' as const, service, port: 80 },
+    client: unknownClient,
     clientAddress: '10.0.0.1:1000',
     calledAddress: '10.96.0.1:80',
     spoken: 'http2' as const,
@@ -34,7 +36,7 @@ function setUp(responseHeaders?: readonly HttpHeader[]) {
     proxyName: 'waypoint-1',
     tokenRules: () => undefined,
   };
-  const record = new AccessRecord(request, connection, { clock, accessLog: silentLogger });
+  const record = new AccessRecord(request, connection, { clock, accessLog: silentLogger, telemetry: silentTelemetry });
   const startMs = clock.nowMs();
   clock.advance(25);
   const messages = {
