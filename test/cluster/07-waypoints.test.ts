@@ -63,6 +63,25 @@ describe('a waypoint', () => {
     assert.equal(await ask(), '200 istio-envoy');
   });
 
+  it('counts requests, which ambit edges shows by way of the API server', async () => {
+    const edges = ambit(['edges', '-n', NS, '--window', '3s', '-o', 'json']);
+    let asking = true;
+    const load = (async () => {
+      while (asking) await ask();
+    })();
+    const { code, stdout, stderr } = await edges;
+    asking = false;
+    await load;
+    assert.deepEqual([code, stderr], [0, '']);
+    const seen = JSON.parse(stdout) as { protocol: string; source: { workload: string }; requestsPerSec: number }[];
+    const http = seen.find(({ protocol, source }) => protocol === 'http' && source.workload === 'client');
+    assert.ok((http?.requestsPerSec ?? 0) > 0, stdout);
+    assert.ok(
+      seen.some(({ protocol }) => protocol === 'tcp'),
+      stdout,
+    );
+  });
+
   it('goes with its Gateway, and all that belonged to it', async () => {
     await kubectl(['delete', 'gateway', '-n', NS, 'gate']);
     await until('nothing of it', async () => {
