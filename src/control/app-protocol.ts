@@ -17,6 +17,7 @@ const BY_NAME: ReadonlyMap<string, AppProtocol> = new Map([
   ['redis', AppProtocol.TCP],
   ['mysql', AppProtocol.TCP],
 ]);
+const GRPC_WEB = 'grpc-web';
 /** SMTP, DNS, MySQL and MongoDB speak first on the server side: guessing would stall them. */
 const SERVER_FIRST_PORTS = new Set([25, 53, 3306, 27017]);
 
@@ -27,8 +28,13 @@ export function appProtocolOf(port: number, name: string, appProtocol: string): 
   return appProtocol === '' && SERVER_FIRST_PORTS.has(port) ? AppProtocol.TCP : AppProtocol.UNKNOWN;
 }
 
+/** Whether the port is declared for gRPC-Web. */
+export function isGrpcWebPort(name: string, appProtocol: string): boolean {
+  return (appProtocol === '' ? name : appProtocol).toLowerCase().startsWith(GRPC_WEB);
+}
+
 function lookup(text: string): AppProtocol | undefined {
   const lower = text.toLowerCase();
-  if (lower.startsWith('grpc-web')) return AppProtocol.GRPC;
+  if (lower.startsWith(GRPC_WEB)) return AppProtocol.GRPC;
   return BY_NAME.get(lower) ?? BY_NAME.get(lower.split('-', 1)[0] ?? '');
 }

@@ -322,7 +322,10 @@ export class ModelBuilder {
   }
 
   #service(service: Service, hints: ServiceHints): readonly Output[] {
-    return [serviceOutput(service, hints), ...waypointOutputs(serviceResources(this.#context, service))];
+    return [
+      serviceOutput(service, hints),
+      ...waypointOutputs(serviceResources(this.#context, service, hints.grpcWebPorts)),
+    ];
   }
 
   #workload(workload: Workload, labels: Labels): readonly Output[] {

@@ -8,7 +8,7 @@ import type { ServiceEntryObject } from '../model/manifest/service-entry.ts';
 import { sessionOfLabels } from '../model/manifest/session-persistence.ts';
 import { createService, type LoadBalancing, type LoadBalancingScope, type Service } from '../model/service.ts';
 import type { AppProtocol } from '../proto/gen/workload.ts';
-import { appProtocolOf } from './app-protocol.ts';
+import { appProtocolOf, isGrpcWebPort } from './app-protocol.ts';
 import type { BuildContext } from './build-context.ts';
 import { serviceHostname } from './mesh-options.ts';
 import { familiesOf } from './service-vips.ts';
@@ -48,7 +48,9 @@ export function buildService(context: BuildContext, object: ServiceObject): Buil
     canonical: true,
   });
   const protocols = ports.map((port) => [port.port, appProtocolOf(port.port, port.name, port.appProtocol)] as const);
-  return { service, hints: hintsOf(context, object, protocols), note: joined(reason, meta.labels) };
+  const grpcWebPorts = ports.filter((port) => isGrpcWebPort(port.name, port.appProtocol)).map(({ port }) => port);
+  const hints = { ...hintsOf(context, object, protocols), grpcWebPorts };
+  return { service, hints, note: joined(reason, meta.labels) };
 }
 
 /** What is wrong with the waypoint, and with the sessions that labels ask for. */
@@ -65,7 +67,10 @@ export function buildServiceEntry(context: BuildContext, entry: ServiceEntryObje
   const protocols = entry.ports.map(
     (port) => [port.number, appProtocolOf(port.number, port.name, port.protocol)] as const,
   );
-  const hints = hintsOf(context, entry, protocols);
+  const grpcWebPorts = entry.ports
+    .filter((port) => isGrpcWebPort(port.name, port.protocol))
+    .map(({ number }) => number);
+  const hints = { ...hintsOf(context, entry, protocols), grpcWebPorts };
   return entry.hosts.map((hostname) => ({
     service: createService({
       name: meta.name,
@@ -134,7 +139,7 @@ function hintsOf(
   context: BuildContext,
   object: ServiceObject | ServiceEntryObject,
   protocols: readonly (readonly [number, AppProtocol])[],
-): ServiceHints {
+): Omit<ServiceHints, 'grpcWebPorts'> {
   const { labels, namespace } = object.meta;
   const flag =
     labels.get(INGRESS_LABEL) ?? context.store.get('Namespace', '', namespace)?.meta.labels.get(INGRESS_LABEL);

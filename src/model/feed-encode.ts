@@ -45,9 +45,15 @@ export interface ServiceHints {
   readonly appProtocols: ReadonlyMap<number, AppProtocol>;
   /** Whether ingress gateways send this service's traffic through its waypoint. */
   readonly ingressUseWaypoint: boolean;
+  /** Service ports that are declared for gRPC-Web. Only waypoints hear of them, in what they get besides addresses. */
+  readonly grpcWebPorts: readonly number[];
 }
 
-export const NO_SERVICE_HINTS: ServiceHints = { appProtocols: new Map(), ingressUseWaypoint: false };
+export const NO_SERVICE_HINTS: ServiceHints = {
+  appProtocols: new Map(),
+  ingressUseWaypoint: false,
+  grpcWebPorts: [],
+};
 
 const WORKLOAD_TYPES = {
   deployment: WorkloadType.DEPLOYMENT,

@@ -69,6 +69,8 @@ export interface CompiledPort {
   readonly tcp: ForwardPlan | undefined;
   /** For routes without one of their own, and where there is no route. */
   readonly session: SessionPersistence | undefined;
+  /** Whether requests of gRPC-Web become gRPC. */
+  readonly grpcWeb: boolean;
 }
 
 interface Candidate {
@@ -112,18 +114,19 @@ export class HttpRoutes {
 /** By port; 0 for all that are not named. @throws Error for a regular expression that RE2 does not take */
 export function compileRoutes({ ports, session }: ServiceRoutes): ReadonlyMap<number, CompiledPort> {
   const compiled = new Map(ports.map((port) => [port.port, compilePort(port, session)]));
-  if (session !== undefined && !compiled.has(0)) compiled.set(0, { http: undefined, tcp: undefined, session });
+  if (session !== undefined && !compiled.has(0)) compiled.set(0, { http: undefined, tcp: undefined, session, grpcWeb: false });
   return compiled;
 }
 
 function compilePort(
-  { http, tcp, hasHttp, hasTcp }: PortRoutes,
+  { http, tcp, hasHttp, hasTcp, grpcWeb }: PortRoutes,
   session: SessionPersistence | undefined,
 ): CompiledPort {
   return {
     http: hasHttp ? new HttpRoutes(http) : undefined,
     tcp: hasTcp ? planOf({ ...NO_FORWARD, backends: tcp }, undefined) : undefined,
     session,
+    grpcWeb,
   };
 }
 

@@ -27,6 +27,8 @@ import type { ConnectTarget } from './connect-target.ts';
 import { ExchangeFormat, type FormattedConnection } from './exchange-format.ts';
 import { applyEdits, type HeaderEdits } from './external-authorization/header-edits.ts';
 import { ForwardedRequest } from './forward-request.ts';
+import { grpcWebRequest } from './grpc-web/grpc-web-request.ts';
+import { GrpcWebStream } from './grpc-web/grpc-web-stream.ts';
 import { type HashKey, hashKeyOf } from './hash-key.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
 import {
@@ -77,6 +79,21 @@ const MS_PER_SECOND = 1000;
 
 /** Takes a request. @returns the handler of its stream */
 export function handleRequest(
+  stream: HttpStream,
+  headers: readonly HttpHeader[],
+  endStream: boolean,
+  context: HttpConnectionContext,
+  deps: HttpExchangeDeps,
+): HttpStreamHandler {
+  const web = context.routes()?.grpcWeb === true ? grpcWebRequest(headers) : undefined;
+  if (web === undefined) return handlePlainRequest(stream, headers, endStream, context, deps);
+  const grpc = new GrpcWebStream(stream, web);
+  // gRPC is HTTP/2, whatever the browser speaks.
+  grpc.setHandler(handlePlainRequest(grpc, web.headers, endStream, { ...context, spoken: 'http2' }, deps));
+  return grpc;
+}
+
+function handlePlainRequest(
   stream: HttpStream,
   headers: readonly HttpHeader[],
   endStream: boolean,

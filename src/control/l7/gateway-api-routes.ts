@@ -65,6 +65,7 @@ function portRoutes(context: BuildContext, port: number, attached: readonly Atta
     tcp: l4 === undefined ? [] : l4Backends(context, l4.route),
     hasHttp: attached.some(({ ranked }) => ranked !== undefined),
     hasTcp: l4 !== undefined,
+    grpcWeb: false,
   };
 }
 

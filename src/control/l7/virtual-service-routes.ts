@@ -37,7 +37,14 @@ export function virtualServiceRoutes(context: BuildContext, service: Service): r
 function portRoutes(sources: readonly Source[], service: Service, place: RoutePlace): PortRoutes {
   const http = sources.flatMap((source) => httpRoutes(source, place));
   const tcp = tcpBackends(sources, service, place);
-  return { port: place.port, http, tcp: tcp ?? [], hasHttp: http.length > 0, hasTcp: tcp !== undefined };
+  return {
+    port: place.port,
+    http,
+    tcp: tcp ?? [],
+    hasHttp: http.length > 0,
+    hasTcp: tcp !== undefined,
+    grpcWeb: false,
+  };
 }
 
 function httpRoutes({ rules, resolve }: Source, place: RoutePlace): HttpRoute[] {

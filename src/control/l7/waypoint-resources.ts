@@ -39,8 +39,13 @@ export function policyResources(object: TargetedPolicy, mesh: MeshOptions): Wayp
   return [{ typeUrl: WAYPOINT_POLICY_TYPE, name, bytes: WaypointPolicy.encode(policy).finish() }];
 }
 
-export function serviceResources(context: BuildContext, service: Service): WaypointResource[] {
-  const routes = buildServiceRoutes(context, service);
+/** @param grpcWebPorts of the service */
+export function serviceResources(
+  context: BuildContext,
+  service: Service,
+  grpcWebPorts: readonly number[],
+): WaypointResource[] {
+  const routes = buildServiceRoutes(context, service, grpcWebPorts);
   const resources: WaypointResource[] = buildTrafficPolicies(context, service).map((policies) => ({
     typeUrl: TRAFFIC_POLICIES_TYPE,
     name: trafficPoliciesName(policies.clientNamespace, service.namespace, service.hostname),

@@ -96,6 +96,8 @@ export interface PortRoutes {
   tcp: WeightedBackend[];
   hasHttp: boolean;
   hasTcp: boolean;
+  /** Whether requests of gRPC-Web become gRPC. */
+  grpcWeb: boolean;
 }
 
 /** One match of one rule, and what is done with what it matches. */
@@ -710,7 +712,7 @@ export const ServiceRoutes: MessageFns<ServiceRoutes> = {
 };
 
 function createBasePortRoutes(): PortRoutes {
-  return { port: 0, http: [], tcp: [], hasHttp: false, hasTcp: false };
+  return { port: 0, http: [], tcp: [], hasHttp: false, hasTcp: false, grpcWeb: false };
 }
 
 export const PortRoutes: MessageFns<PortRoutes> = {
@@ -729,6 +731,9 @@ export const PortRoutes: MessageFns<PortRoutes> = {
     }
     if (message.hasTcp !== false) {
       writer.uint32(40).bool(message.hasTcp);
+    }
+    if (message.grpcWeb !== false) {
+      writer.uint32(240).bool(message.grpcWeb);
     }
     return writer;
   },
@@ -786,6 +791,14 @@ export const PortRoutes: MessageFns<PortRoutes> = {
             message.hasTcp = reader.bool();
             continue;
           }
+          case 30: {
+            if (tag !== 240) {
+              break;
+            }
+
+            message.grpcWeb = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -808,6 +821,7 @@ export const PortRoutes: MessageFns<PortRoutes> = {
     message.tcp = object.tcp?.map((e) => WeightedBackend.fromPartial(e)) || [];
     message.hasHttp = object.hasHttp ?? false;
     message.hasTcp = object.hasTcp ?? false;
+    message.grpcWeb = object.grpcWeb ?? false;
     return message;
   },
 };

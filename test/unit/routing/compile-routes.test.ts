@@ -58,7 +58,7 @@ describe('routes', () => {
   });
 
   it('are those of the port, or of all ports', () => {
-    const port = { http: [], tcp: [backend('a', 1)], hasHttp: true, hasTcp: false };
+    const port = { http: [], tcp: [backend('a', 1)], hasHttp: true, hasTcp: false, grpcWeb: false };
     const ports = compileRoutes({
       namespace: 'shop',
       hostname: 'cart',
@@ -78,7 +78,7 @@ describe('routes', () => {
       idleTimeoutSec: 0,
       isPermanent: false,
     };
-    const port = { port: 80, http: [], tcp: [], hasHttp: true, hasTcp: false };
+    const port = { port: 80, http: [], tcp: [], hasHttp: true, hasTcp: false, grpcWeb: false };
     const ports = compileRoutes({ namespace: 'shop', hostname: 'cart', ports: [port], session });
     assert.deepEqual([ports.get(80)?.session, ports.get(0)?.session], [session, session]);
     assert.equal(ports.get(0)?.http, undefined);
