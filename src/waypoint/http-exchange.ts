@@ -63,6 +63,8 @@ export interface HttpConnectionContext extends AdmissionContext, FormattedConnec
   readonly forwarded: string;
   readonly spoken: UpstreamVersion;
   readonly subject: AdmissionContext['subject'];
+  /** What endpoints are spoken to that declare nothing, where that is not what the client speaks. */
+  readonly preferred?: UpstreamVersion;
   /** The routes in force now. */
   routes(): CompiledPort | undefined;
 }
@@ -89,7 +91,7 @@ export function handleRequest(
   if (web === undefined) return handlePlainRequest(stream, headers, endStream, context, deps);
   const grpc = new GrpcWebStream(stream, web);
   // gRPC is HTTP/2, whatever the browser speaks.
-  grpc.setHandler(handlePlainRequest(grpc, web.headers, endStream, { ...context, spoken: 'http2' }, deps));
+  grpc.setHandler(handlePlainRequest(grpc, web.headers, endStream, { ...context, preferred: 'http2' }, deps));
   return grpc;
 }
 
@@ -216,11 +218,15 @@ class HttpExchange {
     return this.#context.target.port;
   }
 
+  get #preferred(): UpstreamVersion {
+    return this.#context.preferred ?? this.#context.spoken;
+  }
+
   #forward(plan: ForwardPlan, route: CompiledRoute | undefined): void {
-    const { target, spoken, self, forwarded } = this.#context;
+    const { target, self, forwarded } = this.#context;
     this.#readSession(plan);
     const backend = this.#chooseBackend(plan);
-    const to = plan === DEFAULT_PLAN ? ownTarget(target, spoken, this.#deps) : this.#targetOf(backend);
+    const to = plan === DEFAULT_PLAN ? ownTarget(target, this.#preferred, this.#deps) : this.#targetOf(backend);
     if (backend === undefined || to === undefined) return this.#reply(clusterMissing(plan.missingStatus));
     const rewritten = this.#request.rewritten(backend.path);
     if (rewritten === undefined) return this.#reply(LOCAL_REPLIES.badRequest);
@@ -306,7 +312,7 @@ class HttpExchange {
 
   #targetOf(backend: RouteBackend | undefined): RouteTarget | undefined {
     const named = backend?.backend;
-    return named && backendTarget(named, this.#calledPort, this.#context.spoken, this.#deps);
+    return named && backendTarget(named, this.#calledPort, this.#preferred, this.#deps);
   }
 
   readonly #events = {
@@ -331,7 +337,7 @@ class HttpExchange {
   /** Copies go out once the request is whole, whatever becomes of it. */
   #prepareMirrors(plan: ForwardPlan, headersFor: (version: UpstreamVersion) => readonly HttpHeader[]): void {
     const { random } = this.#deps;
-    const { self, forwarded, spoken } = this.#context;
+    const { self, forwarded } = this.#context;
     const chosen = plan.mirrors.filter(({ sharePpm }) => random() * MILLION < sharePpm);
     if (chosen.length === 0) return;
     this.#mirror = () => {
@@ -339,7 +345,7 @@ class HttpExchange {
       // A body that was too long to keep is not copied.
       if (body === undefined) return;
       for (const { backend } of chosen) {
-        const to = backend && backendTarget(backend, this.#calledPort, spoken, this.#deps);
+        const to = backend && backendTarget(backend, this.#calledPort, this.#preferred, this.#deps);
         if (to === undefined) continue;
         void mirrorRequest({ ...to, headers: headersFor(to.version), body, self, forwarded }, this.#deps);
       }
