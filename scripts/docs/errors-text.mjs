@@ -103,6 +103,12 @@ export const PROXY_ERRORS = {
     action:
       '"Identity verification error": the address moved to a pod of another account; wait for the feed. "Certificate": compare roots and clocks.',
   },
+  TLS_CREDENTIAL_UNUSABLE: {
+    texts: ['tls error: …'],
+    cause:
+      'A waypoint is to speak TLS to an endpoint, and the Secret or file for it is missing, broken, or not for it.',
+    action: 'Correct the Secret or file that the text names, or permit it, see waypoints.md; new connections take it.',
+  },
   H2_HANDSHAKE_FAILED: {
     cause: 'The other end took the TLS connection and closed it without a word of HTTP/2.',
     action: 'Something other than a tunnel proxy listens on port 15008 there; look what it is.',

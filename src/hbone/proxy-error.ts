@@ -39,6 +39,7 @@ const OUTCOMES = {
   CONNECT_FAILED: ['CONNECT', 503, 'upstream'],
   CONNECT_TIMED_OUT: ['NETWORK_POLICY', 503, 'upstream'],
   TLS_FAILED: ['TLS_FAILURE', 503, 'upstream'],
+  TLS_CREDENTIAL_UNUSABLE: ['TLS_FAILURE', 503, 'internal'],
   H2_HANDSHAKE_FAILED: ['H2_HANDSHAKE_FAILURE', 503, 'upstream'],
   H2_FAILED: ['H2_HANDSHAKE_FAILURE', 503, 'upstream'],
   HTTP_STATUS: ['CONNECT', 503, 'upstream'],

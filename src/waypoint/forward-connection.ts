@@ -11,6 +11,7 @@ import type { Workload } from '../model/workload.ts';
 import { chooseBackend, type ForwardPlan } from '../routing/compile-routes.ts';
 import type { ConnectionMeter } from '../telemetry/tcp-metrics.ts';
 import type { Outcome, Permit, PickedEndpoint } from './clusters.ts';
+import { connectOutcome } from './connect-outcome.ts';
 import type { ConnectTarget } from './connect-target.ts';
 import type { RequestTelemetry } from './request-telemetry.ts';
 import { backendTarget, ownTarget, type RouteTarget, type RouteTargetDeps } from './route-target.ts';
@@ -109,7 +110,7 @@ class ForwardedConnection {
 
   #answered(result: Result<Upstream, ProxyError>): void {
     if (result.ok) return this.#relay(result.value);
-    this.#outcome = { kind: 'connect-failure' };
+    this.#outcome = connectOutcome(result.error);
     this.refuse(result.error);
   }
 

@@ -13,6 +13,7 @@ import { ATTEMPT_COUNT_HEADER } from '../routing/header-changes.ts';
 import type { CompiledRetry, TryOutcome } from '../routing/retry-policy.ts';
 import { RequestEnd } from './cancellation.ts';
 import type { Cluster, Permit, PickedEndpoint } from './clusters.ts';
+import { connectOutcome } from './connect-outcome.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
 import { LOCAL_REPLIES, type LocalReply } from './local-reply.ts';
 import type { HttpUpstream } from './pooled-connection.ts';
@@ -148,7 +149,9 @@ export class ForwardedRequest {
     if (upstream.ok) return this.#send(upstream.value);
     if (upstream.error.code === 'UPSTREAM_OVERFLOW') return this.#fail(LOCAL_REPLIES.upstreamOverflow);
     this.#events.onConnectFailed(upstream.error.message);
-    this.#finishTry({ kind: 'connect-failure' });
+    const outcome = connectOutcome(upstream.error);
+    this.#finishTry(outcome);
+    if (outcome === undefined) return this.#fail(LOCAL_REPLIES.connectFailed);
     this.#endpointId = undefined;
     // The endpoint that a client had before may well be gone: that says nothing about the others.
     if (named !== undefined) void this.#try();

@@ -92,7 +92,9 @@ export class Upstreams {
     if (wantsTls(tls)) {
       // Before anything is opened: a connection that cannot be secured is of no use.
       const material = await this.#deps.credentials.of(tls);
-      if (!material.ok) return done(fail(proxyError('TLS_FAILED', `tls error: ${material.error}`)));
+      if (!material.ok) return done(fail(proxyError('TLS_CREDENTIAL_UNUSABLE', `tls error: ${material.error}`)));
+      const context = material.value.context();
+      if (!context.ok) return done(fail(proxyError('TLS_CREDENTIAL_UNUSABLE', `tls error: ${context.error}`)));
       secured = this.#securing(endpoint, { tls, material: material.value, alpn }, timeoutMs, done);
     }
     const answer = timeoutMs > 0 ? withDeadline(clock, timeoutMs, secured) : secured;

@@ -11,6 +11,7 @@ import type { HttpCloseReason, HttpHeader, HttpStream, HttpStreamHandler } from 
 import { Http2Code } from '../../http2/http2-error.ts';
 import type { Workload } from '../../model/workload.ts';
 import type { Outcome, Permit, PickedEndpoint } from '../clusters.ts';
+import { connectOutcome } from '../connect-outcome.ts';
 import type { HttpUpstreams } from '../http-upstreams.ts';
 import { unseen } from '../relay-exchange.ts';
 import type { RouteTarget } from '../route-target.ts';
@@ -84,12 +85,18 @@ class ProviderCall {
     const picked = target.cluster.pick(self, { hashKey: undefined, avoid: NOTHING });
     if (picked === undefined) return this.#fail('it has no healthy endpoint', undefined);
     this.#picked = picked;
-    const upstream = await this.#deps.http.acquire(picked.endpoint, target.version, self, forwarded);
+    const upstream = await this.#deps.http.acquire(
+      picked.endpoint,
+      target.version,
+      self,
+      forwarded,
+      target.cluster.policy,
+    );
     if (this.#over) {
       if (upstream.ok) upstream.value.release();
       return;
     }
-    if (!upstream.ok) return this.#fail(upstream.error.message, { kind: 'connect-failure' });
+    if (!upstream.ok) return this.#fail(upstream.error.message, connectOutcome(upstream.error));
     const { headers, body } = question;
     const opened = upstream.value.request(headers, this.#handler(), body.length === 0);
     if (!opened.ok) {

@@ -105,6 +105,20 @@ describe('Secrets of the API server for waypoints', { timeout: 60_000 }, () => {
     }
   });
 
+  it('are waited for before the first answer, so that a waypoint does not hear that they are missing', async () => {
+    const leaf = ca.leaf();
+    api.put(SECRETS, secret(leaf));
+    api.put(DESTINATION_RULES, rule as Raw);
+    let refusals = 3;
+    api.refuse = (_method, path) => (path.includes('/namespaces/demo/secrets') && refusals-- > 0 ? 503 : undefined);
+    await control.start();
+    assert.deepEqual(
+      (await nextOf(subscribe('gate'))).map(({ problem, key }) => [problem, key]),
+      [['', leaf.keyPem]],
+    );
+    assert.ok(refusals <= 0);
+  });
+
   it('are not read at all while no rule names one', async () => {
     await control.start();
     assert.deepEqual(await nextOf(subscribe('gate')), []);

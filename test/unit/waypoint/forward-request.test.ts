@@ -27,6 +27,7 @@ interface Setup {
   readonly budgetBytes?: number;
   readonly permits?: { requests?: number; retries?: number };
   readonly refuse?: number;
+  readonly refuseWith?: 'CONNECT_FAILED' | 'TLS_CREDENTIAL_UNUSABLE';
   readonly isHurried?: boolean;
   readonly leavePriorities?: boolean;
   readonly endpointId?: string;
@@ -67,7 +68,7 @@ function setUp(options: Setup = {}) {
   };
   const http = {
     acquire: async () => {
-      if (open.refusals-- > 0) return fail(proxyError('CONNECT_FAILED', 'refused'));
+      if (open.refusals-- > 0) return fail(proxyError(options.refuseWith ?? 'CONNECT_FAILED', 'refused'));
       return ok({
         reused: false,
         release: () => undefined,
@@ -237,6 +238,13 @@ describe('a forwarded request', () => {
     assert.deepEqual(lab.outcomes, [{ kind: 'connect-failure' }, { kind: 'connect-failure' }]);
     assert.equal(lab.open.requests, 0);
     assert.equal(lab.open.retries, 0);
+  });
+
+  it('fails without another try, and without a word about the endpoint, where the waypoint has no credential', async () => {
+    const lab = setUp({ refuse: 5, refuseWith: 'TLS_CREDENTIAL_UNUSABLE' });
+    await settle();
+    assert.deepEqual([lab.replies[0]?.reply.flag, lab.replies[0]?.retries], ['UF', 0]);
+    assert.deepEqual([lab.outcomes, lab.clock.waitingMs], [[undefined], []]);
   });
 
   it('sends its body again from the beginning, and gives credit for each byte once', async () => {
