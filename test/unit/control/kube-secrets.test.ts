@@ -119,6 +119,25 @@ describe('Secrets of the API server for waypoints', { timeout: 60_000 }, () => {
     assert.ok(refusals <= 0);
   });
 
+  it('never go to a node proxy, also where a Gateway has its name', async () => {
+    const gateway = waypointGatewayManifest();
+    api.put(GATEWAYS, {
+      ...gateway,
+      metadata: { ...gateway.metadata, name: 'ztunnel', namespace: 'istio-system' },
+    } as Raw);
+    api.put(GATEWAYS, { ...gateway, metadata: { ...gateway.metadata, namespace: 'istio-system' } } as Raw);
+    api.put(SECRETS, secret(ca.leaf(), 'istio-system'));
+    const host = 'web.demo.svc.cluster.local';
+    const trafficPolicy = { tls: { mode: 'MUTUAL', credentialName: 'client' } };
+    const spec = { host, trafficPolicy };
+    const meta = { namespace: 'istio-system' };
+    api.put(DESTINATION_RULES, object('networking.istio.io/v1', 'DestinationRule', 'web', spec, meta) as Raw);
+    api.tokens.set('root-gate', { username: 'system:serviceaccount:istio-system:gate' });
+    await control.start();
+    assert.equal((await nextOf(subscribe('root-gate'))).length, 1);
+    assert.deepEqual(await nextOf(subscribe('zt')), []);
+  });
+
   it('are not read at all while no rule names one', async () => {
     await control.start();
     assert.deepEqual(await nextOf(subscribe('gate')), []);

@@ -50,7 +50,7 @@ function setUp(options: Setup = {}) {
   const bytes = AuthorizationProvider.encode(AuthorizationProvider.fromPartial({ ...settings, ...options.provider }));
   providers.handler().apply([{ name: 'ext', bytes: bytes.finish() } as never], []);
   const cluster = {
-    policy: undefined,
+    policy: {},
     admitRequest: () => {
       open.permits++;
       return { release: () => void open.permits-- };
@@ -61,6 +61,7 @@ function setUp(options: Setup = {}) {
       return { endpoint: {}, done: () => void open.picks-- };
     },
   };
+  const acquired: unknown[] = [];
   const deps = {
     clock,
     providers,
@@ -71,7 +72,8 @@ function setUp(options: Setup = {}) {
       servicesByHostname: (hostname: string) => services.filter((service) => service.hostname === hostname),
     },
     http: {
-      acquire: async () => {
+      acquire: async (...asked: readonly unknown[]) => {
+        acquired.push(asked[4]);
         if (options.refuseConnections) return fail(proxyError('CONNECT_FAILED', 'connection refused'));
         const request = (headers: readonly HttpHeader[], handler: HttpStreamHandler, endStream: boolean) => {
           const stream = new FakeHttpStream();
@@ -102,7 +104,7 @@ function setUp(options: Setup = {}) {
   const match = { rule: 'r', provider: 'named' in options ? options.named : 'ext' };
   const request = { stream: client, body, fields, connection: checkedRequest() };
   const end = checkRequest(match, request, external, (outcome) => outcomes.push(outcome));
-  return { clock, calls, open, warnings, client, body, outcomes, external, match };
+  return { clock, calls, open, warnings, client, body, outcomes, external, match, cluster, acquired };
 }
 
 /** The reply of a check that refused. */
@@ -121,6 +123,13 @@ function answer(stream: FakeHttpStream | undefined, status: number, body = '') {
 }
 
 describe('the check of a request', () => {
+  it('goes over a connection as the traffic policy of the authorizer wants it', async () => {
+    const lab = setUp();
+    await settle();
+    assert.deepEqual(lab.acquired, [lab.cluster.policy]);
+    assert.notEqual(lab.cluster.policy, undefined);
+  });
+
   it('lets it through when the authorizer allows, and leaves nothing behind', async () => {
     const lab = setUp();
     await settle();
