@@ -87,8 +87,9 @@ export function handleRequest(
   context: HttpConnectionContext,
   deps: HttpExchangeDeps,
 ): HttpStreamHandler {
-  const web = context.routes()?.grpcWeb === true ? grpcWebRequest(headers) : undefined;
-  if (web === undefined) return handlePlainRequest(stream, headers, endStream, context, deps);
+  const web = grpcWebRequest(headers);
+  if (web === undefined || context.routes()?.grpcWeb !== true)
+    return handlePlainRequest(stream, headers, endStream, context, deps);
   const grpc = new GrpcWebStream(stream, web);
   // gRPC is HTTP/2, whatever the browser speaks.
   grpc.setHandler(handlePlainRequest(grpc, web.headers, endStream, { ...context, preferred: 'http2' }, deps));

@@ -127,7 +127,7 @@ describe('TLS from a waypoint to endpoints', { timeout: 110_000 }, () => {
     const { certPem } = clients[1];
     const { keyPem } = clients[0];
     mesh.write('secret.yaml', secret({ 'tls.crt': certPem, 'tls.key': keyPem, 'ca.crt': ca.rootPem }));
-    const problem = 'its key does not belong to its certificate';
+    const problem = 'has a key that is not of its certificate';
     await eventually('a failure', async () => (await ask('bank')).startsWith('503') && gateLog().includes(problem));
     await eventually('a remark', () => status().includes(problem));
     assert.equal(await ask('plain'), '200 plain');

@@ -17,12 +17,15 @@ const TYPES: ReadonlyMap<string, { readonly isText: boolean; readonly grpc: stri
   ['application/grpc-web-text', { isText: true, grpc: 'application/grpc' }],
   ['application/grpc-web-text+proto', { isText: true, grpc: 'application/grpc+proto' }],
 ]);
+/** Nearly all requests are something else. */
+const SOME_TYPE = /^\s*application\/grpc-web/i;
 /** What is told anew: the length is another one for base64. */
 const REPLACED: ReadonlySet<string> = new Set(['content-type', 'content-length', 'te']);
 
 /** Undefined for every other request. */
 export function grpcWebRequest(headers: readonly HttpHeader[]): GrpcWebRequest | undefined {
-  const type = TYPES.get(mediaType(headerOf(headers, 'content-type')));
+  const written = headerOf(headers, 'content-type');
+  const type = SOME_TYPE.test(written) ? TYPES.get(mediaType(written)) : undefined;
   if (type === undefined) return undefined;
   const kept = headers.filter(([name]) => !REPLACED.has(name));
   return {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseManifest } from '../../../../src/model/manifest/parse-manifest.ts';
+import { createTestCa } from '../../../helpers/test-ca.ts';
 
 const SECRET = 'hunter2';
+const leaf = createTestCa().leaf();
 
 function parse(fields: object, extra = '') {
   const text = JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, ...fields });
@@ -10,14 +12,14 @@ function parse(fields: object, extra = '') {
 }
 
 describe('a Secret', () => {
-  it('is decoded, as far as its keys are read', () => {
-    const encoded = Buffer.from('pem').toString('base64');
-    const { objects } = parse({
-      data: { 'tls.crt': `${encoded.slice(0, 2)}\n${encoded.slice(2)}`, password: 'eA==' },
-      stringData: { key: 'k' },
-    });
+  it('is decoded, folded or plain, as far as its keys are read', () => {
+    const encoded = Buffer.from(leaf.certPem).toString('base64');
+    const data = { 'tls.crt': `${encoded.slice(0, 64)}\n${encoded.slice(64)}`, password: 'eA==' };
+    const { objects } = parse({ data, stringData: { key: leaf.keyPem, crl: 'list' } });
     const [{ object } = assert.fail()] = objects;
-    assert.deepEqual(object.kind === 'Secret' && Object.fromEntries(object.texts), { 'tls.crt': 'pem', key: 'k' });
+    assert.ok(object.kind === 'Secret');
+    assert.deepEqual(object.own, { ok: true, value: { certificate: leaf.certPem.trim(), key: leaf.keyPem } });
+    assert.deepEqual([object.ca, object.crl], [undefined, 'list']);
   });
 
   for (const [what, fields] of [

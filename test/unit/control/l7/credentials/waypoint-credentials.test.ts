@@ -136,9 +136,13 @@ describe('a Secret that a rule names', () => {
   for (const [what, data, problem] of [
     ['is not there', undefined, 'does not exist, or the control plane may not read it'],
     ['has no key', { ...TLS, 'tls.key': '' }, 'has no tls.key or key'],
-    ['has another key', { ...TLS, 'tls.key': ca.leaf().keyPem }, 'its key does not belong to its certificate'],
-    ['has a key that is none', { ...TLS, 'tls.key': 'hunter2' }, 'is no private key in PEM'],
-    ['has a certificate that is none', { ...TLS, 'tls.crt': 'hunter2' }, 'is no certificate in PEM'],
+    ['has another key', { ...TLS, 'tls.key': ca.leaf().keyPem }, 'has a key that is not of its certificate'],
+    ['has a key that is none', { ...TLS, 'tls.key': 'hunter2' }, 'has in tls.key or key no private key in PEM'],
+    [
+      'has a certificate that is none',
+      { ...TLS, 'tls.crt': 'hunter2' },
+      'has in tls.crt or cert no certificate in PEM',
+    ],
   ] as const) {
     it(`that ${what} is said to be so, to its waypoint and with the rule, in words without content`, () => {
       const mesh = new Mesh(gateway('demo'), rule('demo'), ...(data === undefined ? [] : [secret('demo', data)]));
