@@ -7,7 +7,7 @@
 import { errorText } from '../base/errors.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import { CREDENTIAL_TYPE } from '../model/waypoint-feed.ts';
-import { type ClientTls, Credential, type TlsFiles } from '../proto/gen/ambit.ts';
+import { type ClientTls, Credential, type TlsFiles, TlsMode } from '../proto/gen/ambit.ts';
 import type { RefusedResource, ResourceHandler } from '../xds/client/delta-client.ts';
 import type { FileTexts } from './file-texts.ts';
 import { TlsMaterial, type TlsTexts } from './tls-material.ts';
@@ -53,6 +53,12 @@ export class TlsCredentials {
 
   /** What a policy asks for, as it is now. @returns a failure in words, for the log */
   async of(tls: ClientTls): Promise<Result<TlsMaterial, string>> {
+    const material = await this.#gather(tls);
+    const lacksOwn = tls.mode === TlsMode.MUTUAL && material.ok && material.value.texts.own === undefined;
+    return lacksOwn ? fail('mode MUTUAL needs a certificate, and the rule names none') : material;
+  }
+
+  async #gather(tls: ClientTls): Promise<Result<TlsMaterial, string>> {
     const { credential, files } = tls;
     if (credential === '' && files === undefined) return ok(this.#systemRoots);
     const fed = credential === '' ? ok(this.#systemRoots) : this.#fed(tls);
@@ -60,7 +66,7 @@ export class TlsCredentials {
     if (files.namespace !== '' && files.namespace !== this.#namespace) {
       return fail(`files are named by a rule of namespace ${files.namespace}: waypoints elsewhere do not read them`);
     }
-    return this.#withFiles(fed.value, files);
+    return this.#withFiles(fed.value, files, credential);
   }
 
   #fed({ credential: name, insecureSkipVerify }: ClientTls): Result<TlsMaterial, string> {
@@ -77,7 +83,7 @@ export class TlsCredentials {
     return caProblem === '' || insecureSkipVerify ? ok(found.material) : fail(caProblem);
   }
 
-  async #withFiles(base: TlsMaterial, files: TlsFiles): Promise<Result<TlsMaterial, string>> {
+  async #withFiles(base: TlsMaterial, files: TlsFiles, credential: string): Promise<Result<TlsMaterial, string>> {
     const { certificate, key, ca, crl } = files;
     const texts: string[] = [];
     for (const path of [certificate, key, ca === SYSTEM_ROOTS ? '' : ca, crl]) {
@@ -92,15 +98,15 @@ export class TlsCredentials {
     const [certificateText = '', keyText = '', caText = '', crlText = ''] = texts;
     const own = certificateText === '' ? base.texts.own : { certificate: certificateText, key: keyText };
     const { ca: feedCa, crl: feedCrl } = base.texts;
-    const material = this.#combine({ own, ca: caText || feedCa, crl: crlText || feedCrl }, files);
+    const id = [credential, certificate, key, ca, crl].join('\n');
+    const material = this.#combine({ own, ca: caText || feedCa, crl: crlText || feedCrl }, id);
     // Files that are being replaced may not fit together yet: the next connection reads them again.
     if (!material.context().ok) for (const path of [certificate, key, ca, crl]) this.#files.forget(path);
     return ok(material);
   }
 
   /** The object of before where nothing changed, so that what is made of it can be kept. */
-  #combine(texts: TlsTexts, { certificate, key, ca, crl }: TlsFiles): TlsMaterial {
-    const id = [certificate, key, ca, crl].join('\n');
+  #combine(texts: TlsTexts, id: string): TlsMaterial {
     const before = this.#combined.get(id);
     if (before?.isOf(texts)) return before;
     const material = new TlsMaterial(texts);

@@ -19,6 +19,7 @@ const MUTUAL: ClientTls = {
   credential: NAME,
   files: undefined,
 };
+const SIMPLE: ClientTls = { ...MUTUAL, mode: TlsMode.SIMPLE };
 const ca = createTestCa();
 const folder = mkdtempSync(join(tmpdir(), 'tls-credentials-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -90,10 +91,16 @@ describe('what a waypoint shows to endpoints', () => {
     assert.deepEqual(refused, [{ name: NAME, reason: 'it cannot be decoded' }]);
   });
 
+  it('is never nothing where the policy wants a certificate shown', async () => {
+    assert.match(await failure(create(), { ...MUTUAL, credential: '' }), /MUTUAL needs a certificate/);
+    const path = put('ca', ca.rootPem);
+    assert.match(await failure(create(), files({ ca: path })), /MUTUAL needs a certificate/);
+  });
+
   it('is nothing but the roots of the system where the policy names nothing', async () => {
-    const result = await create().of({ ...MUTUAL, credential: '' });
+    const result = await create().of({ ...SIMPLE, credential: '' });
     assert.deepEqual(result.ok && result.value.texts, { own: undefined, ca: undefined, crl: undefined });
-    const system = await create().of(files({ ca: 'system' }));
+    const system = await create().of({ ...files({ ca: 'system' }), mode: TlsMode.SIMPLE });
     assert.deepEqual(system.ok && system.value.texts, { own: undefined, ca: undefined, crl: undefined });
   });
 });
@@ -143,7 +150,7 @@ describe('files of a waypoint', () => {
   it('are for waypoints of the namespace of the rule only, unless it speaks for all', async () => {
     const path = put('ca', ca.rootPem);
     assert.match(await failure(create(), files({ ca: path }, 'other')), /a rule of namespace other/);
-    assert.equal(await failure(create(), files({ ca: path }, '')), 'none');
+    assert.equal(await failure(create(), { ...files({ ca: path }, ''), mode: TlsMode.SIMPLE }), 'none');
   });
 
   it('that are missing, empty, endless or no files are failures', async () => {
