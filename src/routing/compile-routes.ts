@@ -114,7 +114,8 @@ export class HttpRoutes {
 /** By port; 0 for all that are not named. @throws Error for a regular expression that RE2 does not take */
 export function compileRoutes({ ports, session }: ServiceRoutes): ReadonlyMap<number, CompiledPort> {
   const compiled = new Map(ports.map((port) => [port.port, compilePort(port, session)]));
-  if (session !== undefined && !compiled.has(0)) compiled.set(0, { http: undefined, tcp: undefined, session, grpcWeb: false });
+  if (session !== undefined && !compiled.has(0))
+    compiled.set(0, { http: undefined, tcp: undefined, session, grpcWeb: false });
   return compiled;
 }
 
