@@ -14,6 +14,5 @@ for tier in $tiers; do
   files="$files $found"
 done
 # Namespaces are shared by nobody, so files run side by side; two at a time leave room for what they start.
-# A test that failed half-way may hold a socket open: its file ends all the same.
 # shellcheck disable=SC2086 # the list is meant to be split
-exec "$node" --test --test-force-exit --test-concurrency="${TEST_CONCURRENCY:-2}" --test-timeout=120000 --test-reporter="${TEST_REPORTER:-spec}" $files
+exec "$node" --test --test-concurrency="${TEST_CONCURRENCY:-2}" --test-timeout=120000 --test-reporter="${TEST_REPORTER:-spec}" $files

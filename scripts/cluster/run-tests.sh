@@ -16,4 +16,4 @@ scripts/cluster/up.sh
 node=$(ls -d node_modules/node-linux-*/bin/node | head -n 1)
 [ $# -gt 0 ] || set -- test/cluster/*.test.ts
 # The tests share one cluster: one file after the other, by their names.
-"$node" --test --test-force-exit --test-concurrency=1 --test-timeout=900000 --test-reporter="${TEST_REPORTER:-spec}" "$@"
+"$node" --test --test-concurrency=1 --test-timeout=900000 --test-reporter="${TEST_REPORTER:-spec}" "$@"
