@@ -4,6 +4,7 @@
  * Invariant: whatever comes in, the work is bounded by the length of the text, and nothing is thrown.
  */
 import { fail, ok, type Result } from '../base/result.ts';
+import { isPlainJson } from './plain-json.ts';
 import type { TokenFailure } from './token-failure.ts';
 
 export type Claims = Readonly<Record<string, unknown>>;
@@ -22,6 +23,7 @@ export interface ReadToken {
 
 /** Longer ones are not looked at. */
 const MAX_TOKEN_CHARACTERS = 32_768;
+/** Whoever walks over claims later may do so without a bound of its own. */
 const MAX_JSON_DEPTH = 32;
 /** `none` is not among them, nor will it ever be. */
 const ALGORITHMS: ReadonlySet<string> = new Set(
@@ -81,28 +83,11 @@ function isBase64url(section: string): boolean {
 function jsonObject(section: string): Claims | undefined {
   try {
     const text = UTF8.decode(Buffer.from(section, 'base64url'));
-    if (!isShallow(text)) return undefined;
+    if (!isPlainJson(text, MAX_JSON_DEPTH)) return undefined;
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Claims) : undefined;
   } catch {
     // Neither UTF-8 nor JSON: that is all that is asked here.
     return undefined;
   }
-}
-
-/** Whoever walks over claims later may do so without a bound of its own. */
-function isShallow(json: string): boolean {
-  let depth = 0;
-  let inText = false;
-  for (let at = 0; at < json.length; at++) {
-    const character = json[at];
-    if (inText) {
-      if (character === '\\') at++;
-      else if (character === '"') inText = false;
-    } else if (character === '"') inText = true;
-    else if (character === '{' || character === '[') {
-      if (++depth > MAX_JSON_DEPTH) return false;
-    } else if (character === '}' || character === ']') depth--;
-  }
-  return true;
 }

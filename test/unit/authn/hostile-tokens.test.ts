@@ -6,6 +6,7 @@ import type { JwtRule } from '../../../src/authn/jwt-rule.ts';
 import { parseKeySet } from '../../../src/authn/key-set.ts';
 import { readToken } from '../../../src/authn/read-token.ts';
 import { verifyToken } from '../../../src/authn/verify-token.ts';
+import { fail } from '../../../src/base/result.ts';
 import { JwtIssuer, tokenPart } from '../../helpers/jwt-issuer.ts';
 
 const ISSUER = 'https://issuer';
@@ -184,10 +185,20 @@ describe('a text that is no token', () => {
     it(`is refused: ${name}`, async () => assert.equal(await verdict(text), expected));
   }
 
-  it('says a thing twice: the last counts, for everybody who looks', () => {
-    const twice = Buffer.from('{"iss":"a","iss":"https://issuer","sub":"x","sub":"y"}');
-    const read = readToken(`${head}.${tokenPart(twice)}.AAAA`);
-    assert.deepEqual(read.ok && read.value.claims, { iss: ISSUER, sub: 'y' });
+  it('is refused when it says a thing twice, of which readers take one or the other', () => {
+    const twice = [
+      '{"iss":"a","iss":"https://issuer"}',
+      '{"sub":"x","\\u0073ub":"y","iss":"https://issuer"}',
+      '{"a":[{"b":1,"b" \n:2}]}',
+      '{"a":1,"a":1}',
+    ];
+    for (const text of twice) {
+      assert.deepEqual(readToken(`${head}.${tokenPart(Buffer.from(text))}.AAAA`), fail('payloadJson'), text);
+    }
+    const heads = Buffer.from('{"alg":"RS256","alg":"none"}');
+    assert.deepEqual(readToken(`${tokenPart(heads)}.${body}.AAAA`), fail('headerJson'));
+    const once = '{"a":{"a":"a"},"b":[{"a":1},{"a":2}],"c":"\\"a\\":","iss":"a"}';
+    assert.ok(readToken(`${head}.${tokenPart(Buffer.from(once))}.AAAA`).ok);
   });
 
   it('is deep inside of a text only, and so is not deep', () => {
