@@ -50,6 +50,11 @@ export function isLoopback(ip: IpAddress): boolean {
   return ip.startsWith('127.') || ip === '::1';
 }
 
+/** Whether the address means something on one machine or link only: loopback, unspecified, link-local (RFC 6890). */
+export function isLocalOnly(ip: IpAddress): boolean {
+  return isLoopback(ip) || ip === '::' || /^(?:0\.|169\.254\.|fe[89ab][0-9a-f]:)/.test(ip);
+}
+
 /** The canonical form of an address that the kernel or Node printed (`::ffff:10.0.0.1`, `fe80::1%eth0`). */
 export function canonicalIp(text: string): IpAddress {
   if (text.startsWith(MAPPED_PREFIX) && isIPv4(text.slice(MAPPED_PREFIX.length))) {

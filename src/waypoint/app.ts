@@ -15,6 +15,7 @@ import { HANDSHAKE_TIMEOUT_MS } from '../hbone/tunnel-settings.ts';
 import { BlockPool } from '../http2/block-pool.ts';
 import { feedHandlers } from '../mesh/feed.ts';
 import { MeshState } from '../mesh/mesh-state.ts';
+import { canonicalIp, isLocalOnly, parseIpAddress } from '../model/address.ts';
 import { spiffeId } from '../model/spiffe.ts';
 import { GATEWAY_NAME_LABEL } from '../model/waypoint-objects.ts';
 import {
@@ -155,7 +156,11 @@ class Waypoint {
       random,
       logger: logger.scope('tokens'),
       fetch: (url, timeoutMs) =>
-        fetchDocument(url, timeoutMs, { clock, connect: (target) => connectService(target, reach) }),
+        fetchDocument(url, timeoutMs, {
+          clock,
+          connect: (target) => connectService(target, reach),
+          mayCall: isCallable,
+        }),
     });
     const serving = {
       config,
@@ -300,6 +305,12 @@ class Waypoint {
     void client.run();
     this.#closers.push(() => client.stop());
   }
+}
+
+/** Keys are served by somebody else than this machine and its links, where credentials of the cloud are. */
+function isCallable(address: string): boolean {
+  const ip = parseIpAddress(canonicalIp(address));
+  return ip !== undefined && !isLocalOnly(ip);
 }
 
 function plainDialer({ clock, logger }: WaypointDeps): Dialer {

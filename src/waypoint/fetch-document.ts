@@ -3,8 +3,9 @@
  *
  * Invariant: one deadline covers everything, no more is read than may be, and nothing is left open.
  */
+import { lookup } from 'node:dns';
 import type { IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
@@ -15,16 +16,19 @@ export interface FetchDocumentDeps {
   readonly clock: Clock;
   /** A connection for the URL; undefined where Node makes its own. */
   readonly connect: (url: URL) => Promise<Result<Duplex | undefined, string>>;
+  /** Whether Node may connect to the address. */
+  readonly mayCall: (address: string) => boolean;
 }
 
 const MAX_DOCUMENT_BYTES = 1_048_576;
 const MAX_REDIRECTS = 3;
+const NOT_CALLED = 'its host is this machine, or one of its links, which nothing is fetched from';
 
 /** Fails with the reason as text. Never rejects. */
 export async function fetchDocument(
   address: string,
   timeoutMs: number,
-  { clock, connect }: FetchDocumentDeps,
+  { clock, connect, mayCall }: FetchDocumentDeps,
 ): Promise<Result<string, string>> {
   const deadline = new AbortController();
   const timer = clock.after(timeoutMs, () => deadline.abort());
@@ -34,7 +38,7 @@ export async function fetchDocument(
       if (url.protocol !== 'http:' && url.protocol !== 'https:') return fail(`${url.protocol} is not spoken`);
       const connection = await connectWithin(connect(url), deadline.signal);
       if (!connection.ok) return connection;
-      const answer = await ask(url, connection.value, deadline.signal);
+      const answer = await ask(url, connection.value, mayCall, deadline.signal);
       if (typeof answer === 'string') return ok(answer);
       if (!mayFollow(url, answer)) return fail('it is moved to another host');
       url = answer;
@@ -67,13 +71,22 @@ function mayFollow(from: URL, to: URL): boolean {
 }
 
 /** @returns the document, or where it is instead */
-function ask(url: URL, connection: Duplex | undefined, signal: AbortSignal): Promise<string | URL> {
+function ask(
+  url: URL,
+  connection: Duplex | undefined,
+  mayCall: FetchDocumentDeps['mayCall'],
+  signal: AbortSignal,
+): Promise<string | URL> {
   const isTls = url.protocol === 'https:';
+  const literal = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  // Nobody looks up an address.
+  if (connection === undefined && isIP(literal) !== 0 && !mayCall(literal))
+    return Promise.reject(new Error(NOT_CALLED));
   // Node loads more for its HTTP client than a waypoint needs that fetches nothing.
   const { request } = process.getBuiltinModule(isTls ? 'node:https' : 'node:http');
   const over =
     connection === undefined
-      ? { agent: false }
+      ? { agent: false, lookup: lookupAllowed(mayCall) }
       : { createConnection: () => wrapped(url, connection, isTls), defaultPort: isTls ? 443 : 80 };
   return new Promise<string | URL>((resolve, reject) => {
     const asked = request(url, { ...over, signal, headers: { accept: 'application/json', connection: 'close' } });
@@ -83,6 +96,20 @@ function ask(url: URL, connection: Duplex | undefined, signal: AbortSignal): Pro
     });
     asked.end();
   }).finally(() => connection?.destroy());
+}
+
+/** The system's, without the addresses that may not be called. */
+function lookupAllowed(mayCall: FetchDocumentDeps['mayCall']): LookupFunction {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) return callback(error, '');
+      const allowed = addresses.filter(({ address }) => mayCall(address));
+      const [first] = allowed;
+      if (first === undefined) return callback(new Error(NOT_CALLED), '');
+      if (options.all === true) callback(null, allowed);
+      else callback(null, first.address, first.family);
+    });
+  };
 }
 
 function wrapped({ hostname }: URL, socket: Duplex, isTls: boolean): Duplex {

@@ -9,6 +9,7 @@ import {
   formatCidr,
   ipFromBytes,
   ipToBytes,
+  isLocalOnly,
   isLoopback,
   makeCidr,
   parseCidr,
@@ -95,6 +96,13 @@ describe('an address', () => {
       loopback.map((text) => isLoopback(parseIpAddress(text) ?? assert.fail())),
       [true, true, true, true, false, false],
     );
+  });
+
+  it('of one machine or link only is known', () => {
+    const local = ['127.8.9.1', '::1', '0.0.0.0', '::', '169.254.169.254', '::ffff:a9fe:a9fe', 'fe80::1', 'febf::1'];
+    const others = ['10.0.0.1', '169.253.0.1', '1.0.0.1', 'fd00::1', 'fec0::1', '2001:db8::1', '::2'];
+    const known = (text: string) => isLocalOnly(parseIpAddress(text) ?? assert.fail());
+    assert.deepEqual([...local, ...others].filter(known), local);
   });
 
   it('is printed with brackets when it is IPv6', () => {

@@ -26,7 +26,7 @@ async function serve(listener: RequestListener): Promise<number> {
   return typeof address === 'object' ? (address?.port ?? 0) : 0;
 }
 
-const plain = { clock: new ManualClock(), connect: async () => ok(undefined) };
+const plain = { clock: new ManualClock(), connect: async () => ok(undefined), mayCall: () => true };
 
 describe('a document by URL', () => {
   it('is read over a connection of its own, or the one that is given', async () => {
@@ -79,7 +79,7 @@ describe('a document by URL', () => {
     clock.advance(5000);
     const late = await silent;
     assert.match(late.ok ? '' : late.error, /within 5000 ms/);
-    const stuck = fetchDocument('http://a/', 5000, { clock, connect: () => new Promise(() => undefined) });
+    const stuck = fetchDocument('http://a/', 5000, { ...plain, clock, connect: () => new Promise(() => undefined) });
     clock.advance(5000);
     assert.equal((await stuck).ok, false);
     assert.deepEqual(clock.waitingMs, []);
@@ -89,6 +89,35 @@ describe('a document by URL', () => {
     for (const url of ['http://127.0.0.1:1/', 'ftp://a/', 'no url']) {
       assert.equal((await fetchDocument(url, 1000, plain)).ok, false, url);
     }
+  });
+});
+
+describe('a document of an address that may not be called', () => {
+  it('is none, whether the URL names the address or a name that has it', async () => {
+    let asked = 0;
+    const port = await serve((_request, response) => {
+      asked++;
+      response.end('secret');
+    });
+    const called: string[] = [];
+    const mayCall = (address: string) => {
+      called.push(address);
+      return false;
+    };
+    for (const host of ['127.0.0.1', 'localhost', '[::1]', '2130706433', '[::ffff:127.0.0.1]']) {
+      const document = await fetchDocument(`http://${host}:${port}/`, 1000, { ...plain, mayCall });
+      assert.match(document.ok ? '' : document.error, /this machine, or one of its links/, host);
+    }
+    assert.equal(asked, 0);
+    assert.ok(
+      called.includes('127.0.0.1') && called.includes('::1') && called.includes('::ffff:7f00:1'),
+      called.join(),
+    );
+    const document = await fetchDocument(`http://localhost:${port}/`, 1000, {
+      ...plain,
+      mayCall: (one) => one !== '::1',
+    });
+    assert.deepEqual(document, ok('secret'));
   });
 });
 
