@@ -89,4 +89,46 @@ describe('PROXY v2', () => {
       assert.match(result.kind === 'invalid' ? result.reason : result.kind, reason);
     }
   });
+
+  it('reads TLVs only when their lengths add up to the header, and the first identity among them (row 26)', () => {
+    const anyTlv = fc.record({
+      type: fc.oneof(fc.constantFrom(0xd0, 0x00, 0x04, 0x20), fc.nat(255)),
+      value: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+      // What the TLV says of its length is wrong by so much.
+      wrongBy: fc.oneof({ weight: 8, arbitrary: fc.constant(0) }, fc.integer({ min: -3, max: 3 }), fc.constant(60_000)),
+    });
+    const addresses = Buffer.from('0a0000010a00000200010002', 'hex');
+    fc.assert(
+      fc.property(fc.array(anyTlv, { maxLength: 6 }), fc.integer({ min: -4, max: 4 }), (tlvs, headerWrongBy) => {
+        const written = tlvs.map(({ type, value, wrongBy }) => {
+          const head = Buffer.of(type, 0, 0);
+          head.writeUInt16BE(Math.max(0, value.length + wrongBy), 1);
+          return Buffer.concat([head, value]);
+        });
+        const tail = Buffer.concat(written);
+        const said = Math.max(0, addresses.length + tail.length + headerWrongBy);
+        const length = Buffer.alloc(2);
+        length.writeUInt16BE(said);
+        const payload = Buffer.alloc(8, 'payload!');
+        const bytes = Buffer.concat([Buffer.from(`${SIGNATURE}2111`, 'hex'), length, addresses, tail, payload]);
+        const result = parseProxyHeader(bytes);
+        const read = readTlvs(bytes.subarray(16 + addresses.length, 16 + said));
+        if (said < addresses.length || read === undefined) return assert.equal(result.kind, 'invalid');
+        assert.ok(result.kind === 'proxy', result.kind);
+        assert.equal(result.headerBytes, 16 + said, 'what follows is not the header');
+        assert.equal(result.header.peerIdentity, read.find(([type]) => type === 0xd0)?.[1].toString());
+      }),
+      { numRuns: 2000 },
+    );
+  });
 });
+
+/** All TLVs of these bytes, one after the other; undefined when the last one is not whole. */
+function readTlvs(bytes: Buffer): readonly (readonly [type: number, value: Buffer])[] | undefined {
+  if (bytes.length === 0) return [];
+  if (bytes.length < 3) return undefined;
+  const size = 3 + bytes.readUInt16BE(1);
+  if (bytes.length < size) return undefined;
+  const rest = readTlvs(bytes.subarray(size));
+  return rest && [[bytes[0] ?? 0, bytes.subarray(3, size)], ...rest];
+}
