@@ -28,7 +28,9 @@ require('http').createServer({ keepAliveTimeout: 60000 }, async (req, res) => {
 const DEFECT = /uncaught|unhandled|request failed|internal error|\n\s+at .*:\d+:\d+/i;
 
 /** How long a connection may be silent until what it said is taken for all. */
-const SILENT_MS = 600;
+const SILENT_MS = 1000;
+/** How long nothing at all may be said. */
+const MUTE_MS = 6000;
 
 export class AttackedWaypoint implements AsyncDisposable {
   readonly mesh = new LocalMesh();
@@ -118,7 +120,7 @@ export class AttackedWaypoint implements AsyncDisposable {
   /** It is the same process, serves others, and nothing escaped its handlers. */
   async withstood(): Promise<void> {
     assert.equal(this.#find(), this.#process, `the waypoint is another process: ${this.log().slice(-2000)}`);
-    const sibling = await exchange(await dialFrom(this.mesh, 'friend', 'site', 80), request('GET', '/sibling'));
+    const sibling = await exchange(await dialFrom(this.mesh, 'friend', 'site', 80), request('GET', '/sibling', CLOSE));
     assert.match(sibling, /^HTTP\/1.1 200 /, 'a sibling is served');
     const log = this.log();
     const defect = DEFECT.exec(log);
@@ -150,6 +152,9 @@ function isWaypoint(pid: string | undefined): boolean {
   }
 }
 
+/** Ends the connection after the answer, so that nobody has to wait whether more comes. */
+export const CLOSE = 'Connection: close\r\n';
+
 /** A request as it should be; `extra` are further lines. */
 export function request(method: string, path: string, extra = '', body = ''): string {
   const length = body === '' ? '' : `Content-Length: ${body.length}\r\n`;
@@ -178,7 +183,7 @@ export async function exchange(socket: Socket, ...pieces: readonly (string | Buf
   const first = heardMs;
   const isOver = () => {
     const silentMs = performance.now() - heardMs;
-    return closed || (answer === '' ? performance.now() - first > 5000 : silentMs > SILENT_MS);
+    return closed || (answer === '' ? performance.now() - first > MUTE_MS : silentMs > SILENT_MS);
   };
   while (!isOver()) await delay(10);
   socket.destroy();

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { AttackedWaypoint, pod, request, service } from '../helpers/attacked-waypoint.ts';
+import { AttackedWaypoint, CLOSE, pod, request, service } from '../helpers/attacked-waypoint.ts';
 
 /** Speaks HTTP/1 by hand: what it does follows from the path. */
 const HTTP1 = `
@@ -164,7 +164,7 @@ describe('what a client is told of its endpoint, and the access log', { timeout:
     it(`an endpoint ${what}: ${status}, ${flags}`, async () => {
       const [host = '', ...rest] = url.split('/');
       const target = `/${rest.join('/')}`;
-      const asked = request('GET', target).replace('Host: site', `Host: ${host}`);
+      const asked = request('GET', target, CLOSE).replace('Host: site', `Host: ${host}`);
       const answer = finalAnswer(await waypoint.askHost(host, asked));
       assert.ok(answer.startsWith(`HTTP/1.1 ${status} `), answer);
       const told = answer.slice(answer.indexOf('\r\n\r\n') + 4);
@@ -178,7 +178,7 @@ describe('what a client is told of its endpoint, and the access log', { timeout:
   }
 
   it('an endpoint that is not HTTP/2 where that is declared: 502 or 503, and the connection is given up', async () => {
-    const answer = await waypoint.askHost('nohttp2', request('GET', '/nohttp2'));
+    const answer = await waypoint.askHost('nohttp2', request('GET', '/nohttp2', CLOSE));
     assert.match(answer, /^HTTP\/1.1 50[23] [\s\S]*upstream connect error/);
     assert.match(await waypoint.accessLine('/nohttp2'), /response_flags="?(UPE|UC|UF)/);
     await waypoint.withstood();
@@ -190,7 +190,7 @@ describe('what a client is told of its endpoint, and the access log', { timeout:
       ['raw', '/chunk'],
       ['second', '/half'],
     ] as const) {
-      const answer = await waypoint.askHost(host, request('GET', target).replace('Host: site', `Host: ${host}`));
+      const answer = await waypoint.askHost(host, request('GET', target, CLOSE).replace('Host: site', `Host: ${host}`));
       assert.match(answer, /^HTTP\/1.1 200 [\s\S]*half/);
       assert.doesNotMatch(answer, /\r\n0\r\n\r\n$/, 'half an answer never passes for a whole one');
       const line = await waypoint.line(`path="${target}" authority="${host}"`);
@@ -205,9 +205,11 @@ describe('what a client is told of its endpoint, and the access log', { timeout:
   it('an answer that nobody asked for reaches nobody (row 9)', async () => {
     for (const target of ['/unasked', '/later']) {
       for (let round = 0; round < 2; round++) {
-        const first = await waypoint.askHost('raw', request('GET', target));
+        const first = await waypoint.askHost('raw', request('GET', target, CLOSE));
         assert.match(first, /^HTTP\/1.1 200 [\s\S]*\r\n\r\nok$/, target);
-        const next = await Promise.all(Array.from({ length: 4 }, () => waypoint.askHost('raw', request('GET', '/ok'))));
+        const next = await Promise.all(
+          Array.from({ length: 4 }, () => waypoint.askHost('raw', request('GET', '/ok', CLOSE))),
+        );
         for (const answer of next) assert.match(answer, /\r\n\r\nok$/, target);
       }
     }
@@ -220,7 +222,7 @@ describe('what a client is told of its endpoint, and the access log', { timeout:
       const upload = request('POST', target, 'Content-Length: 3000000\r\n');
       const answer = await waypoint.askHost('raw', upload, Buffer.alloc(100_000), Buffer.alloc(100_000));
       assert.match(answer, /^HTTP\/1.1 413 [\s\S]*early$/);
-      assert.match(await waypoint.askHost('raw', request('GET', '/ok')), /\r\n\r\nok$/);
+      assert.match(await waypoint.askHost('raw', request('GET', '/ok', CLOSE)), /\r\n\r\nok$/);
       await waypoint.withstood();
     }
   });

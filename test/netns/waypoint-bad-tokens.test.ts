@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { importJWK } from 'jose';
-import { AttackedWaypoint, pod, request, service } from '../helpers/attacked-waypoint.ts';
+import { AttackedWaypoint, CLOSE, pod, request, service } from '../helpers/attacked-waypoint.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { JwtIssuer, tokenPart } from '../helpers/jwt-issuer.ts';
 
@@ -81,7 +81,7 @@ function guarded(name: string, jwksUri: string): object[] {
 const ask = (way: string, token: string | undefined) =>
   waypoint.askHost(
     `way-${way}`,
-    request('GET', `/${way}`, token === undefined ? '' : `Authorization: Bearer ${token}\r\n`),
+    request('GET', `/${way}`, CLOSE + (token === undefined ? '' : `Authorization: Bearer ${token}\r\n`)),
   );
 
 before(async () => {
