@@ -11,6 +11,7 @@ import { matchCustom } from '../authz/custom-policies.ts';
 import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
 import type { Clock, Timer } from '../base/clock.ts';
+import type { AmbitError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { type ProxyError, policyDenied, proxyError } from '../hbone/proxy-error.ts';
 import type { HttpHeader, HttpStream } from '../http/http-stream.ts';
@@ -32,6 +33,7 @@ import type { ExternalAuthorization } from './external-authorization/external-au
 import { forwardBytes, refuseConnection } from './forward-connection.ts';
 import { type HttpConnectionContext, handleRequest } from './http-exchange.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
+import { logViolation } from './log-violation.ts';
 import { policyTargets, type WaypointPolicies } from './policies.ts';
 import type { ReplayBudget } from './request-body.ts';
 import type { RequestTelemetry } from './request-telemetry.ts';
@@ -216,7 +218,7 @@ class ServedConnection implements StreamHandler {
       { clock, pool: blocks, scheme: 'http', halfClose: false },
       {
         onRequest: (stream, headers, endStream) => handleRequest(stream, headers, endStream, context, this.#deps),
-        onClosed: () => void this.#deps.served.delete(served),
+        onClosed: (error) => this.#closed(served, error),
       },
     );
     this.#deps.served.add(served);
@@ -238,10 +240,15 @@ class ServedConnection implements StreamHandler {
             context,
             this.#deps,
           ) as StreamHandler,
-        onClosed: () => void this.#deps.served.delete(served),
+        onClosed: (error) => this.#closed(served, error),
       },
     );
     this.#deps.served.add(served);
+  }
+
+  #closed(served: Drainable, error: AmbitError | undefined): void {
+    this.#deps.served.delete(served);
+    if (error !== undefined) logViolation(error, this.#connection, this.#target, this.#deps.accessLog);
   }
 
   #context(spoken: UpstreamVersion): HttpConnectionContext {

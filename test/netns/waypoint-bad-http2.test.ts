@@ -121,6 +121,16 @@ describe('a waypoint that gets bad HTTP/2', { timeout: 110_000 }, () => {
     await waypoint.withstood();
   });
 
+  it('says in its log who broke the protocol, and how', async () => {
+    await waypoint.ask(Buffer.concat([PREFACE, frame(4, 0, 0), frame(0, 0, 0, Buffer.from('no stream'))]));
+    const line = await waypoint.line('response_flags="DPE"');
+    assert.match(
+      line,
+      /warn\taccess\tbad request\t.* response_code_details="http2.codec_error" .*error="HTTP\/2 peer violated/,
+    );
+    await waypoint.withstood();
+  });
+
   it('gives trailers only as far as they may go, and refuses those that are requests (row 8)', async () => {
     const post = [...replace(':method', 'POST')];
     const withTrailers = (trailers: readonly Header[]) => [
