@@ -82,14 +82,14 @@ function damaged(list: readonly Buffer[]): Buffer {
 }
 
 const hex = (list: readonly Buffer[]) =>
-  JSON.stringify(Array.from({ length: 400 }, () => damaged(list).toString('hex')));
+  JSON.stringify(Array.from({ length: 250 }, () => damaged(list).toString('hex')));
 
 /** Gives each request the next of the answers, which stand in a file as hexadecimal texts. */
 const NOISY = `
 const answers = JSON.parse(process.argv[1]);
 let next = 0;
 require('net').createServer((s) => {
-  s.on('error', () => 0).on('data', () => s.write(Buffer.from(answers[next++ % answers.length], 'hex'))).setTimeout(1000, () => s.destroy());
+  s.on('error', () => 0).on('data', () => s.write(Buffer.from(answers[next++ % answers.length], 'hex'))).setTimeout(400, () => s.destroy());
 }).listen(8080, '::');`;
 
 const waypoint = new AttackedWaypoint();
@@ -199,7 +199,7 @@ describe('a waypoint that gets damaged bytes', { timeout: 110_000 }, () => {
         () => waypoint.dial(host),
         () => asked,
       );
-      assert.ok(answered > 50, `${host}: ${answered} answered`);
+      assert.ok(answered > 20, `${host}: ${answered} answered`);
       await withstood();
     }
   });
