@@ -89,6 +89,10 @@ kind: build ## a kind cluster with ambit and the example in it, checked
 manifests: node_modules/.installed ## write deploy/helm and deploy/manifests again
 	$(NODE) scripts/deploy/generate.mjs
 
+.PHONY: observability
+observability: node_modules/.installed ## write the dashboards of deploy/observability again
+	$(NODE) scripts/observability/generate.mjs
+
 ##@ Quality
 
 .PHONY: check

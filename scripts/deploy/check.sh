@@ -4,6 +4,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 node=$(ls -d node_modules/node-linux-*/bin/node | head -n 1)
 "$node" scripts/deploy/generate.mjs --check
+"$node" scripts/observability/generate.mjs --check
 if command -v helm >/dev/null 2>&1; then
   helm lint --quiet deploy/helm/ambit
   rendered=$(mktemp)

@@ -105,11 +105,14 @@ function waypointFamilies() {
 
 const exposedName = ({ name, type, bareName }) => (type === 'counter' && !bareName ? `${name}_total` : name);
 
+/** Every family of every role, with at least one sample each. */
+export function allFamilies() {
+  return [...families(), ...waypointFamilies(), ...controlFamilies(), ...agentFamilies()];
+}
+
 /** Throws when a file that makes families names one that this page does not have. */
 function requireAllFamilies() {
-  const known = new Set(
-    [...families(), ...waypointFamilies(), ...controlFamilies(), ...agentFamilies()].map(({ name }) => name),
-  );
+  const known = new Set(allFamilies().map(({ name }) => name));
   for (const { path, text } of sourceFiles()) {
     if (!text.includes('MetricFamily')) continue;
     for (const [, name] of text.matchAll(/'((?:istio|workload_manager|process)_[a-z0-9_]+)'/g)) {

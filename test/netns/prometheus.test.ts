@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../helpers/eventually.ts';
 import { LocalMesh } from '../helpers/local-mesh.ts';
+import { dashboardQuestions, RULES_FILE } from '../helpers/observability.ts';
 
 /** Answers with the status in the path; `/grpc` is a call of gRPC with status 5 in the trailers. */
 const SERVER = `
@@ -22,6 +23,16 @@ const [...paths] = process.argv.slice(1);
     const r = await fetch('http://shop' + path, { method: 'POST', body: '12345' });
     await r.text();
     console.log(r.status);
+  }
+})();`;
+
+/** Asks Prometheus each question; prints whether it could be answered. */
+const QUERY_ALL = `
+(async () => {
+  for (const expr of JSON.parse(process.argv[1])) {
+    const r = await fetch('http://127.0.0.1:9090/api/v1/query?query=' + encodeURIComponent(expr));
+    const { status, error } = await r.json();
+    console.log(status === 'success' ? status : error);
   }
 })();`;
 
@@ -59,8 +70,8 @@ describe('Prometheus', { timeout: 110_000 }, () => {
   const query = async (text: string) => {
     const url = `http://127.0.0.1:9090/api/v1/query?query=${encodeURIComponent(text)}`;
     const { stdout } = await mesh.exec('prometheus', '-n', 'monitoring', '--', 'curl', '-s', '-m', '5', url);
-    // It may still be on its way up.
-    return stdout === '' ? [] : (JSON.parse(stdout) as Answer).data.result;
+    // It may still be on its way up, and say so.
+    return stdout.startsWith('{') ? (JSON.parse(stdout) as Answer).data.result : [];
   };
   const value = async (text: string) => Number((await query(text))[0]?.value[1] ?? 0);
 
@@ -90,6 +101,8 @@ describe('Prometheus', { timeout: 110_000 }, () => {
       static_configs: [{ targets: targets.map((address) => `${address}:15020`) }],
     });
     const config = {
+      global: { evaluation_interval: '1s' },
+      rule_files: [RULES_FILE],
       scrape_configs: [
         job('waypoint', [waypoint.ips[0] ?? ''], '/stats/prometheus'),
         job('ztunnel', ['10.240.0.11', '10.240.0.12'], '/metrics'),
@@ -167,6 +180,26 @@ describe('Prometheus', { timeout: 110_000 }, () => {
         return rate > 70 && rate < 80;
       },
       40_000,
+    );
+  });
+
+  it('understands every question of the dashboards, and every rule', async () => {
+    const questions = dashboardQuestions();
+    const list = JSON.stringify(questions.map(({ expr }) => expr));
+    const asked = await mesh.exec('prometheus', '-n', 'monitoring', '--', 'node', '-e', QUERY_ALL, list);
+    const statuses = asked.stdout.trim().split('\n');
+    assert.equal(statuses.length, questions.length, asked.stderr);
+    for (const [index, { place, expr }] of questions.entries())
+      assert.equal(statuses[index], 'success', `${place}: ${expr}`);
+    const url = 'http://127.0.0.1:9090/api/v1/rules';
+    const { stdout } = await mesh.exec('prometheus', '-n', 'monitoring', '--', 'curl', '-s', '-m', '5', url);
+    const { data } = JSON.parse(stdout) as { data: { groups: { rules: { name: string; health: string }[] }[] } };
+    const rules = data.groups.flatMap((group) => group.rules);
+    assert.ok(rules.length > 10);
+    await eventually('what rules record', async () => (await value('sum(service:istio_requests:rate1m)')) > 0);
+    assert.deepEqual(
+      rules.filter(({ health }) => health === 'err'),
+      [],
     );
   });
 

@@ -156,12 +156,14 @@ describe('a waypoint that gets bad HTTP/1', { timeout: 110_000 }, () => {
       'constructor',
       'host',
       'transfer-encoding',
+      'x-envoy-attempt-count',
       'x-forwarded-for',
       'x-forwarded-proto',
       'x-kept',
       'x-request-id',
     ];
     assert.deepEqual(names.filter((name) => name !== 'connection').sort(), expected);
+    assert.equal(got.headers[got.headers.indexOf('x-envoy-attempt-count') + 1], '1');
     assert.match(got.headers[got.headers.indexOf('x-forwarded-for') + 1] ?? '', /^1\.2\.3\.4,10\./);
     assert.deepEqual(got.trailers, ['x-sum', 'd']);
     await waypoint.withstood();
