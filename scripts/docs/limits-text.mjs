@@ -496,6 +496,13 @@ export const LIMIT_GROUPS = [
         'Label sets of the TCP metrics per data thread; connections beyond share one set of `unknown`.',
       ],
       [
+        'telemetry/metrics-routes.ts',
+        'MAX_LONG_PAGES',
+        '',
+        'Scrapes of more than a thousand lines at one time; more are answered with 503.',
+      ],
+      ['telemetry/metrics-routes.ts', 'LONG_PAGE_MS', 'ms', 'A scrape that takes longer is cut.'],
+      [
         'telemetry/request-metrics.ts',
         'MAX_REQUEST_SERIES',
         '',

@@ -1,5 +1,6 @@
 /** Small HTTP endpoints for people and probes: a table of routes, bounded requests, no keep-alive surprises. */
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { pipeline, Readable } from 'node:stream';
 import { AmbitError, errorText } from '../base/errors.ts';
 
 // To import node:http reads all that it exports, WebSocket among it, for which Node loads a client of 6 MB.
@@ -7,7 +8,8 @@ const { createServer } = process.getBuiltinModule('node:http');
 
 export interface HttpAnswer {
   readonly status: number;
-  readonly body: string | Buffer;
+  /** A stream is sent at the pace of its reader, and destroyed when the reader goes. */
+  readonly body: string | Buffer | Readable;
   readonly contentType?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -50,8 +52,16 @@ function createEndpointServer(routes: HttpRoutes): Server {
     request.resume();
     void answer(routes, request).then(({ status, body, contentType, headers }) => {
       response.writeHead(status, { 'content-type': contentType ?? 'text/plain; charset=utf-8', ...headers });
-      response.end(request.method === 'HEAD' ? undefined : body);
+      send(response, request.method === 'HEAD' ? undefined : body);
     });
+  });
+}
+
+function send(response: ServerResponse, body: HttpAnswer['body'] | undefined): void {
+  if (!(body instanceof Readable)) return void response.end(body);
+  pipeline(body, response, (error) => {
+    // The answer began: a reader sees that it was cut.
+    if (error) response.destroy();
   });
 }
 

@@ -25,7 +25,7 @@ export const REQUEST_BUCKETS: readonly number[] = [
   0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000,
   3_600_000,
 ];
-export const MAX_REQUEST_SERIES = 5000;
+export const MAX_REQUEST_SERIES = 2000;
 export const REQUEST_SERIES_IDLE_MS = 900_000;
 
 const NOBODY: RequestEdgeLabels = {
