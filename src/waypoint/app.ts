@@ -18,6 +18,7 @@ import { MeshState } from '../mesh/mesh-state.ts';
 import { canonicalIp, isLocalOnly, parseIpAddress } from '../model/address.ts';
 import { spiffeId } from '../model/spiffe.ts';
 import { GATEWAY_NAME_LABEL } from '../model/waypoint-objects.ts';
+import type { Workload } from '../model/workload.ts';
 import {
   createHostnameResolver,
   HOSTNAME_CACHE_ENTRIES,
@@ -27,9 +28,12 @@ import {
 import { serveHttp } from '../net/http-endpoint.ts';
 import { dialTcp } from '../net/tcp-dialer.ts';
 import { listenTcp } from '../net/tcp-listener.ts';
+import { adminRoutes } from '../telemetry/admin-routes.ts';
 import type { MetricFamily } from '../telemetry/exposition.ts';
+import type { LogFilter } from '../telemetry/log-filter.ts';
 import { metricsRoutes } from '../telemetry/metrics-routes.ts';
 import { processFamilies } from '../telemetry/process-metrics.ts';
+import { singleThreadProfilers } from '../telemetry/profile-routes.ts';
 import { RequestMetrics } from '../telemetry/request-metrics.ts';
 import { TcpMetrics } from '../telemetry/tcp-metrics.ts';
 import { XdsMetrics } from '../telemetry/xds-metrics.ts';
@@ -38,6 +42,7 @@ import { DeltaClient } from '../xds/client/delta-client.ts';
 import type { ControlPlaneEndpoint } from '../xds/client/grpc-channel.ts';
 import { Clusters } from './clusters.ts';
 import type { WaypointConfig } from './config.ts';
+import { configDump } from './config-dump.ts';
 import { connectService } from './connect-service.ts';
 import { ExternalAuthorization } from './external-authorization/external-authorization.ts';
 import { AuthorizationProviders } from './external-authorization/providers.ts';
@@ -57,7 +62,10 @@ export interface WaypointDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
+  readonly logFilter: LogFilter;
   readonly version: string;
+  /** Called when the waypoint was asked to end, and has. */
+  onExit(): void;
   /** In place of the control plane's certificate service. */
   readonly certificateSource?: CertificateSource;
   /** In place of DNS. */
@@ -76,6 +84,8 @@ export interface WaypointHandle {
 }
 
 const DRAIN_POLL_MS = 50;
+/** There is one also where IPv6 is off. */
+const LOOPBACK = '127.0.0.1';
 
 /** Starts everything; throws an AmbitError when a start-up step fails, with nothing left behind. */
 export async function startWaypoint(config: WaypointConfig, deps: WaypointDeps): Promise<WaypointHandle> {
@@ -149,7 +159,7 @@ class Waypoint {
       }),
     });
     this.#http = new HttpUpstreams({ clock, blocks: this.#blocks, upstreams: this.#upstreams });
-    const self = () => this.#state.workload(`${config.clusterId}//Pod/${config.podNamespace}/${config.podName}`);
+    const self = () => this.#self;
     const reach = { state: this.#state, clusters: this.#clusters, upstreams: this.#upstreams, self };
     this.#keySets = new RemoteKeySets({
       clock,
@@ -215,6 +225,7 @@ class Waypoint {
     });
     this.#closers.push(() => readiness.close());
     const metrics = await this.#serveMetrics(hosts);
+    await this.#serveAdmin();
     this.#subscribe();
     const listener = await listenTcp(
       { endpoint: { address: hosts[0] ?? '0.0.0.0', port: config.tunnelPort }, noDelay: true },
@@ -245,6 +256,40 @@ class Waypoint {
       }),
     );
     return first ?? 0;
+  }
+
+  async #serveAdmin(): Promise<void> {
+    const { clock, logFilter, onExit } = this.#deps;
+    const routes = adminRoutes({
+      title: 'ambit waypoint',
+      logFilter,
+      profiles: { clock, profilers: singleThreadProfilers(clock) },
+      onLogFilter: () => undefined,
+      dump: async () => this.#dump(),
+      shutdown: () => void this.drain().then(onExit),
+    });
+    const admin = await serveHttp([LOOPBACK], this.#config.adminPort, routes);
+    this.#closers.push(() => admin.close());
+  }
+
+  /** The waypoint's own workload, once the feed named it. */
+  get #self(): Workload | undefined {
+    const { clusterId, podNamespace, podName } = this.#config;
+    return this.#state.workload(`${clusterId}//Pod/${podNamespace}/${podName}`);
+  }
+
+  #dump(): unknown {
+    return configDump({
+      config: this.#config,
+      version: this.#deps.version,
+      self: this.#self,
+      state: this.#state,
+      policies: this.#policies,
+      routes: this.#routes,
+      clusters: this.#clusters,
+      certificates: this.#certificates.states(),
+      connections: { tunnels: this.#tunnels.size, http: this.#served.size },
+    });
   }
 
   #families(): readonly MetricFamily[] {

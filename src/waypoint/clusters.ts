@@ -8,7 +8,7 @@ import type { Workload } from '../model/workload.ts';
 import type { TrafficPolicy } from '../proto/gen/ambit.ts';
 import type { ResourceHandler } from '../xds/client/delta-client.ts';
 import type { PickRequest } from './pick-request.ts';
-import { ServiceCluster } from './service-cluster.ts';
+import { type ClusterSummary, ServiceCluster } from './service-cluster.ts';
 import { TrafficFeed } from './traffic-feed.ts';
 import type { Endpoint } from './upstreams.ts';
 
@@ -78,6 +78,11 @@ export class Clusters {
   /** How many are kept. */
   get size(): number {
     return this.#kept.size;
+  }
+
+  /** Those that requests went to of late. */
+  summaries(): ClusterSummary[] {
+    return [...this.#kept.values()].map(({ cluster }) => cluster.summary());
   }
 
   /** Undefined when the subset is not there (503 NC). */

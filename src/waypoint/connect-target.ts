@@ -36,18 +36,24 @@ export function findConnectTarget(
   return bound(state, self, { ...owner, port }, authority);
 }
 
+/** Whether what was called names this waypoint as its own. */
+export function isBoundTo(
+  state: MeshState,
+  self: Workload,
+  { waypoint, weightedWaypoints = [] }: Pick<Workload, 'waypoint'> & Partial<Pick<Service, 'weightedWaypoints'>>,
+): boolean {
+  const waypoints = [waypoint, ...weightedWaypoints.map(({ destination }) => destination)];
+  return waypoints.some((one) => one !== undefined && isWaypointWorkload(state, one, self));
+}
+
 function bound(
   state: MeshState,
   self: Workload,
   target: ConnectTarget,
   authority: Authority,
 ): Result<ConnectTarget, ProxyError> {
-  const waypoints =
-    target.kind === 'workload'
-      ? [target.workload.waypoint]
-      : [target.service.waypoint, ...target.service.weightedWaypoints.map(({ destination }) => destination)];
-  const ours = waypoints.some((waypoint) => waypoint !== undefined && isWaypointWorkload(state, waypoint, self));
-  if (!ours) return fail(notOurs(authority));
+  if (!isBoundTo(state, self, target.kind === 'workload' ? target.workload : target.service))
+    return fail(notOurs(authority));
   if (target.kind === 'service' && !target.service.ports.has(target.port)) {
     const text = `requested service ${serviceKey(target.service)} has no port ${target.port}`;
     return fail(proxyError('NO_SERVICE_PORT', text));

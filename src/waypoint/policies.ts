@@ -12,6 +12,8 @@ import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/
 /** A policy of either kind, ready to be asked. */
 interface Held {
   readonly targets: readonly string[];
+  /** The object, for people. */
+  readonly manifest: Uint8Array;
   readonly policy: RequestPolicy | undefined;
   readonly rules: readonly JwtRule[];
 }
@@ -56,6 +58,11 @@ export class WaypointPolicies {
   /** Whether any policy asks for tokens. */
   get hasTokenRules(): boolean {
     return this.#hasTokenRules;
+  }
+
+  /** Every policy, with what it is attached to, and its object as JSON. */
+  *held(): IterableIterator<{ readonly targets: readonly string[]; readonly manifest: Uint8Array }> {
+    yield* this.#held.values();
   }
 
   /** All that apply to what is attached to any of the targets, and to every waypoint. */
@@ -116,9 +123,10 @@ function readPolicy(bytes: Uint8Array): Held | string {
     const reading = readObject(JSON.parse(Buffer.from(manifest).toString('utf8')), () => NOWHERE);
     if (reading.kind !== 'accepted') return 'the policy in it is not valid';
     const { object } = reading;
-    if (object.kind === 'RequestAuthentication') return { targets, policy: undefined, rules: compileJwtRules(object) };
+    if (object.kind === 'RequestAuthentication')
+      return { targets, manifest, policy: undefined, rules: compileJwtRules(object) };
     if (object.kind !== 'AuthorizationPolicy') return `a ${object.kind} is no policy`;
-    return { targets, policy: compileRequestPolicy(object), rules: NO_RULES };
+    return { targets, manifest, policy: compileRequestPolicy(object), rules: NO_RULES };
   } catch (error) {
     return `it cannot be decoded: ${errorText(error)}`;
   }

@@ -8,6 +8,8 @@ import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/
 
 export class Routes {
   readonly #byService = new Map<string, ReadonlyMap<number, CompiledPort>>();
+  /** What these were made of, for people. */
+  readonly #fed = new Map<string, Uint8Array>();
   #known = false;
 
   /** The subscription that fills this. */
@@ -24,6 +26,11 @@ export class Routes {
     return this.#known;
   }
 
+  /** All routes, as the feed has them. */
+  *held(): IterableIterator<ServiceRoutes> {
+    for (const bytes of this.#fed.values()) yield ServiceRoutes.decode(bytes);
+  }
+
   /** What is configured for a port of the service; undefined for nothing. */
   of(service: Service, port: number): CompiledPort | undefined {
     const ports = this.#byService.get(serviceKey(service));
@@ -32,10 +39,14 @@ export class Routes {
 
   #apply(resources: readonly ReceivedResource[], removed: readonly string[]): readonly RefusedResource[] {
     const refused: RefusedResource[] = [];
-    for (const name of removed) this.#byService.delete(name);
+    for (const name of removed) {
+      this.#byService.delete(name);
+      this.#fed.delete(name);
+    }
     for (const { name, bytes } of resources) {
       try {
         this.#byService.set(name, compileRoutes(ServiceRoutes.decode(bytes)));
+        this.#fed.set(name, bytes);
       } catch (error) {
         // The last good routes stay.
         refused.push({ name, reason: `it cannot be used: ${errorText(error)}` });

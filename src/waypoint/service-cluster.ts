@@ -29,6 +29,25 @@ export interface ServiceClusterDeps {
   readonly feed: TrafficFeed;
 }
 
+/** A cluster as the configuration dump shows it. */
+export interface ClusterSummary {
+  readonly service: string;
+  readonly port: number;
+  readonly subset: string;
+  readonly policy: TrafficPolicy | undefined;
+  /** Under way, and how often there was no room. */
+  readonly active: BreakerLimits;
+  readonly refused: BreakerLimits;
+  readonly endpoints: readonly {
+    readonly uid: string;
+    readonly address: string;
+    readonly priority: number;
+    readonly activeRequests: number;
+    /** Out of balancing, because it failed. */
+    readonly ejected: boolean;
+  }[];
+}
+
 /** Draws for a host that did not fail the request before (facts l7-and-control 10.5). */
 const AVOID_DRAWS = 5;
 /** Below this share of healthy hosts all are used, where nothing is ejected by policy. */
@@ -80,6 +99,30 @@ export class ServiceCluster {
   get isBusy(): boolean {
     for (const { active } of this.#hosts.byUid.values()) if (active > 0) return true;
     return false;
+  }
+
+  summary(): ClusterSummary {
+    const count = (of: (resource: keyof BreakerLimits) => number) => ({
+      connections: of('connections'),
+      pending: of('pending'),
+      requests: of('requests'),
+      retries: of('retries'),
+    });
+    return {
+      service: serviceKey(this.#service),
+      port: this.#port,
+      subset: this.#subset,
+      policy: this.#policy,
+      active: count((resource) => this.#breaker.used(resource)),
+      refused: count((resource) => this.#breaker.refused(resource)),
+      endpoints: [...this.#hosts.byUid.values()].map((host) => ({
+        uid: host.uid,
+        address: host.hashKey,
+        priority: host.priority,
+        activeRequests: host.active,
+        ejected: !this.#isUsable(host),
+      })),
+    };
   }
 
   /** Takes the service and its policy as they are now. */

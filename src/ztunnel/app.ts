@@ -11,12 +11,12 @@ import { MeshState, type StateChange } from '../mesh/mesh-state.ts';
 import { closeFd } from '../native/sockets.ts';
 import type { LookupAddresses } from '../net/hostname-resolver.ts';
 import { type HttpRoutes, serveHttp } from '../net/http-endpoint.ts';
+import { adminRoutes } from '../telemetry/admin-routes.ts';
 import type { LogFilter } from '../telemetry/log-filter.ts';
 import { metricsRoutes } from '../telemetry/metrics-routes.ts';
 import { processFamilies } from '../telemetry/process-metrics.ts';
 import { XdsMetrics } from '../telemetry/xds-metrics.ts';
 import type { CertificateSource } from '../xds/client/ca-client.ts';
-import { adminRoutes } from './admin-routes.ts';
 import { Certificates } from './certificates.ts';
 import { compactHeap } from './compact-heap.ts';
 import type { ZtunnelConfig } from './config.ts';
@@ -322,6 +322,7 @@ class Ztunnel {
   #adminRoutes(): HttpRoutes {
     const { clock, logFilter } = this.#deps;
     return adminRoutes({
+      title: 'ambit ztunnel',
       logFilter,
       profiles: { clock, profilers: threadProfilers(this.#threads, clock) },
       onLogFilter: (directives) => this.#threads.broadcast({ type: 'log-filter', directives }),

@@ -1,8 +1,8 @@
 /** The profilers of the control thread and of the data threads as one. */
 import type { Clock } from '../base/clock.ts';
+import type { ThreadProfilers, ThreadSamples } from '../telemetry/profile-routes.ts';
 import { ThreadProfiler } from '../telemetry/thread-profiler.ts';
 import type { DataThreads } from './data-threads.ts';
-import type { ThreadProfilers, ThreadSamples } from './profile-routes.ts';
 
 /** @param threads the data threads; those that share the control thread are covered by it */
 export function threadProfilers(threads: DataThreads, clock: Clock): ThreadProfilers {

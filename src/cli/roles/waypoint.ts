@@ -10,8 +10,16 @@ import { VERSION } from '../version.ts';
 /** Starts the waypoint; resolves when it runs. Throws an AmbitError when it cannot start. */
 export async function runWaypoint(environment: NodeJS.ProcessEnv): Promise<void> {
   const config = readWaypointConfig(environment);
-  const logger = createLogger({ format: config.logFormat, filter: new LogFilter(config.logLevel) });
-  const waypoint = await startWaypoint(config, { clock: systemClock, random: Math.random, logger, version: VERSION });
+  const logFilter = new LogFilter(config.logLevel);
+  const logger = createLogger({ format: config.logFormat, filter: logFilter });
+  const waypoint = await startWaypoint(config, {
+    clock: systemClock,
+    random: Math.random,
+    logger,
+    logFilter,
+    version: VERSION,
+    onExit: () => process.exit(0),
+  });
   onShutdownSignal(() => void waypoint.drain().then(() => process.exit(0)));
   logger.scope('app').info('waypoint started', { tunnels: waypoint.tunnelPort, readiness: waypoint.readinessPort });
 }

@@ -3,8 +3,8 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Clock } from '../base/clock.ts';
 import type { HttpAnswer, HttpRequest, HttpRoutes } from '../net/http-endpoint.ts';
-import { encodePprof, type StackProfile, type StackSample } from '../telemetry/pprof.ts';
-import { HEAP_SAMPLE_BYTES } from '../telemetry/thread-profiler.ts';
+import { encodePprof, type StackProfile, type StackSample } from './pprof.ts';
+import { HEAP_SAMPLE_BYTES, ThreadProfiler } from './thread-profiler.ts';
 
 const compress = promisify(gzip);
 const DEFAULT_SECONDS = 10;
@@ -30,6 +30,17 @@ export interface ThreadProfilers {
 export interface ProfileDeps {
   readonly clock: Clock;
   readonly profilers: ThreadProfilers;
+}
+
+/** Of a program with one thread. */
+export function singleThreadProfilers(clock: Clock): ThreadProfilers {
+  const own = new ThreadProfiler(clock);
+  const named = (samples: readonly StackSample[] | undefined) => samples && [{ thread: 'main', samples }];
+  return {
+    cpu: async (durationMs, frequencyHz) => named(await own.cpu(durationMs, frequencyHz)),
+    sampleHeap: (active) => own.sampleHeap(active),
+    heap: async () => named(await own.heap()),
+  };
 }
 
 /** The routes. */

@@ -1,12 +1,14 @@
-/** The admin endpoint on 15000 (facts ztunnel-wire 11.4). */
+/** The admin endpoint on 15000 of ztunnel and waypoints (facts ztunnel-wire 11.4). */
 import type { HttpAnswer, HttpRequest, HttpRoutes } from '../net/http-endpoint.ts';
-import type { LogFilter } from '../telemetry/log-filter.ts';
+import type { LogFilter } from './log-filter.ts';
 import { type ProfileDeps, profileRoutes } from './profile-routes.ts';
 
 export interface AdminDeps {
+  /** What the page calls the program. */
+  readonly title: string;
   readonly logFilter: LogFilter;
   readonly profiles: ProfileDeps;
-  /** Passes a change of levels to the data threads. */
+  /** Passes a change of levels to other threads. */
   onLogFilter(directives: string): void;
   dump(): Promise<unknown>;
   shutdown(): void;
@@ -19,9 +21,10 @@ usage: POST /logging?level={mod1=level1,mod2=level2}\t(To change specific mods' 
 hint: level is one of trace, debug, info, warn, error, off; mod is a log scope such as access, dns, xds
 `;
 
+/** The routes. The endpoint belongs on loopback: who can ask can also shut down. */
 export function adminRoutes(deps: AdminDeps): HttpRoutes {
   return {
-    'GET /': () => ({ status: 200, body: INDEX, contentType: 'text/html; charset=utf-8' }),
+    'GET /': () => ({ status: 200, body: indexPage(deps.title), contentType: 'text/html; charset=utf-8' }),
     'GET /config_dump': async () => ({
       status: 200,
       body: `${JSON.stringify(await deps.dump(), null, 2)}\n`,
@@ -48,11 +51,11 @@ function changeLogging({ logFilter, onLogFilter }: AdminDeps, { url }: HttpReque
   return { status: 200, body: `current log level is ${logFilter.toString()}\n` };
 }
 
-const INDEX = `<!doctype html>
+const indexPage = (title: string) => `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>ambit ztunnel</title></head>
+<head><meta charset="utf-8"><title>${title}</title></head>
 <body>
-<h1>ambit ztunnel</h1>
+<h1>${title}</h1>
 <ul>
 <li><a href="config_dump">config_dump</a>: state of this proxy</li>
 <li><a href="debug/pprof/profile?seconds=5">debug/pprof/profile?seconds=5</a>: CPU profile of all threads</li>
