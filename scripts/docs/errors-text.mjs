@@ -284,6 +284,10 @@ export const PROCESS_ERRORS = [
       MESH_AMBIGUOUS: 'Leave out either `--name` or `--kubeconfig` and `--context`.',
       PROXY_UNREACHABLE:
         'The text names the program and what kept it from answering: the pod may be starting, or be of another version.',
+      PROXY_UNKNOWN: 'The text names those that there are; `ambit status` shows them.',
+      SECTION_UNKNOWN: 'The text names the sections that there are.',
+      LOG_LEVEL_REFUSED: 'The text names the word that is no level, and those that are.',
+      PROFILE_REFUSED: 'One profile is taken at a time: wait for its end.',
     },
   },
   {

@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { benchTable } from './bench-table.mjs';
+import { commandExamples } from './commands.mjs';
 import { agentVariables, commandFlags, otherVariables, ztunnelVariables } from './config.mjs';
 import { processErrorTables, proxyErrorTable } from './errors.mjs';
 import { limitTables } from './limits.mjs';
@@ -26,6 +27,7 @@ const SECTIONS = {
     other: otherVariables,
     commands: commandFlags,
   },
+  'docs/commands.md': { commands: commandExamples },
   'docs/metrics.md': {
     metrics: metricTable,
     labels: trafficLabelTable,

@@ -36,8 +36,8 @@ export const LIMIT_GROUPS = [
         'Out of descriptors: one waiting connection is refused and accepting rests this long.',
       ],
       ['hbone/tunnel-settings.ts', 'HANDSHAKE_TIMEOUT_MS', 'ms', 'A TLS handshake that takes longer fails.'],
-      ['ztunnel/profile-routes.ts', 'MAX_SECONDS', 's', 'A longer CPU profile is refused.'],
-      ['ztunnel/profile-routes.ts', 'MAX_HZ', '', 'CPU samples a second; more are refused.'],
+      ['telemetry/profile-routes.ts', 'MAX_SECONDS', 's', 'A longer CPU profile is refused.'],
+      ['telemetry/profile-routes.ts', 'MAX_HZ', '', 'CPU samples a second; more are refused.'],
       [
         'ztunnel/on-demand-addresses.ts',
         'ANSWER_WAIT_MS',

@@ -1,5 +1,5 @@
 /** How options of several commands are read, and those options themselves. */
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDurationMs } from '../base/duration.ts';
 
 /** An option that may be repeated. */
@@ -12,6 +12,11 @@ export function parseDuration(text: string): number {
   const durationMs = parseDurationMs(text);
   if (durationMs !== undefined) return durationMs;
   throw new InvalidArgumentError('a duration such as 30s, 5m or 24h is needed.');
+}
+
+/** `-o` of commands that print a table. */
+export function outputOption(formats: readonly string[]): Option {
+  return new Option('-o, --output <format>', 'in place of a table').choices(formats);
 }
 
 /** The options of commands that look at a mesh, wherever it is, see `MeshFlags`. */

@@ -7,6 +7,7 @@ import { serveHttp } from '../net/http-endpoint.ts';
 import { type CertificateAuthority, openCertificateAuthority } from '../pki/certificate-authority.ts';
 import { ensureOwnRoot, maintainOwnRoot, type OwnRootOptions } from '../pki/own-root.ts';
 import { createDeltaServerStats, type DeltaServerStats } from '../xds/server/delta-server.ts';
+import { StreamRegistry } from '../xds/server/stream-registry.ts';
 import { renderAmbientz } from './ambientz.ts';
 import { type CaServiceStats, createCaServiceStats } from './ca-service.ts';
 import type { TokenAuthenticator } from './caller.ts';
@@ -66,6 +67,7 @@ async function start(
   const { source, store, model, currentStatus } = await openModel(options, mesh, deps, cleanups);
   const authenticator = deps.authenticator ?? keyFileAuthenticator(options, deps.clock);
   const stats = { xds: createDeltaServerStats(), ca: createCaServiceStats() };
+  const registry = new StreamRegistry();
   const nodes = {
     trustedNodeAccounts: options.trustedNodeAccounts ?? defaultNodeAccounts(mesh.rootNamespace),
     trustDomain: mesh.trustDomain,
@@ -77,13 +79,25 @@ async function start(
       port: options.grpcPort ?? 15012,
       dnsNames: servingNames(mesh.rootNamespace, options.dnsNames),
     },
-    { clock: deps.clock, logger: deps.logger, authority, authenticator, model, store, nodes: () => nodes, stats },
+    {
+      clock: deps.clock,
+      logger: deps.logger,
+      authority,
+      authenticator,
+      model,
+      store,
+      nodes: () => nodes,
+      stats,
+      registry,
+    },
   );
   cleanups.push(() => server.stop(0));
   const routes = debugRoutes({
     isReady: () => true,
     ambientz: () => renderAmbientz(model.addresses, model.authorizations),
     status: currentStatus,
+    version: options.version ?? 'unknown',
+    registry,
   });
   const http = await serveHttp([options.httpHost ?? '127.0.0.1'], options.httpPort ?? 8080, routes);
   cleanups.push(() => http.close());

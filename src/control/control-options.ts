@@ -2,6 +2,8 @@
 import type { MeshOptions } from './mesh-options.ts';
 
 export interface ControlOptions {
+  /** Of this program, for who asks. */
+  readonly version?: string;
   /** Folders of manifests; of two objects with one name the first folder's wins. */
   readonly configFolders: readonly string[];
   /** Default `0.0.0.0`. */

@@ -1,16 +1,22 @@
-/** Plain HTTP of the control plane: `/ready`, `/debug/ambientz`, `/debug/statusz` (facts l7-and-control 9.1, 9.2). */
+/** Plain HTTP of the control plane: `/ready`, and what it has under `/debug` (facts l7-and-control 9.1, 9.2). */
 import type { HttpAnswer, HttpRequest, HttpRoutes } from '../net/http-endpoint.ts';
+import type { StreamRegistry } from '../xds/server/stream-registry.ts';
 
 export interface DebugRoutesDeps {
   readonly isReady: () => boolean;
   readonly ambientz: () => unknown;
   readonly status: () => unknown;
+  readonly version: string;
+  /** Whether proxies have what they should. */
+  readonly registry: StreamRegistry;
 }
 
-export function debugRoutes({ isReady, ambientz, status }: DebugRoutesDeps): HttpRoutes {
+export function debugRoutes({ isReady, ambientz, status, version, registry }: DebugRoutesDeps): HttpRoutes {
   return {
     'GET /ready': () => (isReady() ? { status: 200, body: 'ready\n' } : { status: 503, body: 'not ready\n' }),
+    'GET /version': () => ({ status: 200, body: `${version}\n` }),
     'GET /debug/ambientz': (request) => localOnly(request, ambientz),
+    'GET /debug/syncz': (request) => localOnly(request, () => registry.reports()),
     'GET /debug/statusz': (request) => localOnly(request, status),
   };
 }

@@ -12,6 +12,7 @@ import { CONTROL_LEASE, WEBHOOK_CONFIGURATION } from '../model/installed-names.t
 import { type HttpEndpoint, serveHttp } from '../net/http-endpoint.ts';
 import { type CertificateAuthority, openAuthorityFrom } from '../pki/certificate-authority.ts';
 import { createDeltaServerStats, type DeltaServerStats } from '../xds/server/delta-server.ts';
+import { StreamRegistry } from '../xds/server/stream-registry.ts';
 import { renderAmbientz } from './ambientz.ts';
 import { SecretCaSource } from './ca-secrets.ts';
 import { type CaServiceStats, createCaServiceStats } from './ca-service.ts';
@@ -57,6 +58,7 @@ export class KubeControl {
   readonly #deps: KubeControlDeps;
   readonly #client: KubeClient;
   readonly #store = new ObjectStore();
+  readonly #registry = new StreamRegistry();
   readonly #observed = new ObservedConditions();
   readonly #intake: KubeIntake;
   readonly #source: KubeSource;
@@ -214,6 +216,8 @@ export class KubeControl {
       ambientz: () =>
         this.#model === undefined ? {} : renderAmbientz(this.#model.addresses, this.#model.authorizations),
       status: () => this.status(),
+      version: this.#options.version,
+      registry: this.#registry,
     });
     this.#debug = await serveHttp([host], this.#options.httpPort ?? 8080, debug);
     const routes = monitoringRoutes(() => this.#metrics.families(), this.#options.version);
@@ -279,6 +283,7 @@ export class KubeControl {
           trustNodeOfToken: false,
         }),
         stats: this.stats,
+        registry: this.#registry,
       },
     );
   }

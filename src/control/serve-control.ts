@@ -5,6 +5,7 @@ import type { ObjectStore } from '../manifests/object-store.ts';
 import type { CertificateAuthority } from '../pki/certificate-authority.ts';
 import type { DeltaServerStats } from '../xds/server/delta-server.ts';
 import { createDeltaService } from '../xds/server/delta-service.ts';
+import type { StreamRegistry } from '../xds/server/stream-registry.ts';
 import { type CaServiceStats, createCaService } from './ca-service.ts';
 import { bearerToken, type TokenAuthenticator } from './caller.ts';
 import { startControlServer } from './control-server.ts';
@@ -30,6 +31,7 @@ export interface ServeParts {
   readonly store: ObjectStore;
   readonly nodes: () => NodeAuthorizerOptions;
   readonly stats: { readonly xds: DeltaServerStats; readonly ca: CaServiceStats };
+  readonly registry: StreamRegistry;
 }
 
 /** A control plane that takes calls. */
@@ -50,6 +52,7 @@ export async function serveControl(options: ServeOptions, parts: ServeParts): Pr
     clock,
     logger: logger.scope('xds'),
     stats: parts.stats.xds,
+    registry: parts.registry,
     stores: [model.addresses, model.workloads, model.authorizations, ...model.waypointStores.values()],
     openOwn: (caller) => {
       // A node proxy is no waypoint, whatever Gateways are called.

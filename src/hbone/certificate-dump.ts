@@ -1,6 +1,17 @@
 /** Certificates as configuration dumps show them (facts ztunnel-wire 11.4). */
 import { X509Certificate } from 'node:crypto';
+import type { CertificateStatus } from '../model/proxy-status.ts';
 import type { CertificateState } from './certificate-manager.ts';
+
+/** In short. */
+export function certificateStatus(identity: string, entry: CertificateState): CertificateStatus {
+  return {
+    identity,
+    state: entry.kind,
+    error: entry.kind === 'Unavailable' ? entry.error : '',
+    notAfterMs: entry.kind === 'Available' ? entry.certificate.notAfterMs : 0,
+  };
+}
 
 /** The certificates of an identity, never their keys. */
 export function certificateDump(identity: string, entry: CertificateState): unknown {

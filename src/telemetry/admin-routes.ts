@@ -1,4 +1,5 @@
 /** The admin endpoint on 15000 of ztunnel and waypoints (facts ztunnel-wire 11.4). */
+import type { ProxyStatus } from '../model/proxy-status.ts';
 import type { HttpAnswer, HttpRequest, HttpRoutes } from '../net/http-endpoint.ts';
 import type { LogFilter } from './log-filter.ts';
 import { type ProfileDeps, profileRoutes } from './profile-routes.ts';
@@ -11,6 +12,8 @@ export interface AdminDeps {
   /** Passes a change of levels to other threads. */
   onLogFilter(directives: string): void;
   dump(): Promise<unknown>;
+  /** The same in short. */
+  status(): Promise<ProxyStatus>;
   shutdown(): void;
 }
 
@@ -25,11 +28,8 @@ hint: level is one of trace, debug, info, warn, error, off; mod is a log scope s
 export function adminRoutes(deps: AdminDeps): HttpRoutes {
   return {
     'GET /': () => ({ status: 200, body: indexPage(deps.title), contentType: 'text/html; charset=utf-8' }),
-    'GET /config_dump': async () => ({
-      status: 200,
-      body: `${JSON.stringify(await deps.dump(), null, 2)}\n`,
-      contentType: 'application/json',
-    }),
+    'GET /config_dump': async () => json(await deps.dump()),
+    'GET /status': async () => json(await deps.status()),
     'POST /logging': (request) => changeLogging(deps, request),
     ...profileRoutes(deps.profiles),
     'POST /quitquitquit': () => {
@@ -37,6 +37,10 @@ export function adminRoutes(deps: AdminDeps): HttpRoutes {
       return { status: 200, body: 'shutdown now\n' };
     },
   };
+}
+
+function json(value: unknown): HttpAnswer {
+  return { status: 200, body: `${JSON.stringify(value, null, 2)}\n`, contentType: 'application/json' };
 }
 
 function changeLogging({ logFilter, onLogFilter }: AdminDeps, { url }: HttpRequest): HttpAnswer {
@@ -58,6 +62,7 @@ const indexPage = (title: string) => `<!doctype html>
 <h1>${title}</h1>
 <ul>
 <li><a href="config_dump">config_dump</a>: state of this proxy</li>
+<li><a href="status">status</a>: version, certificates, open connections</li>
 <li><a href="debug/pprof/profile?seconds=5">debug/pprof/profile?seconds=5</a>: CPU profile of all threads</li>
 <li><a href="debug/pprof/heap/profiling?activate=true">debug/pprof/heap/profiling?activate=true</a>: sample allocations,
 then <a href="debug/pprof/heap">debug/pprof/heap</a></li>

@@ -8,6 +8,7 @@ import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { Readiness } from '../base/readiness.ts';
 import { fail, ok } from '../base/result.ts';
+import { certificateStatus } from '../hbone/certificate-dump.ts';
 import { CertificateManager } from '../hbone/certificate-manager.ts';
 import { connectError, type Dialer } from '../hbone/dialer.ts';
 import { TlsStore } from '../hbone/tls-store.ts';
@@ -266,6 +267,11 @@ class Waypoint {
       profiles: { clock, profilers: singleThreadProfilers(clock) },
       onLogFilter: () => undefined,
       dump: async () => this.#dump(),
+      status: async () => ({
+        version: this.#deps.version,
+        certificates: [...this.#certificates.states()].map(([name, state]) => certificateStatus(name, state)),
+        connections: this.#served.size,
+      }),
       shutdown: () => void this.drain().then(onExit),
     });
     const admin = await serveHttp([LOOPBACK], this.#config.adminPort, routes);

@@ -7,7 +7,9 @@ import type { Clock } from '../base/clock.ts';
 import { AmbitError, errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { Readiness } from '../base/readiness.ts';
+import { certificateStatus } from '../hbone/certificate-dump.ts';
 import { MeshState, type StateChange } from '../mesh/mesh-state.ts';
+import type { ProxyStatus } from '../model/proxy-status.ts';
 import { closeFd } from '../native/sockets.ts';
 import type { LookupAddresses } from '../net/hostname-resolver.ts';
 import { type HttpRoutes, serveHttp } from '../net/http-endpoint.ts';
@@ -327,6 +329,7 @@ class Ztunnel {
       profiles: { clock, profilers: threadProfilers(this.#threads, clock) },
       onLogFilter: (directives) => this.#threads.broadcast({ type: 'log-filter', directives }),
       dump: () => this.#dump(),
+      status: () => this.#status(),
       shutdown: () => void this.drain(),
     });
   }
@@ -339,6 +342,15 @@ class Ztunnel {
       ...mergeFamilies(traffic),
       ...podFamilies(this.#pods.counts()),
     ];
+  }
+
+  async #status(): Promise<ProxyStatus> {
+    const threads = this.#config.proxyEnabled ? await this.#threads.request({ type: 'connections' }) : [];
+    return {
+      version: this.#deps.version['version'] ?? '',
+      certificates: [...this.#certificates.states()].map(([identity, state]) => certificateStatus(identity, state)),
+      connections: threads.flat().reduce((sum, [, list]) => sum + list.length, 0),
+    };
   }
 
   async #dump(): Promise<unknown> {

@@ -1,6 +1,6 @@
 /** `ambit edges`: the traffic between workloads, as their proxies count it. */
 import { type Command, Option } from 'commander';
-import { parseDuration, withMesh } from '../option-parsers.ts';
+import { outputOption, parseDuration, withMesh } from '../option-parsers.ts';
 import type { EdgesFlags } from '../roles/edges.ts';
 
 const WINDOW_MS = 5000;
@@ -8,12 +8,11 @@ const WINDOW_MS = 5000;
 /** Adds the command. */
 export function addEdgesCommand(program: Command, environment: NodeJS.ProcessEnv): void {
   const window = new Option('--window <duration>', 'how long traffic is watched').argParser(parseDuration);
-  const output = new Option('-o, --output <format>', 'in place of a table').choices(['json', 'yaml', 'wide']);
   withMesh(program.command('edges'))
     .description('show who calls whom: identities, mutual TLS, rates, success, latencies')
     .option('-n, --namespace <namespace>', 'edges that begin or end there (all)')
     .addOption(window.default(WINDOW_MS, `${WINDOW_MS / 1000}s`))
-    .addOption(output)
+    .addOption(outputOption(['json', 'yaml', 'wide']))
     .addHelpText('after', EXAMPLES)
     .action(async (flags: EdgesFlags) => {
       const { runEdges } = await import('../roles/edges.ts');

@@ -22,6 +22,7 @@ const SELECTORS: Readonly<Record<ProxyRole, string>> = {
 
 export class ClusterMeshAccess implements MeshAccess {
   readonly where: string;
+  readonly controlPort = 8080;
   readonly #client: KubeClient;
   readonly #config: KubeConfig;
 

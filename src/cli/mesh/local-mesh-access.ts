@@ -18,6 +18,7 @@ const proxySchema = z.object({
 
 export class LocalMeshAccess implements MeshAccess {
   readonly where: string;
+  readonly controlPort = 15014;
   readonly #socketPath: string;
 
   constructor(name: string, socketPath: string) {

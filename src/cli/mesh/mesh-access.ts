@@ -12,6 +12,8 @@ export interface MeshAccess {
   /** Opens a connection to a loopback port. @throws AmbitError */
   open(proxy: MeshProxy, port: number): Promise<Duplex>;
   close(): void;
+  /** Where the control plane answers questions about itself. */
+  readonly controlPort: number;
 }
 
 export interface ProxyRequest {
@@ -46,6 +48,18 @@ export async function askProxy(access: MeshAccess, proxy: MeshProxy, asked: Prox
     throw unreachable(proxy, asked, error);
   }
   return { status: response.statusCode ?? 0, body: Buffer.concat(chunks) };
+}
+
+/** @throws Error when the answer is not 200 */
+export async function askText(access: MeshAccess, proxy: MeshProxy, port: number, path: string): Promise<string> {
+  const { status, body } = await askProxy(access, proxy, { port, path });
+  if (status !== 200) throw new Error(`${path} was answered with ${status}: ${body.toString('utf8').trim()}`);
+  return body.toString('utf8');
+}
+
+/** @throws Error when the answer is not 200, or no JSON */
+export async function askJson(access: MeshAccess, proxy: MeshProxy, port: number, path: string): Promise<unknown> {
+  return JSON.parse(await askText(access, proxy, port, path)) as unknown;
 }
 
 async function openAnswer(

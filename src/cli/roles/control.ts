@@ -79,7 +79,7 @@ const runOverFolders: Run = async (flags, _environment, logger, stoppable) => {
   const options = folderOptions(flags);
   requireReadable(options.tokenKeyFile);
   const { startControl } = await import('../../control/app.ts');
-  const control = await startControl(options, { clock: systemClock, logger });
+  const control = await startControl({ ...options, version: VERSION }, { clock: systemClock, logger });
   stoppable(() => control.stop());
 };
 

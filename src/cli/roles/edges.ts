@@ -1,5 +1,4 @@
 /** `ambit edges`: which workload calls which, under which identities. */
-import { stringify } from 'yaml';
 import { sleep } from '../../base/clock.ts';
 import { type EdgeRates, edgeRates } from '../../traffic/edge-rates.ts';
 import type { EdgePeer } from '../../traffic/edges.ts';
@@ -9,6 +8,7 @@ import { commandClock } from '../command-clock.ts';
 import { findMesh, type MeshFlags } from '../mesh/find-mesh.ts';
 import { type MeshReading, readEdges } from '../mesh/read-edges.ts';
 import { printLine } from '../print-line.ts';
+import { printValue } from '../print-value.ts';
 import { textTable } from '../text-table.ts';
 
 export interface EdgesFlags extends MeshFlags {
@@ -38,8 +38,7 @@ export async function runEdges(flags: EdgesFlags, environment: NodeJS.ProcessEnv
 
 function printEdges(rates: readonly EdgeRates[], { missing }: MeshReading, { output, window }: EdgesFlags): void {
   for (const line of missing) process.stderr.write(`missing: ${line}\n`);
-  if (output === 'json') return printLine(JSON.stringify(rates.map(plain), null, 2));
-  if (output === 'yaml') return void process.stdout.write(stringify(rates.map(plain)));
+  if (output === 'json' || output === 'yaml') return printValue(rates.map(plain), output);
   if (rates.length === 0) return printLine(`no traffic was seen in ${window / 1000} s`);
   const wide = output === 'wide';
   const heading = ['SRC', 'DST', 'SERVICE', 'PROTOCOL', 'SECURED', 'RPS', 'SUCCESS', 'P50', 'P99', 'CONNECTIONS'];

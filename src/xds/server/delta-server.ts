@@ -12,6 +12,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '../../proto/gen/discovery.ts';
 import { type PushLoad, PushPacing } from './push-pacing.ts';
 import type { ResourceStore } from './resource-store.ts';
+import type { TypeReport } from './stream-registry.ts';
 import { MAX_SUBSCRIBED_NAMES, TypeSubscription } from './type-subscription.ts';
 
 /** Plain counters, read when scraped. */
@@ -53,6 +54,8 @@ interface TypeState {
   readonly unsubscribe: () => void;
   /** The response that waits for its ACK; empty when none does. */
   awaitedNonce: string;
+  /** For people who ask, see `TypeReport`. */
+  readonly seen: { sent: number; sentMs?: number; acknowledged: number; acknowledgedMs?: number; error: string };
   timer: Timer | undefined;
   /** When the oldest change that was not sent came; undefined when all were. */
   changedMs: number | undefined;
@@ -109,13 +112,32 @@ export class DeltaStream {
     }
     const state = this.#types.get(request.typeUrl) ?? this.#open(store);
     if (request.errorDetail !== undefined) this.#noteReject(request);
-    if (request.responseNonce !== '' && request.responseNonce === state.awaitedNonce) state.awaitedNonce = '';
+    if (request.responseNonce !== '' && request.responseNonce === state.awaitedNonce) {
+      state.awaitedNonce = '';
+      state.seen.acknowledged = Number(request.responseNonce);
+      state.seen.acknowledgedMs = this.#deps.clock.nowMs();
+      state.seen.error = request.errorDetail?.message.slice(0, MAX_LOGGED_NACK) ?? '';
+    }
     if (!state.subscription.apply(request)) {
       this.#deps.fail(`more than ${MAX_SUBSCRIBED_NAMES} names subscribed`);
       return;
     }
     if (state.subscription.isUrgent) this.#flush(state);
     else this.#schedule(state);
+  }
+
+  /** What the client has of each type that it asked for. */
+  report(): TypeReport[] {
+    return [...this.#types.values()].map(({ store, subscription, awaitedNonce, seen }) => ({
+      typeUrl: store.typeUrl,
+      state: awaitedNonce !== '' || subscription.isDue ? 'STALE' : seen.error === '' ? 'SYNCED' : 'ERROR',
+      sent: seen.sent,
+      acknowledged: seen.acknowledged,
+      sentMs: seen.sentMs,
+      acknowledgedMs: seen.acknowledgedMs,
+      pending: subscription.pendingCount,
+      error: seen.error,
+    }));
   }
 
   /** The transport takes data again. */
@@ -147,6 +169,7 @@ export class DeltaStream {
         this.#schedule(state);
       }),
       awaitedNonce: '',
+      seen: { sent: 0, acknowledged: 0, error: '' },
       timer: undefined,
       changedMs: undefined,
       heldMs: undefined,
@@ -176,6 +199,8 @@ export class DeltaStream {
     const { stats, clock, send } = this.#deps;
     const nonce = String(++this.#nonce);
     state.awaitedNonce = nonce;
+    state.seen.sent = this.#nonce;
+    state.seen.sentMs = this.#deps.clock.nowMs();
     stats.pushes++;
     addOne(stats.pushesOfType, state.store.typeUrl);
     stats.resourcesSent += batch.resources.length;

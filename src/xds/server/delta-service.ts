@@ -11,12 +11,15 @@ import type {
 import { type DeltaServerStats, DeltaStream, type DeltaStreamDeps, type DeltaStreamOptions } from './delta-server.ts';
 import { PushLoad } from './push-pacing.ts';
 import type { ResourceStore } from './resource-store.ts';
+import type { StreamRegistry } from './stream-registry.ts';
 
 export interface DeltaServiceDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly stats: DeltaServerStats;
   readonly stores: readonly ResourceStore[];
+  /** Where open streams are noted. */
+  readonly registry: StreamRegistry;
   /** What only this caller sees; `close` is called when its stream is over. */
   readonly openOwn?: (caller: string) => { readonly store: ResourceStore; close(): void };
   /** Who calls, by the value of the authorization header; undefined refuses the stream. */
@@ -71,6 +74,7 @@ function serve(
   const own = deps.openOwn?.(caller);
   const stores = own === undefined ? deps.byType : new Map([...deps.byType, [own.store.typeUrl, own.store]]);
   const close = () => {
+    forget();
     stream.close();
     own?.close();
   };
@@ -87,13 +91,15 @@ function serve(
       call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: reason });
     },
   });
+  let node = '';
+  const opened = { caller, peer: call.getPeer(), connectedMs: clock.nowMs() };
+  const forget = deps.registry.add(() => ({ ...opened, node, types: stream.report() }));
   // A client with everything up to date hears nothing more for long: it learns at once that it was admitted.
   call.sendMetadata(new Metadata());
-  let known = false;
   call.on('data', (request: DeltaDiscoveryRequest) => {
-    if (!known && request.node !== undefined) {
-      known = true;
-      logger.info('xDS client connected', { caller, node: request.node.id, peer: call.getPeer() });
+    if (node === '' && request.node !== undefined) {
+      node = request.node.id;
+      logger.info('xDS client connected', { caller, node, peer: call.getPeer() });
     }
     stream.onRequest(request);
   });

@@ -503,3 +503,22 @@ describe('DeltaStream for an on-demand client', () => {
     assert.equal(failures.length, 1);
   });
 });
+
+describe('The report of a DeltaStream', () => {
+  test('says what a client took, what it refused and what is on its way', () => {
+    store.update([resource('a')]);
+    const one = stream();
+    one.onRequest(request());
+    const [waiting] = one.report();
+    assert.deepEqual([waiting?.state, waiting?.sent, waiting?.acknowledged], ['STALE', 1, 0]);
+    one.onRequest(request({ responseNonce: sent[0]?.nonce ?? '' }));
+    const [taken] = one.report();
+    assert.deepEqual([taken?.state, taken?.acknowledged, taken?.acknowledgedMs], ['SYNCED', 1, clock.nowMs()]);
+    store.update([resource('a', '2')]);
+    clock.advance(1000);
+    const errorDetail = { code: 3, message: 'no good', details: [] };
+    one.onRequest(request({ responseNonce: sent[1]?.nonce ?? '', errorDetail }));
+    const [refused] = one.report();
+    assert.deepEqual([refused?.state, refused?.error], ['ERROR', 'no good']);
+  });
+});

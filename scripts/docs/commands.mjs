@@ -1,0 +1,34 @@
+// docs/commands.md: the commands that look at a mesh, as their own help shows them.
+import { createProgram } from '../../src/cli/program.ts';
+
+/** In the order of the page. */
+const LOOKING = ['status', 'edges', 'dump', 'log-level', 'profile'];
+
+/** Description and what the help says after the options. */
+export function commandExamples() {
+  const { commands } = createProgram({});
+  return LOOKING.map((name) => {
+    const command = commands.find((one) => one.name() === name);
+    if (command === undefined) throw new Error(`scripts/docs/commands.mjs lists ${name}, which is no command`);
+    const text = afterHelp(command);
+    const [said, examples] = text.split(/^Examples:$/m);
+    const shown = examples
+      .replace(/^ {2}/gm, '')
+      .replace(/ {3,}(?=\S)/g, (gap) => `${gap}# `)
+      .trim();
+    const description = command.description();
+    const sentence = `${description.charAt(0).toUpperCase()}${description.slice(1)}.`;
+    return `## ambit ${name}\n\n${sentence}\n\n${said.trim()}`.trimEnd() + `\n\n\`\`\`sh\n${shown}\n\`\`\``;
+  }).join('\n\n');
+}
+
+function afterHelp(command) {
+  let text = '';
+  command.configureOutput({
+    writeOut: (part) => {
+      text += part;
+    },
+  });
+  command.outputHelp();
+  return text.slice(text.indexOf('display help for command') + 'display help for command'.length);
+}

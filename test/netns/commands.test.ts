@@ -1,0 +1,179 @@
+/** The commands that look at a mesh, on one of `ambit up` with a waypoint. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { eventually } from '../helpers/eventually.ts';
+import { LocalMesh } from '../helpers/local-mesh.ts';
+
+/** Answers with the status in the path. */
+const SERVER = `
+require('http').createServer((req, res) => {
+  const status = Number(req.url.split('/')[1]) || 200;
+  req.resume().on('end', () => { res.writeHead(status); res.end('0123456789'); });
+}).listen(8080, '::');`;
+
+/** Sends requests to each path in turn; prints the statuses. */
+const ASK = `
+const [...paths] = process.argv.slice(1);
+(async () => {
+  for (const path of paths) {
+    const r = await fetch('http://shop' + path, { headers: { 'x-user': 'mia' } });
+    await r.text();
+    console.log(r.status);
+  }
+})();`;
+
+const NS = 'look';
+
+const object = (apiVersion: string, kind: string, name: string, spec: object, namespace = NS) => ({
+  apiVersion,
+  kind,
+  metadata: { name, namespace },
+  spec,
+});
+
+function pod(name: string, node: string, command: readonly string[]): object {
+  const readinessProbe = name === 'shop' ? { tcpSocket: { port: 8080 }, periodSeconds: 1 } : undefined;
+  const containers = [{ name: 'main', image: 'none', command, ...(readinessProbe && { readinessProbe }) }];
+  const metadata = { name, namespace: NS, labels: { app: name, version: 'v1' } };
+  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { nodeName: node, containers } };
+}
+
+describe('commands', { timeout: 120_000 }, () => {
+  const mesh = new LocalMesh();
+  const folder = mkdtempSync(join(tmpdir(), 'ambit-commands-'));
+  const ask = async (...paths: readonly string[]) =>
+    (await mesh.exec('client', '-n', NS, '--', 'node', '-e', ASK, ...paths)).stdout.trim().split('\n');
+  const ambit = (...args: readonly string[]) => mesh.ambit([...args, '--name', 'test']);
+  /** Its value, from `-o json`. */
+  const json = async (...args: readonly string[]) => {
+    const { stdout, stderr } = await ambit(...args, '-o', 'json');
+    assert.notEqual(stdout, '', stderr);
+    return JSON.parse(stdout);
+  };
+  let waypoint = '';
+
+  before(async () => {
+    const listeners = [{ name: 'mesh', port: 15008, protocol: 'HBONE' }];
+    const gateway = { gatewayClassName: 'istio-waypoint', listeners };
+    const ports = [{ name: 'http', port: 80, targetPort: 8080 }];
+    const targetRefs = [{ group: '', kind: 'Service', name: 'shop' }];
+    const rules = [{ to: [{ operation: { paths: ['/secret'] } }] }];
+    const labels = { 'istio.io/dataplane-mode': 'ambient', 'istio.io/use-waypoint': 'gate' };
+    const backendRefs = [{ name: 'shop', port: 80 }];
+    const matches = [{ path: { type: 'PathPrefix', value: '/' } }];
+    const set = [{ name: 'authorization', value: 'Basic c2VjcmV0' }];
+    const filters = [{ type: 'RequestHeaderModifier', requestHeaderModifier: { set } }];
+    mesh.write(
+      'mesh.yaml',
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NS, labels } },
+      object('gateway.networking.k8s.io/v1', 'Gateway', 'gate', gateway),
+      object('v1', 'Service', 'shop', { selector: { app: 'shop' }, ports }),
+      object('gateway.networking.k8s.io/v1', 'HTTPRoute', 'all', {
+        parentRefs: [{ group: '', kind: 'Service', name: 'shop' }],
+        rules: [{ matches, filters, backendRefs }],
+      }),
+      object('security.istio.io/v1', 'AuthorizationPolicy', 'no', { targetRefs, action: 'DENY', rules }),
+      pod('shop', 'node2', ['node', '-e', SERVER]),
+      pod('client', 'node1', ['sleep', 'infinity']),
+    );
+    await mesh.up(3, '--nodes', '2');
+    waypoint = mesh.readyPods().find(({ name }) => name.includes('gate'))?.name ?? '';
+    assert.notEqual(waypoint, '', 'the waypoint is a pod');
+    await eventually('an answer', async () => (await ask('/200'))[0] === '200', 20_000);
+  });
+  after(async () => {
+    await mesh[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('ambit status shows every program in sync, with its certificates', async () => {
+    await eventually('all in sync', async () => {
+      const { status, stdout } = await ambit('status');
+      return status === 0 && !stdout.includes('STALE');
+    });
+    const reports = await json('status');
+    assert.deepEqual(reports.map(({ role }: { role: string }) => role).sort(), [
+      'control',
+      'waypoint',
+      'ztunnel',
+      'ztunnel',
+    ]);
+    const gate = reports.find(({ role }: { role: string }) => role === 'waypoint');
+    assert.equal(gate.name, waypoint);
+    assert.equal(gate.config.state, 'SYNCED');
+    assert.equal(gate.config.control, 'istio-system/control');
+    assert.match(gate.version, /^\d/);
+    assert.equal(gate.certificates[0].state, 'Available');
+    assert.match(gate.certificates[0].identity, /^spiffe:\/\/cluster\.local\/ns\/look\/sa\//);
+    assert.ok(gate.certificates[0].notAfterMs > Date.now());
+  });
+
+  it('ambit dump shows what a waypoint serves and by which rules, and no secret', async () => {
+    const dump = await json('dump', 'gate');
+    assert.deepEqual(
+      dump.services.map(({ name }: { name: string }) => name),
+      ['shop'],
+    );
+    assert.equal(dump.policies[0].metadata.name, 'no');
+    assert.deepEqual(dump.policies[0].targets, ['Service/look/shop']);
+    assert.equal(dump.routes[0].hostname, 'shop.look.svc.cluster.local');
+    const [cluster] = dump.clusters;
+    assert.equal(cluster.service, 'look/shop.look.svc.cluster.local');
+    assert.equal(cluster.port, 80);
+    assert.match(cluster.endpoints[0].uid, /Pod\/look\/shop$/);
+    assert.equal(cluster.endpoints[0].ejected, false);
+    const text = JSON.stringify(dump);
+    for (const secret of ['c2VjcmV0', 'PRIVATE KEY']) assert.ok(!text.includes(secret), secret);
+    assert.deepEqual(await json('dump', 'gate', '--section', 'services'), dump.services);
+  });
+
+  it('ambit dump shows ztunnels and the control plane, too', async () => {
+    const { workloads } = await json('dump', 'ztunnel-node1');
+    assert.ok(workloads.some(({ name }: { name: string }) => name === 'client'));
+    const streams = await json('dump', 'control', '--section', 'streams');
+    assert.ok(streams.some(({ node }: { node: string }) => node.includes(`~${waypoint}.look~`)));
+  });
+
+  it('names what there is when it is asked for what there is not', async () => {
+    const unknown = await ambit('dump', 'nobody');
+    assert.equal(unknown.status, 1);
+    assert.match(unknown.stderr, /there is no proxy "nobody"; there are istio-system\/control, .*look\/gate/);
+    const several = await ambit('dump', 'ztunnel');
+    assert.match(several.stderr, /"ztunnel" may be any of istio-system\/ztunnel-node1, istio-system\/ztunnel-node2/);
+    const section = await ambit('dump', 'gate', '--section', 'nothing');
+    assert.match(section.stderr, /has no section "nothing"; it has certificates, clusters, config/);
+    const other = await mesh.ambit(['status', '--name', 'nowhere']);
+    assert.equal(other.status, 1);
+    assert.match(other.stderr, /nowhere/);
+  });
+
+  it('ambit log-level reads, sets and resets levels of proxies', async () => {
+    for (const proxy of ['gate', 'ztunnel-node1']) {
+      assert.match((await ambit('log-level', proxy)).stdout, /^current log level is /);
+      assert.match((await ambit('log-level', proxy, 'xds=trace')).stdout, /xds=trace/);
+      assert.doesNotMatch((await ambit('log-level', proxy, '--reset')).stdout, /xds=trace/);
+      const refused = await ambit('log-level', proxy, 'loud');
+      assert.equal(refused.status, 1);
+      assert.match(refused.stderr, /invalid level: loud/);
+    }
+    assert.match((await ambit('log-level', 'control', 'debug')).stderr, /no admin endpoint/);
+  });
+
+  it('ambit profile writes a profile that pprof reads', async () => {
+    const kinds = [
+      { kind: 'cpu', flags: [] },
+      { kind: 'inuse_space', flags: ['--heap'] },
+    ];
+    for (const { kind, flags } of kinds) {
+      const file = join(folder, kind);
+      const { status, stdout, stderr } = await ambit('profile', 'gate', '--seconds', '1', '-f', file, ...flags);
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /pprof/);
+      assert.ok(gunzipSync(readFileSync(file)).includes(kind));
+    }
+  });
+});
