@@ -2,7 +2,7 @@
 import { createProgram } from '../../src/cli/program.ts';
 
 /** In the order of the page. */
-const LOOKING = ['status', 'edges', 'dump', 'log-level', 'profile'];
+const LOOKING = ['status', 'top', 'edges', 'dump', 'log-level', 'profile'];
 
 /** Description and what the help says after the options. */
 export function commandExamples() {
@@ -18,7 +18,8 @@ export function commandExamples() {
       .trim();
     const description = command.description();
     const sentence = `${description.charAt(0).toUpperCase()}${description.slice(1)}.`;
-    return `## ambit ${name}\n\n${sentence}\n\n${said.trim()}`.trimEnd() + `\n\n\`\`\`sh\n${shown}\n\`\`\``;
+    const parts = [`## ambit ${name}`, sentence, said.trim(), `\`\`\`sh\n${shown}\n\`\`\``];
+    return parts.filter((part) => part !== '').join('\n\n');
   }).join('\n\n');
 }
 

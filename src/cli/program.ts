@@ -11,6 +11,7 @@ import { addInstallCommands } from './commands/install.ts';
 import { addLogLevelCommand } from './commands/log-level.ts';
 import { addProfileCommand } from './commands/profile.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addTopCommand } from './commands/top.ts';
 import { addUpCommand } from './commands/up.ts';
 import { addUpInnerCommand } from './commands/up-inner.ts';
 import { addWaypointCommands } from './commands/waypoint.ts';
@@ -29,6 +30,7 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
   addDownCommand(program, environment);
   addCheckCommand(program, environment);
   addStatusCommand(program, environment);
+  addTopCommand(program, environment);
   addEdgesCommand(program, environment);
   addDumpCommand(program, environment);
   addLogLevelCommand(program, environment);

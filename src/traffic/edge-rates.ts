@@ -1,8 +1,11 @@
 /** What happened on an edge between two readings: rates, success, latencies. */
 import { createCounters, type Edge, type EdgeCounters, type EdgeReading } from './edges.ts';
 
-export interface EdgeRates {
+export interface EdgeRates extends Rates {
   readonly edge: Edge;
+}
+
+export interface Rates {
   /** 0 where no requests are seen. */
   readonly requestsPerSec: number;
   /** Share of requests without a server's error, 0 to 1; undefined without requests. */
@@ -24,14 +27,15 @@ export interface EdgeRates {
 export function edgeRates(before: EdgeReading, after: EdgeReading, elapsedMs: number): EdgeRates[] {
   const rates: EdgeRates[] = [];
   for (const [key, { edge, counters }] of after) {
-    const rate = ratesOf(edge, before.get(key)?.counters ?? createCounters(), counters, elapsedMs / 1000);
+    const rate = { edge, ...ratesOf(before.get(key)?.counters ?? createCounters(), counters, elapsedMs / 1000) };
     const isQuiet = rate.requestsPerSec === 0 && rate.openedPerSec === 0 && rate.failedPerSec === 0;
     if (!isQuiet || rate.open > 0 || rate.receivedBytesPerSec + rate.sentBytesPerSec > 0) rates.push(rate);
   }
   return rates;
 }
 
-function ratesOf(edge: Edge, before: EdgeCounters, after: EdgeCounters, seconds: number): EdgeRates {
+/** What happened between two readings of the same counters. */
+export function ratesOf(before: EdgeCounters, after: EdgeCounters, seconds: number): Rates {
   const codes: Record<string, number> = {};
   let total = 0;
   let errors = 0;
@@ -45,7 +49,6 @@ function ratesOf(edge: Edge, before: EdgeCounters, after: EdgeCounters, seconds:
   const latency = (share: number) => quantileMs(before.durationBuckets, after.durationBuckets, share);
   const perSec = (of: (counters: EdgeCounters) => number) => grown(of(before), of(after)) / seconds;
   return {
-    edge,
     requestsPerSec: total / seconds,
     successShare: total === 0 ? undefined : 1 - errors / total,
     codesPerSec: codes,
@@ -60,8 +63,8 @@ function ratesOf(edge: Edge, before: EdgeCounters, after: EdgeCounters, seconds:
   };
 }
 
-/** A counter that is smaller than before was started anew. */
-function grown(before: number, after: number): number {
+/** How much a counter grew. One that is smaller than before was started anew. */
+export function grown(before: number, after: number): number {
   return after >= before ? after - before : after;
 }
 

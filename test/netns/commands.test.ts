@@ -138,6 +138,26 @@ describe('commands', { timeout: 120_000 }, () => {
     assert.ok(streams.some(({ node }: { node: string }) => node.includes(`~${waypoint}.look~`)));
   });
 
+  it('ambit top shows rates by service, workload and edge', async () => {
+    let asking = true;
+    const load = (async () => {
+      while (asking) await ask(...(Array(20).fill('/200') as string[]), '/503');
+    })();
+    const top = (by: string) => json('top', '--window', '2s', '--by', by);
+    const [services, workloads, edges] = await Promise.all(['service', 'workload', 'edge'].map(top));
+    const { stdout } = await ambit('top', '--window', '1s', '-n', NS);
+    asking = false;
+    await load;
+    const [busiest] = services;
+    assert.equal(busiest.group, 'shop.look');
+    assert.ok(busiest.requestsPerSec > 1);
+    assert.ok(busiest.successShare > 0.8 && busiest.successShare < 1, String(busiest.successShare));
+    assert.ok(busiest.p50Ms <= busiest.p99Ms);
+    assert.equal(workloads[0].group, 'shop.look');
+    assert.equal(edges[0].group, 'client.look > shop.look');
+    assert.match(stdout, /^SERVICE +RPS +SUCCESS +P50 .*\nshop\.look +\d/);
+  });
+
   it('names what there is when it is asked for what there is not', async () => {
     const unknown = await ambit('dump', 'nobody');
     assert.equal(unknown.status, 1);

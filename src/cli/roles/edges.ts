@@ -1,7 +1,6 @@
 /** `ambit edges`: which workload calls which, under which identities. */
 import { sleep } from '../../base/clock.ts';
 import { type EdgeRates, edgeRates } from '../../traffic/edge-rates.ts';
-import type { EdgePeer } from '../../traffic/edges.ts';
 import { mergeReporters } from '../../traffic/merge-reporters.ts';
 import { LabelCache } from '../../traffic/parse-exposition.ts';
 import { commandClock } from '../command-clock.ts';
@@ -9,6 +8,7 @@ import { findMesh, type MeshFlags } from '../mesh/find-mesh.ts';
 import { type MeshReading, readEdges } from '../mesh/read-edges.ts';
 import { printLine } from '../print-line.ts';
 import { printValue } from '../print-value.ts';
+import { milliseconds, peerName, percent, serviceName } from '../rate-cells.ts';
 import { textTable } from '../text-table.ts';
 
 export interface EdgesFlags extends MeshFlags {
@@ -54,11 +54,11 @@ function cellsOf(rate: EdgeRates): string[] {
   return [
     peerName(source),
     peerName(destination),
-    service.name === '' ? '-' : `${service.name}.${service.namespace}`,
+    serviceName(service),
     protocol,
     mutualTls ? 'mTLS' : 'no',
     isHttp ? requestsPerSec.toFixed(1) : '-',
-    successShare === undefined ? '-' : `${(successShare * 100).toFixed(2)}%`,
+    percent(successShare),
     milliseconds(p50Ms),
     milliseconds(p99Ms),
     isHttp ? '-' : String(open),
@@ -73,14 +73,6 @@ function wideCells({ edge, p95Ms, receivedBytesPerSec, sentBytesPerSec }: EdgeRa
     `${Math.round(receivedBytesPerSec)}B/s`,
     `${Math.round(sentBytesPerSec)}B/s`,
   ];
-}
-
-function peerName({ workload, namespace }: EdgePeer): string {
-  return workload === '' ? 'unknown' : `${workload}.${namespace}`;
-}
-
-function milliseconds(value: number | undefined): string {
-  return value === undefined ? '-' : `${value < 10 ? value.toFixed(1) : Math.round(value)}ms`;
 }
 
 function byRate(a: EdgeRates, b: EdgeRates): number {
