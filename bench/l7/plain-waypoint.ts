@@ -1,6 +1,6 @@
 /**
  * The waypoint's engine between plain connections: what a request costs without tunnels. Arguments: the port to listen on,
- * the port of the endpoint. Everything from the HTTP codec to routes, policies, clusters and pools is the waypoint's own.
+ * the port of the endpoint, and the share of requests that are traced (none: nothing is). Everything from the HTTP codec to routes, policies, clusters and pools is the waypoint's own.
  */
 import { TokenAuthenticator } from '../../src/authn/token-authenticator.ts';
 import { systemClock } from '../../src/base/clock.ts';
@@ -20,6 +20,7 @@ import { dialTcp } from '../../src/net/tcp-dialer.ts';
 import { listenTcp } from '../../src/net/tcp-listener.ts';
 import { RequestMetrics } from '../../src/telemetry/request-metrics.ts';
 import { TcpMetrics } from '../../src/telemetry/tcp-metrics.ts';
+import { TraceIds } from '../../src/telemetry/trace-ids.ts';
 import { Clusters } from '../../src/waypoint/clusters.ts';
 import { readWaypointConfig } from '../../src/waypoint/config.ts';
 import { ExternalAuthorization } from '../../src/waypoint/external-authorization/external-authorization.ts';
@@ -27,12 +28,16 @@ import { AuthorizationProviders } from '../../src/waypoint/external-authorizatio
 import { FileTexts } from '../../src/waypoint/file-texts.ts';
 import { type HttpConnectionContext, handleRequest } from '../../src/waypoint/http-exchange.ts';
 import { HttpUpstreams } from '../../src/waypoint/http-upstreams.ts';
+import { BatchExporter } from '../../src/waypoint/reporting/batch-exporter.ts';
+import type { FinishedSpan } from '../../src/waypoint/reporting/finished-span.ts';
+import { encodeZipkin } from '../../src/waypoint/reporting/zipkin-encoding.ts';
 import { REPLAY_BUDGET_BYTES, ReplayBudget } from '../../src/waypoint/request-body.ts';
 import { RequestTelemetry } from '../../src/waypoint/request-telemetry.ts';
+import { NO_TELEMETRY, type TelemetryPlan } from '../../src/waypoint/telemetry-settings.ts';
 import { TlsCredentials } from '../../src/waypoint/tls-credentials.ts';
 import { Upstreams } from '../../src/waypoint/upstreams.ts';
 
-const [listenPort = 0, endpointPort = 0] = process.argv.slice(2).map(Number);
+const [listenPort = 0, endpointPort = 0, sampling] = process.argv.slice(2).map(Number);
 const LOOPBACK = '127.0.0.1' as IpAddress;
 const clock = systemClock;
 const blocks = new BlockPool();
@@ -99,7 +104,35 @@ const deps = {
   http,
   external: new ExternalAuthorization({ clock, state, clusters, http, providers, logger: silentLogger }),
   replayBudget: new ReplayBudget(REPLAY_BUDGET_BYTES),
+  traceIds: new TraceIds(),
 };
+const plan: TelemetryPlan = sampling === undefined ? NO_TELEMETRY : { ...NO_TELEMETRY, tracing: tracingOf(sampling) };
+/** Spans are encoded as for Zipkin, and go nowhere. */
+function tracingOf(samplingShare: number): TelemetryPlan['tracing'] {
+  const exporter = new BatchExporter<FinishedSpan>(
+    {
+      provider: 'none',
+      counts: { sent: 0, dropped: 0 },
+      send: async (spans) => {
+        encodeZipkin(spans, { serviceName: 'gate.bench', ip: LOOPBACK });
+        return { kind: 'sent' };
+      },
+    },
+    { clock, random: Math.random, logger: silentLogger },
+  );
+  return {
+    formats: { w3c: true, b3: false },
+    shortTraceIds: false,
+    samplingShare,
+    useRequestId: true,
+    propagates: true,
+    istioTags: true,
+    maxTagLength: 256,
+    customTags: [],
+    report: (span) => exporter.add(span),
+  };
+}
+
 const context: HttpConnectionContext = {
   target: { kind: 'service', service, port: 80 },
   self,
@@ -123,6 +156,8 @@ const context: HttpConnectionContext = {
   },
   policies: () => [],
   tokenRules: () => undefined,
+  nodeId: 'waypoint',
+  telemetry: () => plan,
   routes: () => undefined,
 };
 

@@ -490,6 +490,39 @@ export const LIMIT_GROUPS = [
     title: 'Telemetry',
     limits: [
       [
+        'waypoint/reporting/batch-exporter.ts',
+        'MAX_QUEUED',
+        '',
+        'Spans that wait for a collector, per provider; more are dropped and counted.',
+      ],
+      ['waypoint/reporting/batch-exporter.ts', 'MAX_BATCH', '', 'Spans of one message to a collector.'],
+      [
+        'waypoint/reporting/batch-exporter.ts',
+        'MAX_TRIES',
+        '',
+        'Times that a message is sent; then its spans are dropped and counted.',
+      ],
+      [
+        'telemetry/trace-context.ts',
+        'MAX_STATE_LENGTH',
+        '',
+        'Characters of `tracestate`; a longer one is not passed on.',
+      ],
+      [
+        'model/telemetry-config.ts',
+        'DEFAULT_TIMEOUT_MS',
+        'ms',
+        'A collector has so long to take a message, unless MeshConfig says otherwise.',
+      ],
+      ['model/telemetry-config.ts', 'MAX_TIMEOUT_MS', 'ms', 'MeshConfig cannot give a collector more.'],
+      [
+        'model/telemetry-config.ts',
+        'MAX_TAG_LENGTH',
+        '',
+        'MeshConfig cannot make tags of spans longer, in characters.',
+      ],
+
+      [
         'telemetry/tcp-metrics.ts',
         'MAX_TRAFFIC_SERIES',
         '',

@@ -13,6 +13,7 @@ import { RequestMetrics } from '../../src/telemetry/request-metrics.ts';
 import { TcpMetrics } from '../../src/telemetry/tcp-metrics.ts';
 import { XdsMetrics } from '../../src/telemetry/xds-metrics.ts';
 import { revocationKeys } from '../../src/tls/revocation-list.ts';
+import { SpanReporters } from '../../src/waypoint/reporting/span-reporters.ts';
 import { createDeltaServerStats } from '../../src/xds/server/delta-server.ts';
 import { ConnectionTracker } from '../../src/ztunnel/data/connection-tracker.ts';
 import { DnsMetrics, observeUpstreamDuration } from '../../src/ztunnel/data/dns-metrics.ts';
@@ -92,6 +93,12 @@ function agentFamilies() {
   return agent.families({ podStates: ['enrolled'], zdsConnections: 1, isCniInstalled: true });
 }
 
+function spanFamilies() {
+  const reporters = new SpanReporters({});
+  reporters.of({ name: 'zipkin', collector: {}, kind: { $case: 'zipkin', zipkin: { path: '/' } } });
+  return reporters.families();
+}
+
 /** Every family of a waypoint that ztunnel does not have, with at least one sample. */
 function waypointFamilies() {
   const requests = new RequestMetrics();
@@ -100,7 +107,7 @@ function waypointFamilies() {
   const call = { protocol: 'grpc', grpcStatus: '0', ...outcome, ...messages };
   const labels = { reporter: 'waypoint', source: undefined, destination: undefined, service: undefined };
   requests.count('edge', () => labels, call, 0);
-  return requests.families();
+  return [...requests.families(), ...spanFamilies()];
 }
 
 const exposedName = ({ name, type, bareName }) => (type === 'counter' && !bareName ? `${name}_total` : name);

@@ -43,6 +43,10 @@ export function collectAffected(
       for (const pod of store.podsOnNode(name)) affected.add(keyOf(pod));
       for (const slice of store.all('EndpointSlice')) affected.add(keyOf(slice));
       return true;
+    case 'Telemetry':
+      // Only one of them counts for a whole namespace.
+      for (const other of store.inNamespace('Telemetry', namespace)) affected.add(keyOf(other));
+      return true;
     case 'Gateway':
       return false;
     case 'GatewayClass':

@@ -6,12 +6,15 @@ import type { ObjectStore } from '../manifests/object-store.ts';
 import { MESH_CONFIG_MAP } from '../model/installed-names.ts';
 import { objectKey } from '../model/manifest/manifest-object.ts';
 import type { MeshConfigMapObject } from '../model/manifest/mesh-config-map.ts';
+import { meshTelemetryNotes } from './l7/telemetry-notes.ts';
 import type { MeshOptions } from './mesh-options.ts';
 
 /** The options now. @param base the flags */
 export function folderMesh(store: ObjectStore, base: MeshOptions): MeshOptions {
   const config = store.get('ConfigMap', base.rootNamespace, MESH_CONFIG_MAP);
-  return config === undefined ? base : { ...base, authorizers: config.mesh.authorizers };
+  return config === undefined
+    ? base
+    : { ...base, authorizers: config.mesh.authorizers, telemetry: config.mesh.telemetry };
 }
 
 /** Gives the model what MeshConfig says from now on. @returns ends it */
@@ -36,5 +39,7 @@ export function meshConfigNote({ meta, mesh }: MeshConfigMapObject, options: Mes
   if (trustDomain !== options.trustDomain) fixed.push(`trustDomain (${options.trustDomain} holds)`);
   if (rootNamespace !== options.rootNamespace) fixed.push(`rootNamespace (${options.rootNamespace} holds)`);
   if (discoverySelectors.length > 0) fixed.push('discoverySelectors (all namespaces are read)');
-  return fixed.length === 0 ? undefined : `not changed by this file: ${fixed.join(', ')}`;
+  const notes = fixed.length === 0 ? [] : [`not changed by this file: ${fixed.join(', ')}`];
+  notes.push(...meshTelemetryNotes(mesh.telemetry));
+  return notes.length === 0 ? undefined : notes.join('; ');
 }

@@ -70,11 +70,12 @@ export class MeshFollower {
 
   get mesh(): MeshOptions {
     const { base, namespace } = this.#options;
-    const { trustDomain, rootNamespace, authorizers } = this.#config;
+    const { trustDomain, rootNamespace, authorizers, telemetry } = this.#config;
     const network = this.#deps.store.get('Namespace', '', namespace)?.meta.labels.get(NETWORK_LABEL);
     return {
       ...base,
       authorizers,
+      telemetry,
       ...(trustDomain === undefined ? {} : { trustDomain }),
       ...(rootNamespace === undefined ? {} : { rootNamespace }),
       ...(network === undefined ? {} : { network }),

@@ -1,6 +1,7 @@
 /** What is the same for every object of one mesh. */
 import type { ExternalAuthorizer } from '../model/extension-provider.ts';
 import { DEFAULT_TRUST_DOMAIN } from '../model/spiffe.ts';
+import { type MeshTelemetryConfig, NO_TELEMETRY_CONFIG } from '../model/telemetry-config.ts';
 
 export interface MeshOptions {
   /** Default `cluster.local`. */
@@ -22,6 +23,8 @@ export interface MeshOptions {
   readonly sendDryRunPolicies: boolean;
   /** Whom waypoints ask about what CUSTOM policies match. */
   readonly authorizers: readonly ExternalAuthorizer[];
+  /** How waypoints trace and log requests. */
+  readonly telemetry: MeshTelemetryConfig;
 }
 
 export const DEFAULT_MESH_OPTIONS: MeshOptions = {
@@ -33,6 +36,7 @@ export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   missingWaypoint: 'closed',
   sendDryRunPolicies: true,
   authorizers: [],
+  telemetry: NO_TELEMETRY_CONFIG,
 };
 
 /** `<name>.<namespace>.svc.<cluster domain>`. */

@@ -47,11 +47,13 @@ import { waypointCredentials } from './l7/credentials/waypoint-credentials.ts';
 import { DestinationRules } from './l7/destination-rules.ts';
 import { routeNote } from './l7/route-conditions.ts';
 import { ruleNote } from './l7/rule-targets.ts';
+import { telemetryNote } from './l7/telemetry-notes.ts';
 import { virtualServiceNote } from './l7/virtual-service/virtual-service-notes.ts';
 import {
+  meshResources,
   policyResources,
-  providerResources,
   serviceResources,
+  telemetryResources,
   type WaypointResource,
   workloadResources,
 } from './l7/waypoint-resources.ts';
@@ -253,7 +255,7 @@ export class ModelBuilder {
       for (const _any of store.all('PeerAuthentication')) return [policyOutput(staticStrictPolicy(mesh))];
       return [];
     }
-    if (sourceKey === MESH_KEY) return waypointOutputs(providerResources(mesh));
+    if (sourceKey === MESH_KEY) return waypointOutputs(meshResources(mesh));
     const object = store.getByKey(sourceKey);
     return object === undefined ? [] : this.#buildObject(sourceKey, object);
   }
@@ -295,6 +297,9 @@ export class ModelBuilder {
       case 'RequestAuthentication':
         this.#note(sourceKey, policyNote(context.store, context.mesh, object));
         return waypointOutputs(policyResources(object, context.mesh));
+      case 'Telemetry':
+        this.#note(sourceKey, telemetryNote(context, object));
+        return waypointOutputs(telemetryResources(context, object));
       case 'PeerAuthentication': {
         if (object.selector === undefined || object.meta.namespace === context.mesh.rootNamespace) return [];
         const inherited = isNamespaceStrict(context.store, context.mesh, object.meta.namespace);

@@ -72,6 +72,7 @@ export const REQUEST_AUTHENTICATIONS = kindOf(
   'RequestAuthentication',
   'requestauthentications',
 );
+export const TELEMETRIES = kindOf('telemetry.istio.io', 'v1', 'Telemetry', 'telemetries');
 export const SERVICE_ENTRIES = kindOf('networking.istio.io', 'v1', 'ServiceEntry', 'serviceentries');
 export const WORKLOAD_ENTRIES = kindOf('networking.istio.io', 'v1', 'WorkloadEntry', 'workloadentries');
 export const VIRTUAL_SERVICES = kindOf('networking.istio.io', 'v1', 'VirtualService', 'virtualservices');

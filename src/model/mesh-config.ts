@@ -7,6 +7,7 @@ import { FieldReader, isRecord } from './manifest/field-reader.ts';
 import { formatFieldPath } from './manifest/manifest-problem.ts';
 import { isNamespaceName } from './manifest/object-meta.ts';
 import type { LabelRequirement, NamespaceSelector } from './namespace-selection.ts';
+import { type MeshTelemetryConfig, NO_TELEMETRY_CONFIG, readTelemetryConfig } from './telemetry-config.ts';
 
 export interface MeshConfig {
   readonly trustDomain?: string;
@@ -15,9 +16,15 @@ export interface MeshConfig {
   readonly discoverySelectors: readonly NamespaceSelector[];
   /** Whom waypoints can ask about requests. */
   readonly authorizers: readonly ExternalAuthorizer[];
+  /** How waypoints trace and log requests. */
+  readonly telemetry: MeshTelemetryConfig;
 }
 
-export const NO_MESH_CONFIG: MeshConfig = { discoverySelectors: [], authorizers: [] };
+export const NO_MESH_CONFIG: MeshConfig = {
+  discoverySelectors: [],
+  authorizers: [],
+  telemetry: NO_TELEMETRY_CONFIG,
+};
 const TRUST_DOMAIN = /^[a-z0-9]([-a-z0-9._]{0,251}[a-z0-9])?$/i;
 const OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'] as const;
 
@@ -50,10 +57,12 @@ export function parseMeshConfig(text: string): Result<MeshConfig, string> {
   const problems: string[] = [];
   const reader = new FieldReader(root, [], (path, reason) => problems.push(`${formatFieldPath(path)} ${reason}`));
   const authorizers = readExternalAuthorizers(reader);
+  const telemetry = readTelemetryConfig(reader);
   if (problems.length > 0) return fail(problems.join('; '));
   return ok({
     discoverySelectors: selectors,
     authorizers,
+    telemetry,
     ...(trustDomain === undefined ? {} : { trustDomain }),
     ...(rootNamespace === undefined ? {} : { rootNamespace }),
   });

@@ -13,12 +13,19 @@ export const WORKLOAD_LABELS_TYPE = `${PREFIX}WorkloadLabels`;
 /** Named as in MeshConfig. */
 export const AUTHORIZATION_PROVIDER_TYPE = `${PREFIX}AuthorizationProvider`;
 
+/** One resource, named `mesh`. */
+export const MESH_TELEMETRY_TYPE = `${PREFIX}MeshTelemetry`;
+/** Named `<namespace>/<name>` of the object. */
+export const TELEMETRY_RULES_TYPE = `${PREFIX}TelemetryRules`;
+
 /** Named by `credentialName`. Not for everybody: each stream gets those of its own namespace. */
 export const CREDENTIAL_TYPE = `${PREFIX}Credential`;
 
 /** All but credentials, what is referred to before what refers to it. */
 export const WAYPOINT_TYPES = [
   AUTHORIZATION_PROVIDER_TYPE,
+  MESH_TELEMETRY_TYPE,
+  TELEMETRY_RULES_TYPE,
   WAYPOINT_POLICY_TYPE,
   WORKLOAD_LABELS_TYPE,
   TRAFFIC_POLICIES_TYPE,

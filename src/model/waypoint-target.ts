@@ -8,3 +8,8 @@ export const MESH_TARGET = 'Mesh';
 export function waypointTarget(kind: TargetKind, namespace: string, name: string): string {
   return kind === 'GatewayClass' ? `${kind}/${name}` : `${kind}/${namespace}/${name}`;
 }
+
+/** Every waypoint of a namespace. */
+export function namespaceTarget(namespace: string): string {
+  return `Namespace/${namespace}`;
+}

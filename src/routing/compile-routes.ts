@@ -55,6 +55,8 @@ export type RouteAction =
 
 export interface CompiledRoute {
   readonly name: string;
+  /** The paths that it is for, for people: `/exact`, `/prefix*`, the text of a regular expression. */
+  readonly pathPattern: string;
   readonly action: RouteAction;
   readonly requestHeaders: HeaderChange | undefined;
   readonly responseHeaders: HeaderChange | undefined;
@@ -140,12 +142,29 @@ function compileRoute(route: HttpRoute): CompiledRoute {
   const { name, fault, cors } = route;
   return {
     name,
+    pathPattern: pathPattern(route.match),
     action: compileAction(route),
     requestHeaders: compileHeaderChanges(route.requestHeaders),
     responseHeaders: compileHeaderChanges(route.responseHeaders),
     fault,
     cors: cors && compileCors(cors),
   };
+}
+
+function pathPattern(match: HttpMatch | undefined): string {
+  const kind = match?.path?.kind;
+  switch (kind?.$case) {
+    case 'exact':
+      return kind.exact;
+    case 'prefix':
+      return `${kind.prefix}*`;
+    case 'pathPrefix':
+      return `${kind.pathPrefix}*`;
+    case 'regex':
+      return kind.regex;
+    default:
+      return '/*';
+  }
 }
 
 function compileAction({ action, match }: HttpRoute): RouteAction {

@@ -49,7 +49,9 @@ export class AccessRecord {
   #details = 'via_upstream';
   #grpcStatus = '';
   #sentBytes = 0;
+  #receivedBytes = 0;
   #written = false;
+  readonly #onEnd: () => void;
   status = 0;
   route = '';
   endpoint: Endpoint | undefined;
@@ -58,7 +60,9 @@ export class AccessRecord {
   /** Why there was no connection to an endpoint, the last time. */
   transportFailure: string | undefined;
 
-  constructor(request: RequestFields, connection: RecordedConnection, deps: RecordDeps) {
+  /** @param onEnd called when all is known, once */
+  constructor(request: RequestFields, connection: RecordedConnection, deps: RecordDeps, onEnd: () => void) {
+    this.#onEnd = onEnd;
     this.#request = request;
     this.#connection = connection;
     this.#hiddenParams = connection.tokenRules()?.params ?? NO_PARAMS;
@@ -81,6 +85,25 @@ export class AccessRecord {
   /** How the answer came about. */
   get details(): string {
     return this.#details;
+  }
+
+  /** Of gRPC; empty for what is not. */
+  get grpcStatus(): string {
+    return this.#grpcStatus;
+  }
+
+  /** Of the request's body; known at the end. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
+  /** Parameters of the target that must not be read in a log. */
+  get hiddenParams(): readonly string[] {
+    return this.#hiddenParams;
   }
 
   flag(flag: HttpResponseFlag): void {
@@ -140,6 +163,7 @@ export class AccessRecord {
   #write({ receivedBytes }: Received): void {
     if (this.#written) return;
     this.#written = true;
+    this.#receivedBytes = receivedBytes;
     const { target, client } = this.#connection;
     const service = target.kind === 'service' ? target.service : undefined;
     const durationMs = this.durationMs;
@@ -156,6 +180,7 @@ export class AccessRecord {
       responseMessages: this.#responseMessages?.messages ?? 0,
     });
     if (this.#deps.accessLog.enabled('info')) this.#log(receivedBytes, durationMs, flags);
+    this.#onEnd();
   }
 
   #log(receivedBytes: number, durationMs: number, flags: string): void {

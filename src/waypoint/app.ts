@@ -37,6 +37,7 @@ import { processFamilies } from '../telemetry/process-metrics.ts';
 import { singleThreadProfilers } from '../telemetry/profile-routes.ts';
 import { RequestMetrics } from '../telemetry/request-metrics.ts';
 import { TcpMetrics } from '../telemetry/tcp-metrics.ts';
+import { TraceIds } from '../telemetry/trace-ids.ts';
 import { XdsMetrics } from '../telemetry/xds-metrics.ts';
 import { CaClient, type CertificateSource } from '../xds/client/ca-client.ts';
 import { DeltaClient } from '../xds/client/delta-client.ts';
@@ -50,11 +51,15 @@ import { AuthorizationProviders } from './external-authorization/providers.ts';
 import { fetchDocument } from './fetch-document.ts';
 import { FileTexts } from './file-texts.ts';
 import { HttpUpstreams } from './http-upstreams.ts';
+import { nodeId } from './node-id.ts';
 import { WaypointPolicies } from './policies.ts';
+import { createReporting } from './reporting/create-reporting.ts';
+import type { SpanReporters } from './reporting/span-reporters.ts';
 import { REPLAY_BUDGET_BYTES, ReplayBudget } from './request-body.ts';
 import { RequestTelemetry } from './request-telemetry.ts';
 import { Routes } from './routes.ts';
 import { type Drainable, serveConnection } from './serve-connection.ts';
+import type { TelemetrySettings } from './telemetry-settings.ts';
 import { TlsCredentials } from './tls-credentials.ts';
 import { Tunnels } from './tunnels.ts';
 import { Upstreams } from './upstreams.ts';
@@ -119,6 +124,8 @@ class Waypoint {
   readonly #upstreams: Upstreams;
   readonly #http: HttpUpstreams;
   readonly #served = new Set<Drainable>();
+  readonly #reporters: SpanReporters;
+  readonly #settings: TelemetrySettings;
   readonly #tunnels: Tunnels;
   readonly #closers: (() => Promise<void> | void)[] = [];
   #draining: Promise<void> | undefined;
@@ -153,26 +160,16 @@ class Waypoint {
       blocks: this.#blocks,
       tls: this.#tls,
       dialer: plainDialer(deps),
-      hostnames: createHostnameResolver({
-        lookup: deps.lookup ?? systemLookup(),
-        cache: new LRUCache({ max: HOSTNAME_CACHE_ENTRIES }),
-        random,
-      }),
+      hostnames: hostnameResolver(deps),
     });
     this.#http = new HttpUpstreams({ clock, blocks: this.#blocks, upstreams: this.#upstreams });
     const self = () => this.#self;
     const reach = { state: this.#state, clusters: this.#clusters, upstreams: this.#upstreams, self };
-    this.#keySets = new RemoteKeySets({
-      clock,
-      random,
-      logger: logger.scope('tokens'),
-      fetch: (url, timeoutMs) =>
-        fetchDocument(url, timeoutMs, {
-          clock,
-          connect: (target) => connectService(target, reach),
-          mayCall: isCallable,
-        }),
-    });
+    this.#keySets = remoteKeySets(deps, reach);
+    const reporting = { clock, random, logger: logger.scope('telemetry'), http: this.#http, ...reach };
+    const { reporters, settings } = createReporting(config, reporting);
+    this.#reporters = reporters;
+    this.#settings = settings;
     const serving = {
       config,
       clock,
@@ -195,6 +192,8 @@ class Waypoint {
       upstreams: this.#upstreams,
       http: this.#http,
       served: this.#served,
+      traceIds: new TraceIds(),
+      settings: this.#settings,
       accessLog: logger.scope('access'),
       telemetry: new RequestTelemetry({
         clock,
@@ -303,6 +302,7 @@ class Waypoint {
     return [
       ...this.#requests.families(),
       ...this.#connections.families(),
+      ...this.#reporters.families(),
       ...this.#xds.families(),
       ...processFamilies('proxy', this.#deps.version),
     ];
@@ -316,6 +316,7 @@ class Waypoint {
   async stop(): Promise<void> {
     this.#tunnels.stop();
     this.#keySets.stop();
+    this.#reporters.stop();
     this.#http.stop();
     this.#upstreams.stop();
     this.#certificates.stop();
@@ -327,6 +328,7 @@ class Waypoint {
     this.#readiness.task('drain');
     this.#tunnels.drain();
     for (const connection of [...this.#served]) connection.drain();
+    this.#reporters.flush();
     const deadlineMs = clock.monotonicMs() + this.#config.drainDeadlineMs;
     while (this.#tunnels.size > 0 && clock.monotonicMs() < deadlineMs) {
       await sleep(clock, DRAIN_POLL_MS);
@@ -340,7 +342,7 @@ class Waypoint {
     const configuration = [this.#policies, this.#routes, this.#providers, this.#credentials].map((one) =>
       one.handler(),
     );
-    const handlers = [...addresses, ...configuration, ...this.#clusters.handlers()];
+    const handlers = [...addresses, ...configuration, ...this.#settings.handlers(), ...this.#clusters.handlers()];
     const tasks = new Map(handlers.map(({ typeUrl }) => [typeUrl, this.#readiness.task(`feed of ${typeUrl}`)]));
     const client = new DeltaClient(
       { endpoint: controlPlane(this.#config), node: feedNode(this.#config), handlers },
@@ -358,10 +360,27 @@ class Waypoint {
   }
 }
 
+function remoteKeySets(
+  { clock, random, logger }: WaypointDeps,
+  reach: Parameters<typeof connectService>[1],
+): RemoteKeySets {
+  const connect = (target: Parameters<typeof connectService>[0]) => connectService(target, reach);
+  return new RemoteKeySets({
+    clock,
+    random,
+    logger: logger.scope('tokens'),
+    fetch: (url, timeoutMs) => fetchDocument(url, timeoutMs, { clock, connect, mayCall: isCallable }),
+  });
+}
+
 /** Keys are served by somebody else than this machine and its links, where credentials of the cloud are. */
 function isCallable(address: string): boolean {
   const ip = parseIpAddress(canonicalIp(address));
   return ip !== undefined && !isLocalOnly(ip);
+}
+
+function hostnameResolver({ lookup = systemLookup(), random }: WaypointDeps) {
+  return createHostnameResolver({ lookup, cache: new LRUCache({ max: HOSTNAME_CACHE_ENTRIES }), random });
 }
 
 function plainDialer({ clock, logger }: WaypointDeps): Dialer {
@@ -392,9 +411,10 @@ function controlPlane(config: WaypointConfig): ControlPlaneEndpoint {
 }
 
 /** How a waypoint introduces itself to the control plane (facts l7-and-control 5.5). */
-function feedNode({ instanceIp, podName, podNamespace, nodeName, gatewayName }: WaypointConfig) {
+function feedNode(config: WaypointConfig) {
+  const { instanceIp, podName, podNamespace, nodeName, gatewayName } = config;
   return {
-    id: `waypoint~${instanceIp}~${podName}.${podNamespace}~${podNamespace}.svc.cluster.local`,
+    id: nodeId(config),
     cluster: `${gatewayName}.${podNamespace}`,
     buildVersion: '',
     metadata: {

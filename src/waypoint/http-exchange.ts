@@ -22,10 +22,12 @@ import {
 } from '../routing/compile-routes.ts';
 import type { ContextOf, HeaderChange } from '../routing/header-changes.ts';
 import { requestTimeoutMs } from '../routing/request-timeout.ts';
+import type { TraceIds } from '../telemetry/trace-ids.ts';
 import { AccessRecord, type RecordDeps } from './access-record.ts';
 import type { ConnectTarget } from './connect-target.ts';
-import { ExchangeFormat, type FormattedConnection } from './exchange-format.ts';
+import { ExchangeFormat, type FormattedConnection, type FormattedMessages } from './exchange-format.ts';
 import { applyEdits, type HeaderEdits } from './external-authorization/header-edits.ts';
+import { describeSpan, FinishedExchange } from './finished-exchange.ts';
 import { ForwardedRequest } from './forward-request.ts';
 import { grpcWebRequest } from './grpc-web/grpc-web-request.ts';
 import { GrpcWebStream } from './grpc-web/grpc-web-stream.ts';
@@ -49,8 +51,10 @@ import {
 import { type ReplayBudget, RequestBody } from './request-body.ts';
 import { clientHeaders, type RequestClient, RequestFields } from './request-fields.ts';
 import type { ClientLabels } from './request-telemetry.ts';
+import { type RequestTrace, traceRequest } from './request-tracer.ts';
 import { backendTarget, DEFAULT_PLAN, ownTarget, type RouteTarget, type RouteTargetDeps } from './route-target.ts';
 import { readSession, type Session, sessionHeader } from './session.ts';
+import type { TelemetryPlan } from './telemetry-settings.ts';
 import type { Endpoint } from './upstreams.ts';
 
 /** What requests of one connection have in common. */
@@ -65,6 +69,10 @@ export interface HttpConnectionContext extends AdmissionContext, FormattedConnec
   readonly subject: AdmissionContext['subject'];
   /** What endpoints are spoken to that declare nothing, where that is not what the client speaks. */
   readonly preferred?: UpstreamVersion;
+  /** As the waypoint introduces itself. */
+  readonly nodeId: string;
+  /** What is told of requests now. */
+  telemetry(): TelemetryPlan;
   /** The routes in force now. */
   routes(): CompiledPort | undefined;
 }
@@ -73,6 +81,7 @@ export interface HttpExchangeDeps extends RouteTargetDeps, AdmissionDeps, Record
   readonly clock: Clock;
   readonly random: () => number;
   readonly http: HttpUpstreams;
+  readonly traceIds: TraceIds;
   readonly replayBudget: ReplayBudget;
 }
 
@@ -124,6 +133,9 @@ class HttpExchange {
   #responseChanges: (HeaderChange | undefined)[] = [];
   #mirror: (() => void) | undefined;
   #clusterName: string | undefined;
+  #trace: RequestTrace | undefined;
+  #matched: CompiledRoute | undefined;
+  #answerHeaders: readonly HttpHeader[] | undefined;
   #session: { readonly policy: SessionPersistence; readonly before: Session | undefined } | undefined;
   /** As the endpoint gets them; the client's before. */
   #sentHeaders: readonly HttpHeader[];
@@ -140,7 +152,7 @@ class HttpExchange {
     this.#deps = deps;
     this.#sentHeaders = clientHeaders(headers);
     this.#request = new RequestFields(this.#sentHeaders);
-    this.#record = new AccessRecord(this.#request, context, deps);
+    this.#record = new AccessRecord(this.#request, context, deps, () => this.#over());
     this.#admission = new RequestAdmission(this.#request, context, deps, {
       onAdmitted: (admitted) => this.guarded(() => this.#route(admitted)),
       onRefused: (reply) => this.#reply(reply),
@@ -166,6 +178,10 @@ class HttpExchange {
   start(): void {
     if (this.body.closed !== undefined) return;
     const request = this.#request;
+    const { tracing } = this.#context.telemetry();
+    if (tracing !== undefined) {
+      this.#trace = traceRequest(request, tracing, { random: this.#deps.random, ids: this.#deps.traceIds });
+    }
     if (!request.valid) return this.#reply(LOCAL_REPLIES.badRequest);
     const upgrade = request.header('upgrade');
     if (upgrade !== undefined && upgrade.toLowerCase() !== 'websocket')
@@ -182,6 +198,7 @@ class HttpExchange {
     const route = routes.find(routed);
     if (route === undefined) return this.#reply(LOCAL_REPLIES.noRoute);
     this.#record.route = route.name;
+    this.#matched = route;
     this.#responseChanges.push(route.responseHeaders);
     const cors = route.cors?.(this.#request) ?? { kind: 'none' };
     if (cors.kind === 'answer')
@@ -240,7 +257,10 @@ class HttpExchange {
     const change = (by: HeaderChange | undefined) => by && ((headers: readonly HttpHeader[]) => by(headers, contextOf));
     const headers = [change(route?.requestHeaders), change(backend.requestHeaders)];
     const changes = { target: rewritten, authority: backend.authority, headers };
-    const headersFor = (version: UpstreamVersion) => this.#request.forUpstream(version, changes, client);
+    const headersFor = (version: UpstreamVersion) => {
+      const own = this.#request.forUpstream(version, changes, client);
+      return this.#trace?.write(own) ?? own;
+    };
     const timeoutMs = requestTimeoutMs(plan.timeoutMs, this.#request.grpcTimeout);
     this.#sentHeaders = headersFor(to.version);
     const request = {
@@ -295,8 +315,15 @@ class HttpExchange {
     requestHeaders: readonly HttpHeader[],
     responseHeaders: readonly HttpHeader[] | undefined,
   ): ExchangeFormat {
-    const messages = { request: this.#request, requestHeaders, responseHeaders, upstreamCluster: this.#clusterName };
+    const messages = this.#messages(requestHeaders, responseHeaders);
     return new ExchangeFormat(this.#context, messages, this.#record, this.#deps.clock);
+  }
+
+  #messages(
+    requestHeaders: readonly HttpHeader[],
+    responseHeaders: readonly HttpHeader[] | undefined,
+  ): FormattedMessages {
+    return { request: this.#request, requestHeaders, responseHeaders, upstreamCluster: this.#clusterName };
   }
 
   #client(): RequestClient {
@@ -363,6 +390,7 @@ class HttpExchange {
   #onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[] {
     this.#record.status = Number(headers[0]?.[1] ?? 0);
     this.#record.responseFields(headers);
+    this.#answerHeaders = headers;
     const answer: readonly HttpHeader[] = [
       ...headers.filter(([name]) => name !== 'server' && name !== 'x-envoy-upstream-service-time'),
       ['x-envoy-upstream-service-time', String(Math.round(this.#record.durationMs))],
@@ -385,6 +413,15 @@ class HttpExchange {
     this.#record.answered(reply, this.body);
     sendLocalReply(this.#stream, reply, { isGrpc, isHead: method === 'HEAD', nowMs: this.#deps.clock.nowMs(), change });
     this.body.discard(this.#stream);
+  }
+
+  /** All is known of the request. */
+  #over(): void {
+    this.#trace?.finish((plan) => {
+      const messages = this.#messages(this.#sentHeaders, this.#answerHeaders);
+      const context = new FinishedExchange(this.#context, messages, this.#record, this.#deps.clock);
+      return describeSpan(plan, this.#context, messages, context, this.#record, this.#matched);
+    });
   }
 
   #clientGone(): void {

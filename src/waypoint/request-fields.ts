@@ -26,6 +26,10 @@ const BETWEEN_PROXIES = 'x-envoy-';
 /** Says who the client is, as `x-forwarded-for` does. */
 const EXTERNAL_ADDRESS = 'x-envoy-external-address';
 
+/** Where an id says whether its request is traced: the version of the UUID. */
+const TRACED_AT = 14;
+const TRACED = '9';
+
 const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/;
 
 /**
@@ -75,7 +79,7 @@ export class RequestFields implements RoutedRequest {
   /** Whether the path can be normalised, and it is clear whom the request is for. */
   readonly valid: boolean;
   readonly authority: string;
-  readonly requestId: string;
+  #requestId: string;
   readonly isGrpc: boolean;
   readonly idempotent: boolean;
 
@@ -91,9 +95,20 @@ export class RequestFields implements RoutedRequest {
     const hosts = headers.filter(([name]) => name === 'host');
     this.authority = this.header(':authority') ?? (hosts.length === 1 ? (hosts[0]?.[1] ?? '') : '');
     this.valid = target !== undefined && this.authority !== '';
-    this.requestId = this.header('x-request-id') ?? randomUUID();
+    this.#requestId = this.header('x-request-id') ?? randomUUID();
     this.idempotent = IDEMPOTENT.has(this.method);
     this.isGrpc = this.header('content-type')?.startsWith('application/grpc') === true;
+  }
+
+  /** The client's, else one of the waypoint's own. */
+  get requestId(): string {
+    return this.#requestId;
+  }
+
+  /** Lets an id of the waypoint's own say that the request is traced; a client's stays as it is (facts l7-and-control 8.2). */
+  markTraced(): void {
+    if (this.header('x-request-id') !== undefined) return;
+    this.#requestId = `${this.#requestId.slice(0, TRACED_AT)}${TRACED}${this.#requestId.slice(TRACED_AT + 1)}`;
   }
 
   /** How long a gRPC client means to wait, as it wrote it. */

@@ -25,6 +25,7 @@ import type { AppProtocol } from '../model/service.ts';
 import { parseSpiffeId, spiffeId } from '../model/spiffe.ts';
 import { type Workload, workloadIdentity } from '../model/workload.ts';
 import type { CompiledPort } from '../routing/compile-routes.ts';
+import type { TraceIds } from '../telemetry/trace-ids.ts';
 import type { Clusters } from './clusters.ts';
 import type { WaypointConfig } from './config.ts';
 import { type ConnectTarget, findConnectTarget } from './connect-target.ts';
@@ -34,11 +35,13 @@ import { forwardBytes, refuseConnection } from './forward-connection.ts';
 import { type HttpConnectionContext, handleRequest } from './http-exchange.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
 import { logViolation } from './log-violation.ts';
+import { nodeId } from './node-id.ts';
 import { policyTargets, type WaypointPolicies } from './policies.ts';
 import type { ReplayBudget } from './request-body.ts';
 import type { RequestTelemetry } from './request-telemetry.ts';
 import type { Routes } from './routes.ts';
 import { type SniffedProtocol, sniffProtocol } from './sniff-protocol.ts';
+import type { TelemetrySettings } from './telemetry-settings.ts';
 import type { DownstreamConnection } from './tunnels.ts';
 import type { Upstreams } from './upstreams.ts';
 
@@ -56,6 +59,8 @@ export interface ServeDeps {
   readonly upstreams: Upstreams;
   readonly http: HttpUpstreams;
   readonly external: ExternalAuthorization;
+  readonly traceIds: TraceIds;
+  readonly settings: TelemetrySettings;
   readonly accessLog: Logger;
   readonly telemetry: RequestTelemetry;
   /** Connections that are served as HTTP, to tell them when the waypoint goes. */
@@ -256,6 +261,8 @@ class ServedConnection implements StreamHandler {
     return {
       calledAddress: authority.text,
       proxyName: this.#deps.config.podName,
+      nodeId: nodeId(this.#deps.config),
+      telemetry: () => this.#deps.settings.of(this.#policyTargets),
       target: this.#target,
       self: this.#self,
       clientAddress,

@@ -50,6 +50,7 @@ const CLUSTER_RULES: readonly TemplateMap[] = [
   rule('', ['namespaces', 'nodes', 'pods', 'services'], WATCH),
   rule('discovery.k8s.io', ['endpointslices'], WATCH),
   rule('security.istio.io', [...TARGETED_POLICIES, 'peerauthentications'], WATCH),
+  rule('telemetry.istio.io', ['telemetries'], WATCH),
   rule('networking.istio.io', ['destinationrules', 'serviceentries', 'virtualservices', 'workloadentries'], WATCH),
   rule('gateway.networking.k8s.io', ['gateways'], ['get', ...WATCH]),
   rule('gateway.networking.k8s.io', [...ROUTES, 'referencegrants'], WATCH),

@@ -13,6 +13,7 @@ import type { RequestAuthenticationObject } from './request-authentication.ts';
 import type { RouteObject } from './route-object.ts';
 import type { SecretObject } from './secret.ts';
 import type { ServiceEntryObject } from './service-entry.ts';
+import type { TelemetryObject } from './telemetry.ts';
 import type { VirtualServiceObject } from './virtual-service.ts';
 import type { WorkloadEntryObject } from './workload-entry.ts';
 
@@ -36,6 +37,7 @@ export type ManifestObject =
   | ReferenceGrantObject
   | VirtualServiceObject
   | MeshConfigMapObject
+  | TelemetryObject
   | SecretObject;
 
 export type ManifestKind = ManifestObject['kind'];

@@ -23,6 +23,7 @@ import { readRequestAuthentication } from './request-authentication.ts';
 import { readSecret } from './secret.ts';
 import { readServiceEntry } from './service-entry.ts';
 import { readTcpRoute, readTlsRoute } from './tcp-route.ts';
+import { readTelemetry } from './telemetry.ts';
 import { readVirtualService } from './virtual-service.ts';
 import { readWorkloadEntry } from './workload-entry.ts';
 
@@ -83,6 +84,13 @@ const KINDS: readonly (KindReader & { readonly group: string })[] = [
     versions: ['v1', 'v1beta1'],
     namespaced: true,
     read: readRequestAuthentication,
+  },
+  {
+    group: 'telemetry.istio.io',
+    kind: 'Telemetry',
+    versions: ['v1', 'v1alpha1'],
+    namespaced: true,
+    read: readTelemetry,
   },
   {
     group: 'networking.istio.io',

@@ -515,6 +515,140 @@ export interface HttpCheck {
   toDownstreamOnAllow: string[];
 }
 
+/** What MeshConfig says of traces and access logs: one resource, named `mesh`. */
+export interface MeshTelemetry {
+  providers: TelemetryProvider[];
+  /** Names of providers; empty for none. */
+  defaultTracing: string;
+  defaultAccessLogging: string[];
+  tracingOff: boolean;
+  /** Of the requests that nobody decided about, in percent. */
+  samplingPercent: number;
+  /** Longer values of tags are cut. */
+  maxTagLength: number;
+  /** Absent where no file is configured. */
+  accessLog: FileAccessLog | undefined;
+}
+
+/** Somebody who is told of requests: an extension provider of MeshConfig. */
+export interface TelemetryProvider {
+  name: string;
+  /** Absent for a file. */
+  collector: Collector | undefined;
+  kind:
+    | { $case: "zipkin"; zipkin: ZipkinTraces }
+    | { $case: "otlpTraces"; otlpTraces: OtlpTraces }
+    | { $case: "file"; file: FileAccessLog }
+    | { $case: "otlpLogs"; otlpLogs: OtlpAccessLog }
+    | undefined;
+}
+
+/** A service that takes what it is sent. */
+export interface Collector {
+  /** Empty for the only service of that host name. */
+  namespace: string;
+  hostname: string;
+  port: number;
+  timeoutMs: number;
+  /** Added to what is sent. */
+  headers: HeaderValue[];
+}
+
+export interface ZipkinTraces {
+  path: string;
+  /** Whether W3C headers are read and written besides those of B3. */
+  alsoW3c: boolean;
+  maxTagLength: number;
+  shortTraceIds: boolean;
+}
+
+export interface OtlpTraces {
+  /** Empty for gRPC. */
+  httpPath: string;
+  maxTagLength: number;
+}
+
+export interface FileAccessLog {
+  path: string;
+  /** Empty for the default. */
+  text: string;
+  /** In place of a text: a tree of formats, as JSON. Empty for none. */
+  json: string;
+  omitEmptyValues: boolean;
+  /** Whether the default is in JSON. */
+  defaultJson: boolean;
+}
+
+export interface OtlpAccessLog {
+  logName: string;
+  /** Of the body; empty for the default. */
+  text: string;
+  /** Attributes and their formats, as JSON; empty for none. */
+  json: string;
+}
+
+/** A Telemetry object for the waypoints that it concerns. */
+export interface TelemetryRules {
+  namespace: string;
+  name: string;
+  /** As those of a policy, or `Namespace/<name>` for all waypoints of a namespace. */
+  targets: string[];
+  /** Of two objects for the same the older one counts; 0 where it is not known. */
+  createdMs: number;
+  tracing: TracingRule | undefined;
+  metrics: MetricOverride[];
+  accessLogging: AccessLogRule[];
+}
+
+/** What is absent is that of the object above. */
+export interface TracingRule {
+  /** Empty for absent. */
+  provider: string;
+  samplingPercent?: number | undefined;
+  disableReporting?: boolean | undefined;
+  hasCustomTags: boolean;
+  customTags: TraceTag[];
+  useRequestId?: boolean | undefined;
+  istioTags?: boolean | undefined;
+  disablePropagation?: boolean | undefined;
+}
+
+export interface TraceTag {
+  name: string;
+  source: { $case: "literal"; literal: string } | { $case: "header"; header: TagSource } | {
+    $case: "environment";
+    environment: TagSource;
+  } | //
+  /** With operators of Envoy. */
+  { $case: "format"; format: string } | undefined;
+}
+
+export interface TagSource {
+  name: string;
+  defaultValue: string;
+}
+
+export interface MetricOverride {
+  /** As in IstioMetric. */
+  metric: string;
+  disabled?: boolean | undefined;
+  tags: TagOverride[];
+}
+
+export interface TagOverride {
+  name: string;
+  /** An expression; empty where the tag is removed. */
+  value: string;
+}
+
+export interface AccessLogRule {
+  /** Empty for those of the object above. */
+  providers: string[];
+  disabled: boolean;
+  /** An expression; empty for all requests. */
+  filter: string;
+}
+
 function createBaseWaypointPolicy(): WaypointPolicy {
   return { namespace: "", name: "", kind: "", targets: [], manifest: Buffer.alloc(0) };
 }
@@ -5254,6 +5388,1423 @@ export const HttpCheck: MessageFns<HttpCheck> = {
   },
 };
 
+function createBaseMeshTelemetry(): MeshTelemetry {
+  return {
+    providers: [],
+    defaultTracing: "",
+    defaultAccessLogging: [],
+    tracingOff: false,
+    samplingPercent: 0,
+    maxTagLength: 0,
+    accessLog: undefined,
+  };
+}
+
+export const MeshTelemetry: MessageFns<MeshTelemetry> = {
+  encode(message: MeshTelemetry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.providers) {
+      TelemetryProvider.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.defaultTracing !== "") {
+      writer.uint32(18).string(message.defaultTracing);
+    }
+    for (const v of message.defaultAccessLogging) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.tracingOff !== false) {
+      writer.uint32(32).bool(message.tracingOff);
+    }
+    if (message.samplingPercent !== 0) {
+      writer.uint32(41).double(message.samplingPercent);
+    }
+    if (message.maxTagLength !== 0) {
+      writer.uint32(48).uint32(message.maxTagLength);
+    }
+    if (message.accessLog !== undefined) {
+      FileAccessLog.encode(message.accessLog, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MeshTelemetry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMeshTelemetry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.providers.push(TelemetryProvider.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.defaultTracing = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.defaultAccessLogging.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.tracingOff = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.samplingPercent = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.maxTagLength = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.accessLog = FileAccessLog.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MeshTelemetry>): MeshTelemetry {
+    return MeshTelemetry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MeshTelemetry>): MeshTelemetry {
+    const message = createBaseMeshTelemetry();
+    message.providers = object.providers?.map((e) => TelemetryProvider.fromPartial(e)) || [];
+    message.defaultTracing = object.defaultTracing ?? "";
+    message.defaultAccessLogging = object.defaultAccessLogging?.map((e) => e) || [];
+    message.tracingOff = object.tracingOff ?? false;
+    message.samplingPercent = object.samplingPercent ?? 0;
+    message.maxTagLength = object.maxTagLength ?? 0;
+    message.accessLog = (object.accessLog !== undefined && object.accessLog !== null)
+      ? FileAccessLog.fromPartial(object.accessLog)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTelemetryProvider(): TelemetryProvider {
+  return { name: "", collector: undefined, kind: undefined };
+}
+
+export const TelemetryProvider: MessageFns<TelemetryProvider> = {
+  encode(message: TelemetryProvider, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.collector !== undefined) {
+      Collector.encode(message.collector, writer.uint32(18).fork()).join();
+    }
+    switch (message.kind?.$case) {
+      case "zipkin":
+        ZipkinTraces.encode(message.kind.zipkin, writer.uint32(26).fork()).join();
+        break;
+      case "otlpTraces":
+        OtlpTraces.encode(message.kind.otlpTraces, writer.uint32(34).fork()).join();
+        break;
+      case "file":
+        FileAccessLog.encode(message.kind.file, writer.uint32(42).fork()).join();
+        break;
+      case "otlpLogs":
+        OtlpAccessLog.encode(message.kind.otlpLogs, writer.uint32(50).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TelemetryProvider {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTelemetryProvider();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.collector = Collector.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = { $case: "zipkin", zipkin: ZipkinTraces.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kind = { $case: "otlpTraces", otlpTraces: OtlpTraces.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.kind = { $case: "file", file: FileAccessLog.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.kind = { $case: "otlpLogs", otlpLogs: OtlpAccessLog.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TelemetryProvider>): TelemetryProvider {
+    return TelemetryProvider.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TelemetryProvider>): TelemetryProvider {
+    const message = createBaseTelemetryProvider();
+    message.name = object.name ?? "";
+    message.collector = (object.collector !== undefined && object.collector !== null)
+      ? Collector.fromPartial(object.collector)
+      : undefined;
+    switch (object.kind?.$case) {
+      case "zipkin": {
+        if (object.kind?.zipkin !== undefined && object.kind?.zipkin !== null) {
+          message.kind = { $case: "zipkin", zipkin: ZipkinTraces.fromPartial(object.kind.zipkin) };
+        }
+        break;
+      }
+      case "otlpTraces": {
+        if (object.kind?.otlpTraces !== undefined && object.kind?.otlpTraces !== null) {
+          message.kind = { $case: "otlpTraces", otlpTraces: OtlpTraces.fromPartial(object.kind.otlpTraces) };
+        }
+        break;
+      }
+      case "file": {
+        if (object.kind?.file !== undefined && object.kind?.file !== null) {
+          message.kind = { $case: "file", file: FileAccessLog.fromPartial(object.kind.file) };
+        }
+        break;
+      }
+      case "otlpLogs": {
+        if (object.kind?.otlpLogs !== undefined && object.kind?.otlpLogs !== null) {
+          message.kind = { $case: "otlpLogs", otlpLogs: OtlpAccessLog.fromPartial(object.kind.otlpLogs) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseCollector(): Collector {
+  return { namespace: "", hostname: "", port: 0, timeoutMs: 0, headers: [] };
+}
+
+export const Collector: MessageFns<Collector> = {
+  encode(message: Collector, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.hostname !== "") {
+      writer.uint32(18).string(message.hostname);
+    }
+    if (message.port !== 0) {
+      writer.uint32(24).uint32(message.port);
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(32).uint32(message.timeoutMs);
+    }
+    for (const v of message.headers) {
+      HeaderValue.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Collector {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCollector();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hostname = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.timeoutMs = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.headers.push(HeaderValue.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Collector>): Collector {
+    return Collector.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Collector>): Collector {
+    const message = createBaseCollector();
+    message.namespace = object.namespace ?? "";
+    message.hostname = object.hostname ?? "";
+    message.port = object.port ?? 0;
+    message.timeoutMs = object.timeoutMs ?? 0;
+    message.headers = object.headers?.map((e) => HeaderValue.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseZipkinTraces(): ZipkinTraces {
+  return { path: "", alsoW3c: false, maxTagLength: 0, shortTraceIds: false };
+}
+
+export const ZipkinTraces: MessageFns<ZipkinTraces> = {
+  encode(message: ZipkinTraces, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.alsoW3c !== false) {
+      writer.uint32(16).bool(message.alsoW3c);
+    }
+    if (message.maxTagLength !== 0) {
+      writer.uint32(24).uint32(message.maxTagLength);
+    }
+    if (message.shortTraceIds !== false) {
+      writer.uint32(32).bool(message.shortTraceIds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ZipkinTraces {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseZipkinTraces();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.alsoW3c = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.maxTagLength = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.shortTraceIds = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ZipkinTraces>): ZipkinTraces {
+    return ZipkinTraces.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ZipkinTraces>): ZipkinTraces {
+    const message = createBaseZipkinTraces();
+    message.path = object.path ?? "";
+    message.alsoW3c = object.alsoW3c ?? false;
+    message.maxTagLength = object.maxTagLength ?? 0;
+    message.shortTraceIds = object.shortTraceIds ?? false;
+    return message;
+  },
+};
+
+function createBaseOtlpTraces(): OtlpTraces {
+  return { httpPath: "", maxTagLength: 0 };
+}
+
+export const OtlpTraces: MessageFns<OtlpTraces> = {
+  encode(message: OtlpTraces, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.httpPath !== "") {
+      writer.uint32(10).string(message.httpPath);
+    }
+    if (message.maxTagLength !== 0) {
+      writer.uint32(16).uint32(message.maxTagLength);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OtlpTraces {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOtlpTraces();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.httpPath = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maxTagLength = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OtlpTraces>): OtlpTraces {
+    return OtlpTraces.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OtlpTraces>): OtlpTraces {
+    const message = createBaseOtlpTraces();
+    message.httpPath = object.httpPath ?? "";
+    message.maxTagLength = object.maxTagLength ?? 0;
+    return message;
+  },
+};
+
+function createBaseFileAccessLog(): FileAccessLog {
+  return { path: "", text: "", json: "", omitEmptyValues: false, defaultJson: false };
+}
+
+export const FileAccessLog: MessageFns<FileAccessLog> = {
+  encode(message: FileAccessLog, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.text !== "") {
+      writer.uint32(18).string(message.text);
+    }
+    if (message.json !== "") {
+      writer.uint32(26).string(message.json);
+    }
+    if (message.omitEmptyValues !== false) {
+      writer.uint32(32).bool(message.omitEmptyValues);
+    }
+    if (message.defaultJson !== false) {
+      writer.uint32(40).bool(message.defaultJson);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FileAccessLog {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFileAccessLog();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.json = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.omitEmptyValues = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.defaultJson = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FileAccessLog>): FileAccessLog {
+    return FileAccessLog.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FileAccessLog>): FileAccessLog {
+    const message = createBaseFileAccessLog();
+    message.path = object.path ?? "";
+    message.text = object.text ?? "";
+    message.json = object.json ?? "";
+    message.omitEmptyValues = object.omitEmptyValues ?? false;
+    message.defaultJson = object.defaultJson ?? false;
+    return message;
+  },
+};
+
+function createBaseOtlpAccessLog(): OtlpAccessLog {
+  return { logName: "", text: "", json: "" };
+}
+
+export const OtlpAccessLog: MessageFns<OtlpAccessLog> = {
+  encode(message: OtlpAccessLog, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.logName !== "") {
+      writer.uint32(10).string(message.logName);
+    }
+    if (message.text !== "") {
+      writer.uint32(18).string(message.text);
+    }
+    if (message.json !== "") {
+      writer.uint32(26).string(message.json);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OtlpAccessLog {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOtlpAccessLog();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.logName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.json = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OtlpAccessLog>): OtlpAccessLog {
+    return OtlpAccessLog.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OtlpAccessLog>): OtlpAccessLog {
+    const message = createBaseOtlpAccessLog();
+    message.logName = object.logName ?? "";
+    message.text = object.text ?? "";
+    message.json = object.json ?? "";
+    return message;
+  },
+};
+
+function createBaseTelemetryRules(): TelemetryRules {
+  return { namespace: "", name: "", targets: [], createdMs: 0, tracing: undefined, metrics: [], accessLogging: [] };
+}
+
+export const TelemetryRules: MessageFns<TelemetryRules> = {
+  encode(message: TelemetryRules, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    for (const v of message.targets) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.createdMs !== 0) {
+      writer.uint32(32).uint64(message.createdMs);
+    }
+    if (message.tracing !== undefined) {
+      TracingRule.encode(message.tracing, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.metrics) {
+      MetricOverride.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.accessLogging) {
+      AccessLogRule.encode(v!, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TelemetryRules {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTelemetryRules();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.targets.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.createdMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.tracing = TracingRule.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.metrics.push(MetricOverride.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.accessLogging.push(AccessLogRule.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TelemetryRules>): TelemetryRules {
+    return TelemetryRules.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TelemetryRules>): TelemetryRules {
+    const message = createBaseTelemetryRules();
+    message.namespace = object.namespace ?? "";
+    message.name = object.name ?? "";
+    message.targets = object.targets?.map((e) => e) || [];
+    message.createdMs = object.createdMs ?? 0;
+    message.tracing = (object.tracing !== undefined && object.tracing !== null)
+      ? TracingRule.fromPartial(object.tracing)
+      : undefined;
+    message.metrics = object.metrics?.map((e) => MetricOverride.fromPartial(e)) || [];
+    message.accessLogging = object.accessLogging?.map((e) => AccessLogRule.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTracingRule(): TracingRule {
+  return {
+    provider: "",
+    samplingPercent: undefined,
+    disableReporting: undefined,
+    hasCustomTags: false,
+    customTags: [],
+    useRequestId: undefined,
+    istioTags: undefined,
+    disablePropagation: undefined,
+  };
+}
+
+export const TracingRule: MessageFns<TracingRule> = {
+  encode(message: TracingRule, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.provider !== "") {
+      writer.uint32(10).string(message.provider);
+    }
+    if (message.samplingPercent !== undefined) {
+      writer.uint32(17).double(message.samplingPercent);
+    }
+    if (message.disableReporting !== undefined) {
+      writer.uint32(24).bool(message.disableReporting);
+    }
+    if (message.hasCustomTags !== false) {
+      writer.uint32(32).bool(message.hasCustomTags);
+    }
+    for (const v of message.customTags) {
+      TraceTag.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.useRequestId !== undefined) {
+      writer.uint32(48).bool(message.useRequestId);
+    }
+    if (message.istioTags !== undefined) {
+      writer.uint32(56).bool(message.istioTags);
+    }
+    if (message.disablePropagation !== undefined) {
+      writer.uint32(64).bool(message.disablePropagation);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TracingRule {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTracingRule();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.samplingPercent = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.disableReporting = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.hasCustomTags = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.customTags.push(TraceTag.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.useRequestId = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.istioTags = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.disablePropagation = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TracingRule>): TracingRule {
+    return TracingRule.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TracingRule>): TracingRule {
+    const message = createBaseTracingRule();
+    message.provider = object.provider ?? "";
+    message.samplingPercent = object.samplingPercent ?? undefined;
+    message.disableReporting = object.disableReporting ?? undefined;
+    message.hasCustomTags = object.hasCustomTags ?? false;
+    message.customTags = object.customTags?.map((e) => TraceTag.fromPartial(e)) || [];
+    message.useRequestId = object.useRequestId ?? undefined;
+    message.istioTags = object.istioTags ?? undefined;
+    message.disablePropagation = object.disablePropagation ?? undefined;
+    return message;
+  },
+};
+
+function createBaseTraceTag(): TraceTag {
+  return { name: "", source: undefined };
+}
+
+export const TraceTag: MessageFns<TraceTag> = {
+  encode(message: TraceTag, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    switch (message.source?.$case) {
+      case "literal":
+        writer.uint32(18).string(message.source.literal);
+        break;
+      case "header":
+        TagSource.encode(message.source.header, writer.uint32(26).fork()).join();
+        break;
+      case "environment":
+        TagSource.encode(message.source.environment, writer.uint32(34).fork()).join();
+        break;
+      case "format":
+        writer.uint32(42).string(message.source.format);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TraceTag {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTraceTag();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = { $case: "literal", literal: reader.string() };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.source = { $case: "header", header: TagSource.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.source = { $case: "environment", environment: TagSource.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.source = { $case: "format", format: reader.string() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TraceTag>): TraceTag {
+    return TraceTag.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TraceTag>): TraceTag {
+    const message = createBaseTraceTag();
+    message.name = object.name ?? "";
+    switch (object.source?.$case) {
+      case "literal": {
+        if (object.source?.literal !== undefined && object.source?.literal !== null) {
+          message.source = { $case: "literal", literal: object.source.literal };
+        }
+        break;
+      }
+      case "header": {
+        if (object.source?.header !== undefined && object.source?.header !== null) {
+          message.source = { $case: "header", header: TagSource.fromPartial(object.source.header) };
+        }
+        break;
+      }
+      case "environment": {
+        if (object.source?.environment !== undefined && object.source?.environment !== null) {
+          message.source = { $case: "environment", environment: TagSource.fromPartial(object.source.environment) };
+        }
+        break;
+      }
+      case "format": {
+        if (object.source?.format !== undefined && object.source?.format !== null) {
+          message.source = { $case: "format", format: object.source.format };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseTagSource(): TagSource {
+  return { name: "", defaultValue: "" };
+}
+
+export const TagSource: MessageFns<TagSource> = {
+  encode(message: TagSource, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.defaultValue !== "") {
+      writer.uint32(18).string(message.defaultValue);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TagSource {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTagSource();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.defaultValue = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TagSource>): TagSource {
+    return TagSource.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TagSource>): TagSource {
+    const message = createBaseTagSource();
+    message.name = object.name ?? "";
+    message.defaultValue = object.defaultValue ?? "";
+    return message;
+  },
+};
+
+function createBaseMetricOverride(): MetricOverride {
+  return { metric: "", disabled: undefined, tags: [] };
+}
+
+export const MetricOverride: MessageFns<MetricOverride> = {
+  encode(message: MetricOverride, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.metric !== "") {
+      writer.uint32(10).string(message.metric);
+    }
+    if (message.disabled !== undefined) {
+      writer.uint32(16).bool(message.disabled);
+    }
+    for (const v of message.tags) {
+      TagOverride.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MetricOverride {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetricOverride();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.metric = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.disabled = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tags.push(TagOverride.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MetricOverride>): MetricOverride {
+    return MetricOverride.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MetricOverride>): MetricOverride {
+    const message = createBaseMetricOverride();
+    message.metric = object.metric ?? "";
+    message.disabled = object.disabled ?? undefined;
+    message.tags = object.tags?.map((e) => TagOverride.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTagOverride(): TagOverride {
+  return { name: "", value: "" };
+}
+
+export const TagOverride: MessageFns<TagOverride> = {
+  encode(message: TagOverride, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TagOverride {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTagOverride();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TagOverride>): TagOverride {
+    return TagOverride.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TagOverride>): TagOverride {
+    const message = createBaseTagOverride();
+    message.name = object.name ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseAccessLogRule(): AccessLogRule {
+  return { providers: [], disabled: false, filter: "" };
+}
+
+export const AccessLogRule: MessageFns<AccessLogRule> = {
+  encode(message: AccessLogRule, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.providers) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.disabled !== false) {
+      writer.uint32(16).bool(message.disabled);
+    }
+    if (message.filter !== "") {
+      writer.uint32(26).string(message.filter);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AccessLogRule {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAccessLogRule();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.providers.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.disabled = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.filter = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AccessLogRule>): AccessLogRule {
+    return AccessLogRule.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AccessLogRule>): AccessLogRule {
+    const message = createBaseAccessLogRule();
+    message.providers = object.providers?.map((e) => e) || [];
+    message.disabled = object.disabled ?? false;
+    message.filter = object.filter ?? "";
+    return message;
+  },
+};
+
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 
 export type DeepPartial<T> = T extends Builtin ? T
@@ -5262,6 +6813,17 @@ export type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string } ? { [K in keyof Omit<T, "$case">]?: DeepPartial<T[K]> } & { $case: T["$case"] }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
+}
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

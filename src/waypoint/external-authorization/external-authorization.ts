@@ -57,7 +57,7 @@ export class ExternalAuthorization {
     if (name === undefined) return this.#misconfigured(rule, rule, 'the policies that match name different providers');
     const provider = this.#deps.providers.get(name);
     if (provider === undefined) return this.#misconfigured(rule, name, 'MeshConfig has no such extension provider');
-    const target = providerTarget(provider.settings, this.#deps);
+    const target = providerTarget({ ...provider.settings, isGrpc: provider.http === undefined }, this.#deps);
     return target.ok ? { provider, target: target.value } : this.#misconfigured(rule, name, target.error);
   }
 

@@ -41,6 +41,7 @@ describe('the rights of an installation', () => {
       'security.istio.io/authorizationpolicies: list watch',
       'security.istio.io/requestauthentications: list watch',
       'security.istio.io/peerauthentications: list watch',
+      'telemetry.istio.io/telemetries: list watch',
       'networking.istio.io/destinationrules: list watch',
       'networking.istio.io/serviceentries: list watch',
       'networking.istio.io/virtualservices: list watch',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { parseMeshConfig } from '../../../src/model/mesh-config.ts';
+import { NO_MESH_CONFIG, parseMeshConfig } from '../../../src/model/mesh-config.ts';
 import { isNamespaceSelected } from '../../../src/model/namespace-selection.ts';
 
 describe('parseMeshConfig', () => {
@@ -27,7 +27,7 @@ discoverySelectors:
   });
 
   it('takes an empty text for no configuration', () => {
-    assert.deepEqual(parseMeshConfig(''), { ok: true, value: { discoverySelectors: [], authorizers: [] } });
+    assert.deepEqual(parseMeshConfig(''), { ok: true, value: NO_MESH_CONFIG });
   });
 
   it('refuses what would change who is trusted or looked at by mistake', () => {

@@ -11,6 +11,7 @@ import {
   handleRequest,
 } from '../../../src/waypoint/http-exchange.ts';
 import { ReplayBudget } from '../../../src/waypoint/request-body.ts';
+import { NO_TELEMETRY } from '../../../src/waypoint/telemetry-settings.ts';
 import { FakeHttpStream } from '../../helpers/fake-http-stream.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
 import { silentTelemetry } from '../../helpers/silent-telemetry.ts';
@@ -100,6 +101,7 @@ function setUp(asks: 'asks' | 'does not ask' = 'asks') {
     subject: { identity: undefined },
     tokenRules: () => rules,
     policies: () => [policy],
+    telemetry: () => NO_TELEMETRY,
     routes: () => undefined,
   } as unknown as HttpConnectionContext;
   downstream.setHandler(handleRequest(downstream, HEADERS, false, context, deps));

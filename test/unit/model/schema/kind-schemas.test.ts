@@ -18,6 +18,7 @@ const READ_KINDS = [
   ['security.istio.io', 'AuthorizationPolicy'],
   ['security.istio.io', 'RequestAuthentication'],
   ['security.istio.io', 'PeerAuthentication'],
+  ['telemetry.istio.io', 'Telemetry'],
   ['networking.istio.io', 'ServiceEntry'],
   ['networking.istio.io', 'WorkloadEntry'],
   ['networking.istio.io', 'VirtualService'],
