@@ -31,7 +31,7 @@ echo_image() {
 
 if [ "$kind" = lab ] && [ -f "$LAB_DIR/kubeconfig" ]; then keep=yes; else keep=${AMBIT_CLUSTER_KEEP:-no}; fi
 finish() {
-  if [ "$keep" = no ]; then scripts/cluster/down.sh; fi
+  if [ "$keep" = no ]; then "$ROOT/scripts/cluster/down.sh"; fi
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
