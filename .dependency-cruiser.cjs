@@ -21,6 +21,7 @@ const ALLOWED_WITHIN_RANK = {
   hbone: ['net', 'tls', 'pki', 'http2', 'xds', 'telemetry'],
   mesh: ['balance', 'xds'],
   telemetry: ['net'],
+  cli: ['dashboard'],
   bin: ['cli'],
 };
 

@@ -30,7 +30,7 @@ test: build ## run every test tier; fails when one cannot run
 ##@ Build
 
 .PHONY: build
-build: dist/.built $(NATIVE) build/ambit-cni ## compile the native addon, the CNI plugin and the TypeScript
+build: dist/.built dist/dashboard/pages/index.html $(NATIVE) build/ambit-cni ## compile the native addon, the CNI plugin and the TypeScript
 
 .PHONY: deps
 deps: .cache/deps ## install the system packages that are missing
@@ -53,6 +53,10 @@ build/ambit-cni: $(wildcard src/cni/*.c src/cni/*.h) scripts/build-cni.sh .cache
 
 dist/.built: $(TS_SOURCES) tsconfig.json tsconfig.build.json node_modules/.installed
 	$(BIN)/tsc -p tsconfig.build.json
+	@touch $@
+
+dist/dashboard/pages/index.html: $(wildcard dashboard/* dashboard/src/*) dist/.built node_modules/.installed
+	$(BIN)/vite build dashboard --config dashboard/vite.config.mjs --logLevel warn
 	@touch $@
 
 .PHONY: proto
@@ -98,6 +102,7 @@ observability: node_modules/.installed ## write the dashboards of deploy/observa
 .PHONY: check
 check: node_modules/.installed ## types, format and lint, ranks and cycles, dead code, generated code
 	$(BIN)/tsc -p tsconfig.json
+	$(BIN)/tsc -p dashboard/tsconfig.json --noEmit
 	$(BIN)/biome check --error-on-warnings .
 	$(NODE) scripts/check-modules.mjs
 	$(BIN)/knip

@@ -23,6 +23,7 @@ need haproxy haproxy
 need wrk wrk
 need perl perl
 need prometheus prometheus
+need chromium chromium
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" -ne 0 ]; then
   echo "missing packages; type: sudo apt-get install -y$missing" >&2

@@ -19,6 +19,13 @@ export function outputOption(formats: readonly string[]): Option {
   return new Option('-o, --output <format>', 'in place of a table').choices(formats);
 }
 
+/** 0 to 65535. @throws InvalidArgumentError */
+export function parsePortOption(text: string): number {
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
+  throw new InvalidArgumentError('a port from 0 to 65535 is needed.');
+}
+
 /** The options of commands that look at a mesh, wherever it is, see `MeshFlags`. */
 export function withMesh(command: Command): Command {
   return command

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addAgentCommand } from './commands/agent.ts';
 import { addCheckCommand } from './commands/check.ts';
 import { addControlCommand } from './commands/control.ts';
+import { addDashboardCommand } from './commands/dashboard.ts';
 import { addDownCommand } from './commands/down.ts';
 import { addDumpCommand } from './commands/dump.ts';
 import { addEdgesCommand } from './commands/edges.ts';
@@ -32,6 +33,7 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
   addStatusCommand(program, environment);
   addTopCommand(program, environment);
   addEdgesCommand(program, environment);
+  addDashboardCommand(program, environment);
   addDumpCommand(program, environment);
   addLogLevelCommand(program, environment);
   addProfileCommand(program, environment);

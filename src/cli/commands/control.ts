@@ -1,7 +1,7 @@
 /** `ambit control`: the control plane, over folders of manifests or over the API server. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Environment } from '../../base/environment.ts';
-import { collect, parseDuration } from '../option-parsers.ts';
+import { collect, parseDuration, parsePortOption } from '../option-parsers.ts';
 import type { ControlFlags } from '../roles/control.ts';
 
 /** Adds the command. @param environment for POD_NAME, POD_NAMESPACE, REVISION and CLUSTER_ID in a pod */
@@ -17,11 +17,11 @@ export function addControlCommand(program: Command, environment: Environment): v
     .option('--kubeconfig <file>', 'how to reach the API server from outside of its cluster')
     .option('--context <name>', 'of the kubeconfig (its current one)')
     .option('--host <address>', 'address of the gRPC server', '0.0.0.0')
-    .option('--grpc-port <port>', 'port of the gRPC server (TLS)', parsePortNumber, 15012)
+    .option('--grpc-port <port>', 'port of the gRPC server (TLS)', parsePortOption, 15012)
     .option('--http-host <address>', 'address of /ready, /debug/ambientz, /debug/statusz', '127.0.0.1')
-    .option('--http-port <port>', 'port of these', parsePortNumber, 8080)
-    .option('--monitoring-port <port>', 'port of /metrics and /version on Kubernetes', parsePortNumber, 15014)
-    .option('--webhook-port <port>', 'port of the admission webhook on Kubernetes', parsePortNumber, 15017)
+    .option('--http-port <port>', 'port of these', parsePortOption, 8080)
+    .option('--monitoring-port <port>', 'port of /metrics and /version on Kubernetes', parsePortOption, 15014)
+    .option('--webhook-port <port>', 'port of the admission webhook on Kubernetes', parsePortOption, 15017)
     .option('--no-own-root', 'never make or rotate a root: it has to be there')
     .option('--root-key <type>', 'key of an own root: ec or rsa', chooseFrom('ec', 'rsa'), 'ec')
     .option('--cert-ttl <duration>', 'lifetime of certificates that ask for none (24h)', parseDuration)
@@ -44,12 +44,6 @@ export function addControlCommand(program: Command, environment: Environment): v
       const { runControl } = await import('../roles/control.ts');
       await runControl(flags, environment);
     });
-}
-
-function parsePortNumber(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (port <= 65535) return port;
-  throw new InvalidArgumentError('a port from 0 to 65535 is needed.');
 }
 
 function chooseFrom(...words: readonly string[]): (text: string) => string {

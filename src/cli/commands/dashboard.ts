@@ -1,0 +1,27 @@
+/** `ambit dashboard`: the mesh in a browser. */
+import { type Command, Option } from 'commander';
+import { parsePortOption, withMesh } from '../option-parsers.ts';
+import type { DashboardFlags } from '../roles/dashboard.ts';
+
+/** Adds the command. */
+export function addDashboardCommand(program: Command, environment: NodeJS.ProcessEnv): void {
+  const port = new Option('--port <port>', 'on 127.0.0.1; 0 for any that is free')
+    .argParser(parsePortOption)
+    .default(0);
+  withMesh(program.command('dashboard'))
+    .description('serve a live graph of the mesh to a browser of this machine')
+    .addOption(port)
+    .addHelpText('after', EXAMPLES)
+    .action(async (flags: DashboardFlags) => {
+      const { runDashboard } = await import('../roles/dashboard.ts');
+      await runDashboard(flags, environment);
+    });
+}
+
+const EXAMPLES = `
+It asks the proxies themselves every two seconds and keeps an hour in memory; it changes nothing. On a cluster it has the
+rights of your kubeconfig: listing pods, and forwarding their ports.
+
+Examples:
+  ambit dashboard                        of the mesh that is up here, else of the kubeconfig's cluster
+  ambit dashboard --context prod --port 9000`;

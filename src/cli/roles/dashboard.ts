@@ -1,0 +1,37 @@
+/** `ambit dashboard`: the graph of the mesh in a browser, until Ctrl-C. */
+import { join } from 'node:path';
+import { serveDashboard } from '../../dashboard/dashboard-server.ts';
+import { TrafficCollector } from '../../dashboard/traffic-collector.ts';
+import { LabelCache } from '../../traffic/parse-exposition.ts';
+import { commandClock } from '../command-clock.ts';
+import { findMesh, type MeshFlags } from '../mesh/find-mesh.ts';
+import { readEdges } from '../mesh/read-edges.ts';
+import { printLine } from '../print-line.ts';
+import { onShutdownSignal } from '../shutdown.ts';
+import { VERSION } from '../version.ts';
+
+export interface DashboardFlags extends MeshFlags {
+  readonly port: number;
+}
+
+/** Where the build puts the pages, seen from here whether compiled or not. */
+const PAGES = join(import.meta.dirname, '../../../dist/dashboard/pages');
+
+/** @throws AmbitError when there is no mesh, or the port is taken */
+export async function runDashboard({ port, ...flags }: DashboardFlags, environment: NodeJS.ProcessEnv): Promise<void> {
+  const access = await findMesh(flags, environment);
+  // A mistake in what is asked for shows here and not in the browser.
+  await access.proxies();
+  const cache = new LabelCache();
+  const source = { where: access.where, proxies: () => access.proxies(), read: () => readEdges(access, cache) };
+  const collector = new TrafficCollector(source, commandClock);
+  const options = { port, pages: PAGES, where: access.where, version: VERSION };
+  const dashboard = await serveDashboard(options, collector);
+  const collecting = collector.run();
+  printLine(`dashboard of ${access.where}: ${dashboard.address}`);
+  printLine('the address works once; Ctrl-C ends it');
+  onShutdownSignal(() => {
+    collector.stop();
+    void Promise.all([collecting, dashboard.close()]).then(() => access.close());
+  });
+}
