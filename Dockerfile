@@ -16,7 +16,9 @@ COPY src/cni src/cni
 RUN scripts/build-native.sh && scripts/build-cni.sh
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
-RUN node_modules/.bin/tsc -p tsconfig.build.json
+COPY dashboard dashboard
+RUN node_modules/.bin/tsc -p tsconfig.build.json \
+ && node_modules/.bin/vite build dashboard --config dashboard/vite.config.mjs --logLevel warn
 RUN npm prune --omit=dev --no-audit --no-fund --loglevel=error \
  && rm -rf node_modules/.bin node_modules/node-linux-*/include node_modules/node-linux-*/share dist/.tsbuildinfo \
  && mkdir -p /out/build/Release \
