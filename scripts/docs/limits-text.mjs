@@ -490,17 +490,31 @@ export const LIMIT_GROUPS = [
     title: 'Telemetry',
     limits: [
       [
+        'waypoint/reporting/line-files.ts',
+        'MAX_BUFFERED_BYTES',
+        'bytes',
+        'Lines that wait for the file of an access log; more are dropped.',
+      ],
+      [
+        'expression/parse-expression.ts',
+        'MAX_EXPRESSION_LENGTH',
+        '',
+        'Characters of an expression in a Telemetry object; a longer one is not used.',
+      ],
+      ['expression/parse-expression.ts', 'MAX_DEPTH', '', 'Levels of parentheses in it.'],
+
+      [
         'waypoint/reporting/batch-exporter.ts',
         'MAX_QUEUED',
         '',
-        'Spans that wait for a collector, per provider; more are dropped and counted.',
+        'Spans, or lines of access logs, that wait for a collector, per provider; more are dropped and counted.',
       ],
-      ['waypoint/reporting/batch-exporter.ts', 'MAX_BATCH', '', 'Spans of one message to a collector.'],
+      ['waypoint/reporting/batch-exporter.ts', 'MAX_BATCH', '', 'Spans or lines of one message to a collector.'],
       [
         'waypoint/reporting/batch-exporter.ts',
         'MAX_TRIES',
         '',
-        'Times that a message is sent; then its spans are dropped and counted.',
+        'Times that a message is sent; then what is in it is dropped and counted.',
       ],
       [
         'telemetry/trace-context.ts',

@@ -13,6 +13,7 @@ import { RequestMetrics } from '../../src/telemetry/request-metrics.ts';
 import { TcpMetrics } from '../../src/telemetry/tcp-metrics.ts';
 import { XdsMetrics } from '../../src/telemetry/xds-metrics.ts';
 import { revocationKeys } from '../../src/tls/revocation-list.ts';
+import { LogReporters } from '../../src/waypoint/reporting/log-reporters.ts';
 import { SpanReporters } from '../../src/waypoint/reporting/span-reporters.ts';
 import { createDeltaServerStats } from '../../src/xds/server/delta-server.ts';
 import { ConnectionTracker } from '../../src/ztunnel/data/connection-tracker.ts';
@@ -93,10 +94,12 @@ function agentFamilies() {
   return agent.families({ podStates: ['enrolled'], zdsConnections: 1, isCniInstalled: true });
 }
 
-function spanFamilies() {
+function reportFamilies() {
   const reporters = new SpanReporters({});
   reporters.of({ name: 'zipkin', collector: {}, kind: { $case: 'zipkin', zipkin: { path: '/' } } });
-  return reporters.families();
+  const lines = new LogReporters({ source: {} });
+  lines.of({ name: 'otlp', collector: {}, kind: { $case: 'otlpLogs', otlpLogs: { logName: '', text: '', json: '' } } });
+  return [...reporters.families(), ...lines.families()];
 }
 
 /** Every family of a waypoint that ztunnel does not have, with at least one sample. */
@@ -107,7 +110,7 @@ function waypointFamilies() {
   const call = { protocol: 'grpc', grpcStatus: '0', ...outcome, ...messages };
   const labels = { reporter: 'waypoint', source: undefined, destination: undefined, service: undefined };
   requests.count('edge', () => labels, call, 0);
-  return [...requests.families(), ...spanFamilies()];
+  return [...requests.families(), ...reportFamilies()];
 }
 
 const exposedName = ({ name, type, bareName }) => (type === 'counter' && !bareName ? `${name}_total` : name);

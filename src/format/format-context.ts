@@ -21,6 +21,19 @@ export interface FormatContext {
   readonly upstreamHost: string | undefined;
   readonly upstreamCluster: string | undefined;
   readonly attemptCount: number | undefined;
+  /** Of bodies; so far, or in all when the request is over. */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  /** Why there was no connection to an endpoint. */
+  readonly transportFailure: string | undefined;
+  /** Of gRPC, as a number; empty for what is not. */
+  readonly grpcStatus: string;
+  /** Undefined for a request that no trace knows. */
+  readonly traceId: string | undefined;
+  /** From the start until all of the request was there; undefined before. */
+  readonly requestMs: number | undefined;
+  /** From the start until the response began; undefined before. */
+  readonly responseMs: number | undefined;
   readonly routeName: string;
   readonly requestId: string;
   /** Of the proxy. */

@@ -29,6 +29,20 @@ const OPERATORS: ReadonlyMap<string, OperatorFactory> = new Map<string, Operator
   ['UPSTREAM_CLUSTER', plain((context) => context.upstreamCluster)],
   ['UPSTREAM_REQUEST_ATTEMPT_COUNT', plain((context) => context.attemptCount)],
   ['ROUTE_NAME', plain((context) => context.routeName || undefined)],
+  ['BYTES_RECEIVED', plain((context) => context.bytesReceived)],
+  ['BYTES_SENT', plain((context) => context.bytesSent)],
+  // What ends a connection of clients is no matter of single requests.
+  ['CONNECTION_TERMINATION_DETAILS', plain(() => undefined)],
+  ['UPSTREAM_TRANSPORT_FAILURE_REASON', plain((context) => context.transportFailure)],
+  // Requests share connections, and tunnels: which one says nothing.
+  ...address('UPSTREAM_LOCAL_', () => undefined),
+  ['TRACE_ID', plain((context) => context.traceId)],
+  ['GRPC_STATUS', grpcStatus],
+  ['GRPC_STATUS_NUMBER', plain((context) => numberOf(context.grpcStatus))],
+  ['REQUEST_DURATION', plain((context) => rounded(context.requestMs))],
+  ['RESPONSE_DURATION', plain((context) => rounded(context.responseMs))],
+  ['RESPONSE_TX_DURATION', plain(({ durationMs, responseMs }) => rounded(responseMs && durationMs - responseMs))],
+  ['REQ_WITHOUT_QUERY', header((context, name) => context.requestHeader(name)?.split('?')[0])],
   ['STREAM_ID', plain((context) => context.requestId)],
   ['HOSTNAME', plain((context) => context.hostname)],
 ]);
@@ -36,6 +50,46 @@ const OPERATORS: ReadonlyMap<string, OperatorFactory> = new Map<string, Operator
 /** Undefined for one that is not known, or not with such an argument. */
 export function findOperator(name: string, argument: string | undefined): Operator | undefined {
   return OPERATORS.get(name)?.(argument);
+}
+
+const GRPC_NAMES = [
+  'OK',
+  'Canceled',
+  'Unknown',
+  'InvalidArgument',
+  'DeadlineExceeded',
+  'NotFound',
+  'AlreadyExists',
+  'PermissionDenied',
+  'ResourceExhausted',
+  'FailedPrecondition',
+  'Aborted',
+  'OutOfRange',
+  'Unimplemented',
+  'Internal',
+  'Unavailable',
+  'DataLoss',
+  'Unauthenticated',
+];
+
+/** As a word, or as a number. */
+function grpcStatus(argument: string | undefined): Operator | undefined {
+  const name = ({ grpcStatus: text }: FormatContext) => (text === '' ? undefined : GRPC_NAMES[Number(text)]);
+  if (argument === undefined || argument === '' || argument === 'CAMEL_STRING') return name;
+  if (argument === 'NUMBER') return (context) => numberOf(context.grpcStatus);
+  if (argument !== 'SNAKE_STRING') return undefined;
+  return (context) =>
+    name(context)
+      ?.replace(/([a-z])([A-Z])/g, '$1_$2')
+      .toUpperCase();
+}
+
+function numberOf(text: string): number | undefined {
+  return text === '' ? undefined : Number(text);
+}
+
+function rounded(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms);
 }
 
 function plain(operator: Operator): OperatorFactory {

@@ -215,7 +215,15 @@ function readFileLog(name: string, fields: FieldReader): FileLogProvider {
 function readOtlpLog(name: string, fields: FieldReader): OtlpLogProvider {
   const logName = fields.string('logName') || 'otel_envoy_accesslog';
   const collector = readCollector(fields, fields);
-  return { name, kind: 'otlp-log', collector, logName, format: readFormat(fields.child('logFormat')) };
+  const format = fields.child('logFormat');
+  // Body and attributes, side by side.
+  return {
+    name,
+    kind: 'otlp-log',
+    collector,
+    logName,
+    format: { ...readFormat(format), text: format.string('text') ?? '' },
+  };
 }
 
 /** The labels of a line of JSON are under `labels`; a text is under `text`. */

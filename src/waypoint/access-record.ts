@@ -55,6 +55,11 @@ export class AccessRecord {
   status = 0;
   route = '';
   endpoint: Endpoint | undefined;
+  /** From the start until the request was whole, and until the response began; undefined before. */
+  requestMs: number | undefined;
+  responseMs: number | undefined;
+  /** Whether the waypoint's own line is written. */
+  hasOwnLine: () => boolean = () => true;
   /** Tries of the request; 0 before the first. */
   attempts = 0;
   /** Why there was no connection to an endpoint, the last time. */
@@ -179,7 +184,7 @@ export class AccessRecord {
       requestMessages: this.#requestMessages?.messages ?? 0,
       responseMessages: this.#responseMessages?.messages ?? 0,
     });
-    if (this.#deps.accessLog.enabled('info')) this.#log(receivedBytes, durationMs, flags);
+    if (this.#deps.accessLog.enabled('info') && this.hasOwnLine()) this.#log(receivedBytes, durationMs, flags);
     this.#onEnd();
   }
 

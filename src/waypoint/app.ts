@@ -53,13 +53,11 @@ import { FileTexts } from './file-texts.ts';
 import { HttpUpstreams } from './http-upstreams.ts';
 import { nodeId } from './node-id.ts';
 import { WaypointPolicies } from './policies.ts';
-import { createReporting } from './reporting/create-reporting.ts';
-import type { SpanReporters } from './reporting/span-reporters.ts';
+import { createReporting, type Reporting } from './reporting/create-reporting.ts';
 import { REPLAY_BUDGET_BYTES, ReplayBudget } from './request-body.ts';
 import { RequestTelemetry } from './request-telemetry.ts';
 import { Routes } from './routes.ts';
 import { type Drainable, serveConnection } from './serve-connection.ts';
-import type { TelemetrySettings } from './telemetry-settings.ts';
 import { TlsCredentials } from './tls-credentials.ts';
 import { Tunnels } from './tunnels.ts';
 import { Upstreams } from './upstreams.ts';
@@ -124,8 +122,7 @@ class Waypoint {
   readonly #upstreams: Upstreams;
   readonly #http: HttpUpstreams;
   readonly #served = new Set<Drainable>();
-  readonly #reporters: SpanReporters;
-  readonly #settings: TelemetrySettings;
+  readonly #reporting: Reporting;
   readonly #tunnels: Tunnels;
   readonly #closers: (() => Promise<void> | void)[] = [];
   #draining: Promise<void> | undefined;
@@ -167,9 +164,7 @@ class Waypoint {
     const reach = { state: this.#state, clusters: this.#clusters, upstreams: this.#upstreams, self };
     this.#keySets = remoteKeySets(deps, reach);
     const reporting = { clock, random, logger: logger.scope('telemetry'), http: this.#http, ...reach };
-    const { reporters, settings } = createReporting(config, reporting);
-    this.#reporters = reporters;
-    this.#settings = settings;
+    this.#reporting = createReporting(config, reporting);
     const serving = {
       config,
       clock,
@@ -193,7 +188,7 @@ class Waypoint {
       http: this.#http,
       served: this.#served,
       traceIds: new TraceIds(),
-      settings: this.#settings,
+      settings: this.#reporting.settings,
       accessLog: logger.scope('access'),
       telemetry: new RequestTelemetry({
         clock,
@@ -302,7 +297,7 @@ class Waypoint {
     return [
       ...this.#requests.families(),
       ...this.#connections.families(),
-      ...this.#reporters.families(),
+      ...this.#reporting.families(),
       ...this.#xds.families(),
       ...processFamilies('proxy', this.#deps.version),
     ];
@@ -316,7 +311,7 @@ class Waypoint {
   async stop(): Promise<void> {
     this.#tunnels.stop();
     this.#keySets.stop();
-    this.#reporters.stop();
+    this.#reporting.stop();
     this.#http.stop();
     this.#upstreams.stop();
     this.#certificates.stop();
@@ -328,7 +323,7 @@ class Waypoint {
     this.#readiness.task('drain');
     this.#tunnels.drain();
     for (const connection of [...this.#served]) connection.drain();
-    this.#reporters.flush();
+    this.#reporting.flush();
     const deadlineMs = clock.monotonicMs() + this.#config.drainDeadlineMs;
     while (this.#tunnels.size > 0 && clock.monotonicMs() < deadlineMs) {
       await sleep(clock, DRAIN_POLL_MS);
@@ -342,7 +337,12 @@ class Waypoint {
     const configuration = [this.#policies, this.#routes, this.#providers, this.#credentials].map((one) =>
       one.handler(),
     );
-    const handlers = [...addresses, ...configuration, ...this.#settings.handlers(), ...this.#clusters.handlers()];
+    const handlers = [
+      ...addresses,
+      ...configuration,
+      ...this.#reporting.settings.handlers(),
+      ...this.#clusters.handlers(),
+    ];
     const tasks = new Map(handlers.map(({ typeUrl }) => [typeUrl, this.#readiness.task(`feed of ${typeUrl}`)]));
     const client = new DeltaClient(
       { endpoint: controlPlane(this.#config), node: feedNode(this.#config), handlers },

@@ -30,6 +30,7 @@ export interface FormattedMessages {
   /** Undefined before there is a response. */
   readonly responseHeaders: readonly HttpHeader[] | undefined;
   readonly upstreamCluster: string | undefined;
+  readonly traceId?: string | undefined;
 }
 
 export class ExchangeFormat implements FormatContext {
@@ -97,6 +98,34 @@ export class ExchangeFormat implements FormatContext {
 
   get attemptCount(): number | undefined {
     return this.#record.attempts || undefined;
+  }
+
+  get bytesReceived(): number {
+    return this.#record.receivedBytes;
+  }
+
+  get bytesSent(): number {
+    return this.#record.sentBytes;
+  }
+
+  get transportFailure(): string | undefined {
+    return this.#record.transportFailure;
+  }
+
+  get grpcStatus(): string {
+    return this.#record.grpcStatus;
+  }
+
+  get traceId(): string | undefined {
+    return this.#messages.traceId;
+  }
+
+  get requestMs(): number | undefined {
+    return this.#record.requestMs;
+  }
+
+  get responseMs(): number | undefined {
+    return this.#record.responseMs;
   }
 
   get routeName(): string {

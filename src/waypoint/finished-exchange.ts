@@ -39,7 +39,7 @@ export class FinishedExchange extends ExchangeFormat {
 
   /** Without what must not be read in a log. */
   override requestHeader(name: string): string | undefined {
-    const value = super.requestHeader(name);
+    const value = super.requestHeader(name) ?? (name === 'x-request-id' ? this.requestId : undefined);
     return value !== undefined && TARGETS.has(name) ? hideParams(value, this.#record.hiddenParams) : value;
   }
 }

@@ -25,6 +25,7 @@ import { requestTimeoutMs } from '../routing/request-timeout.ts';
 import type { TraceIds } from '../telemetry/trace-ids.ts';
 import { AccessRecord, type RecordDeps } from './access-record.ts';
 import type { ConnectTarget } from './connect-target.ts';
+import { ExchangeAttributes } from './exchange-attributes.ts';
 import { ExchangeFormat, type FormattedConnection, type FormattedMessages } from './exchange-format.ts';
 import { applyEdits, type HeaderEdits } from './external-authorization/header-edits.ts';
 import { describeSpan, FinishedExchange } from './finished-exchange.ts';
@@ -133,6 +134,7 @@ class HttpExchange {
   #responseChanges: (HeaderChange | undefined)[] = [];
   #mirror: (() => void) | undefined;
   #clusterName: string | undefined;
+  readonly #plan: TelemetryPlan;
   #trace: RequestTrace | undefined;
   #matched: CompiledRoute | undefined;
   #answerHeaders: readonly HttpHeader[] | undefined;
@@ -152,7 +154,9 @@ class HttpExchange {
     this.#deps = deps;
     this.#sentHeaders = clientHeaders(headers);
     this.#request = new RequestFields(this.#sentHeaders);
+    this.#plan = context.telemetry();
     this.#record = new AccessRecord(this.#request, context, deps, () => this.#over());
+    this.#record.hasOwnLine = () => this.#hasOwnLine();
     this.#admission = new RequestAdmission(this.#request, context, deps, {
       onAdmitted: (admitted) => this.guarded(() => this.#route(admitted)),
       onRefused: (reply) => this.#reply(reply),
@@ -178,7 +182,7 @@ class HttpExchange {
   start(): void {
     if (this.body.closed !== undefined) return;
     const request = this.#request;
-    const { tracing } = this.#context.telemetry();
+    const { tracing } = this.#plan;
     if (tracing !== undefined) {
       this.#trace = traceRequest(request, tracing, { random: this.#deps.random, ids: this.#deps.traceIds });
     }
@@ -323,7 +327,8 @@ class HttpExchange {
     requestHeaders: readonly HttpHeader[],
     responseHeaders: readonly HttpHeader[] | undefined,
   ): FormattedMessages {
-    return { request: this.#request, requestHeaders, responseHeaders, upstreamCluster: this.#clusterName };
+    const traceId = this.#trace?.traceId;
+    return { request: this.#request, requestHeaders, responseHeaders, upstreamCluster: this.#clusterName, traceId };
   }
 
   #client(): RequestClient {
@@ -383,6 +388,7 @@ class HttpExchange {
   }
 
   #bodyEnded(): void {
+    this.#record.requestMs = this.#record.durationMs;
     this.#forwarded?.bodyEnded();
     this.#mirror?.();
   }
@@ -390,13 +396,15 @@ class HttpExchange {
   #onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[] {
     this.#record.status = Number(headers[0]?.[1] ?? 0);
     this.#record.responseFields(headers);
-    this.#answerHeaders = headers;
+    this.#record.responseMs = this.#record.durationMs;
     const answer: readonly HttpHeader[] = [
       ...headers.filter(([name]) => name !== 'server' && name !== 'x-envoy-upstream-service-time'),
       ['x-envoy-upstream-service-time', String(Math.round(this.#record.durationMs))],
       ['server', 'istio-envoy'],
     ];
-    return this.#withSession(this.#changed(answer));
+    const sent = this.#withSession(this.#changed(answer));
+    this.#answerHeaders = sent;
+    return sent;
   }
 
   #changed(headers: readonly HttpHeader[]): readonly HttpHeader[] {
@@ -417,11 +425,25 @@ class HttpExchange {
 
   /** All is known of the request. */
   #over(): void {
-    this.#trace?.finish((plan) => {
-      const messages = this.#messages(this.#sentHeaders, this.#answerHeaders);
-      const context = new FinishedExchange(this.#context, messages, this.#record, this.#deps.clock);
-      return describeSpan(plan, this.#context, messages, context, this.#record, this.#matched);
-    });
+    const { logs } = this.#plan;
+    if (this.#trace === undefined && logs.length === 0) return;
+    const messages = this.#messages(this.#sentHeaders, this.#answerHeaders);
+    const context = new FinishedExchange(this.#context, messages, this.#record, this.#deps.clock);
+    this.#trace?.finish((plan) => describeSpan(plan, this.#context, messages, context, this.#record, this.#matched));
+    for (const { write, filter } of logs) if (filter === undefined || filter(this.#attributes(context))) write(context);
+  }
+
+  #attributes(context: FinishedExchange): ExchangeAttributes {
+    return new ExchangeAttributes(this.#context, this.#request, context, this.#record);
+  }
+
+  /** Whether the waypoint's own line tells of the request. */
+  #hasOwnLine(): boolean {
+    const { ownLine } = this.#plan;
+    if (ownLine?.filter === undefined) return ownLine !== undefined;
+    const messages = this.#messages(this.#sentHeaders, this.#answerHeaders);
+    const context = new FinishedExchange(this.#context, messages, this.#record, this.#deps.clock);
+    return ownLine.filter(this.#attributes(context));
   }
 
   #clientGone(): void {

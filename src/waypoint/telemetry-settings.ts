@@ -9,21 +9,22 @@ import { MESH_TARGET, namespaceTarget } from '../model/waypoint-target.ts';
 import { MeshTelemetry, TelemetryRules } from '../proto/gen/ambit.ts';
 import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/client/delta-client.ts';
 import type { TracingPlan } from './request-tracer.ts';
+import { type LoggingPlan, type LoggingResolverDeps, resolveLogging } from './resolve-logging.ts';
 import { resolveTracing, type TracingResolverDeps } from './resolve-tracing.ts';
 
 /** What is done about the requests of some service. */
-export interface TelemetryPlan {
+export interface TelemetryPlan extends LoggingPlan {
   /** Undefined: nothing is traced. */
   readonly tracing: TracingPlan | undefined;
 }
 
-export interface TelemetrySettingsDeps extends TracingResolverDeps {
+export interface TelemetrySettingsDeps extends TracingResolverDeps, LoggingResolverDeps {
   /** Of the waypoint. */
   readonly namespace: string;
 }
 
 /** Where nothing is configured. */
-export const NO_TELEMETRY: TelemetryPlan = { tracing: undefined };
+export const NO_TELEMETRY: TelemetryPlan = { tracing: undefined, logs: [], ownLine: { filter: undefined } };
 
 export class TelemetrySettings {
   readonly #deps: TelemetrySettingsDeps;
@@ -77,7 +78,7 @@ export class TelemetrySettings {
     const others = targets.filter((target) => !classes.includes(target));
     const levels = [MESH_TARGET, ...classes, namespaceTarget(this.#deps.namespace), ...others];
     const rules = levels.map((target) => this.#ruleOf(target)).filter((rule) => rule !== undefined);
-    return { tracing: resolveTracing(mesh, rules, this.#deps) };
+    return { tracing: resolveTracing(mesh, rules, this.#deps), ...resolveLogging(mesh, rules, this.#deps) };
   }
 
   /** Of several for the same, the oldest; without times the first by name. */

@@ -1,4 +1,4 @@
-/** Traces of waypoints in a real Zipkin, in a pod of `ambit up`, over B3 and, by a receiver of the test, over OTLP. */
+/** Traces and access logs of waypoints: a real Zipkin and a receiver of OTLP in pods of `ambit up`. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -58,8 +58,15 @@ import(${JSON.stringify(OTLP)}).then(({ ExportTraceServiceRequest, ExportLogsSer
   server.addService({ Export: method('/opentelemetry.proto.collector.trace.v1.TraceService/Export') }, { Export: answer((bytes) => take('grpc', bytes)) });
   server.addService({ Export: method('/opentelemetry.proto.collector.logs.v1.LogsService/Export') }, { Export: answer(takeLogs) });
   server.bindAsync('[::]:4317', grpc.ServerCredentials.createInsecure(), () => 0);
-  http.createServer((_, res) => res.end(JSON.stringify(taken))).listen(8000, '::');
+  http.createServer((_, res) => res.end(JSON.stringify(taken.slice(-30)))).listen(8000, '::');
 });`;
+
+interface OtlpLine {
+  readonly via: string;
+  readonly resource: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
 
 interface OtlpSpan {
   readonly via: string;
@@ -126,6 +133,22 @@ const PROVIDERS = [
     },
   },
   { name: 'otlp-grpc', opentelemetry: { service: `receiver.${OBSERVE}`, port: 4317 } },
+  {
+    name: 'otlp-logs',
+    envoyOtelAls: {
+      service: `receiver.${OBSERVE}`,
+      port: 4317,
+      logName: 'shop',
+      logFormat: { text: '%REQ(:METHOD)% %RESPONSE_CODE%', labels: { path: '%REQ(:PATH)%' } },
+    },
+  },
+  {
+    name: 'json',
+    envoyFileAccessLog: {
+      path: '/dev/stdout',
+      logFormat: { labels: { marked: '%REQ(X-MARK)%', code: '%RESPONSE_CODE%', agent: '%REQ(USER-AGENT)%' } },
+    },
+  },
   { name: 'gone', zipkin: { service: `gone.${OBSERVE}`, port: 9411 } },
 ];
 
@@ -327,5 +350,57 @@ describe('traces of waypoints', { timeout: 170_000 }, () => {
       return status === 200 && seen.every((headers) => !('x-b3-traceid' in headers));
     });
     assert.match(mesh.log(/gate-front/), /nothing is traced.*nobody/);
+  });
+
+  describe('and access logs', () => {
+    const logged = (text: RegExp) =>
+      mesh
+        .log(/_gate-front/)
+        .split('\n')
+        .filter((line) => text.test(line));
+
+    it('are in the default format of Istio where accessLogFile says so', async () => {
+      mesh.remove('telemetry.yaml');
+      mesh.write('mesh-config.yaml', meshConfig({ accessLogFile: '/dev/stdout' }));
+      const line =
+        /"GET \/plain\?a=b HTTP\/1\.1" 200 - via_upstream - "-" 0 \d+ \d+ \d+ "[0-9.]+" "node" "[0-9a-f-]{36}" "front" "[0-9.]+:8080" outbound\|80\|\|front\.shop\.svc\.cluster\.local - [0-9.]+:80 [0-9.]+:\d+ - -$/;
+      await eventually('a line', async () => {
+        await ask('/plain?a=b');
+        return logged(line).length > 0;
+      });
+      assert.match(logged(line)[0] ?? '', /^\[\d{4}-\d\d-\d\dT[\d:.]+Z\] /);
+    });
+
+    it('are JSON by a provider, of the requests that a filter wants, and one line whatever a client sends', async () => {
+      const filter = { expression: "has(request.headers['x-mark']) && response.code >= 500" };
+      mesh.write(
+        'telemetry.yaml',
+        telemetry('mesh', 'istio-system', { accessLogging: [{ providers: [{ name: 'json' }], filter }] }),
+      );
+      const evil = '"} {"marked":"evil';
+      await eventually('a line', async () => {
+        await ask('/broken', { 'x-mark': 'sentinel' });
+        return logged(/"marked":"sentinel"/).length > 0;
+      });
+      await ask('/fine', { 'x-mark': 'fine' });
+      await ask('/broken', { 'x-mark': 'last', 'user-agent': evil });
+      await eventually('the last line', () => logged(/"marked":"last"/).length === 1);
+      assert.deepEqual(JSON.parse(logged(/"marked":"last"/)[0] ?? ''), { marked: 'last', code: 500, agent: evil });
+      assert.deepEqual(logged(/"marked":"fine"/), []);
+    });
+
+    it('reach a collector of OpenTelemetry', async () => {
+      mesh.write(
+        'telemetry.yaml',
+        telemetry('mesh', 'istio-system', { accessLogging: [{ providers: [{ name: 'otlp-logs' }] }] }),
+      );
+      await eventually('a line', async () => {
+        await ask('/to-otlp');
+        return ((await otlp()) as unknown as OtlpLine[]).some(
+          ({ via, body, tags, resource }) =>
+            via === 'logs' && body === 'GET 200' && tags['path'] === '/to-otlp' && resource['log_name'] === 'shop',
+        );
+      });
+    });
   });
 });

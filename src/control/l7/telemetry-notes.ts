@@ -1,4 +1,5 @@
 /** What of a Telemetry object has no effect at waypoints, for its author (facts l7-and-control 6.4, 8.1). */
+import { compileCondition } from '../../expression/compile-expression.ts';
 import { compileFormat } from '../../format/compile-format.ts';
 import { isHarmlessVariable } from '../../model/harmless-variables.ts';
 import type { AccessLogObject, TelemetryObject, TracingObject } from '../../model/manifest/telemetry.ts';
@@ -68,10 +69,18 @@ function* tracingNotes({ provider, customTags }: TracingObject, config: MeshTele
   }
 }
 
-function* loggingNotes({ providers }: AccessLogObject, index: number, config: MeshTelemetryConfig): Iterable<string> {
+function* loggingNotes(
+  { providers, filter }: AccessLogObject,
+  index: number,
+  config: MeshTelemetryConfig,
+): Iterable<string> {
   for (const name of providers) {
     const note = providerNote(name, config, LOGGERS);
     if (note !== undefined) yield `spec.accessLogging[${index}].providers: ${note}: nothing is logged there`;
+  }
+  const condition = filter === undefined ? undefined : compileCondition(filter);
+  if (condition?.ok === false) {
+    yield `spec.accessLogging[${index}].filter.expression ${condition.error}: all requests are logged`;
   }
 }
 

@@ -87,6 +87,20 @@ describe('a Telemetry object', () => {
     assert.match(note ?? '', /^spec\.tracing\[0\]\.customTags\.key: .*the default value stands for AUTH_TOKEN$/);
   });
 
+  it('is told of a filter that is not understood, and of a provider that takes no lines', () => {
+    const accessLogging = [
+      { filter: { expression: 'response.code >= 400' } },
+      { filter: { expression: 'request.time > 1' } },
+      { providers: [{ name: 'zipkin' }] },
+    ];
+    assert.equal(
+      noteOf(lab(telemetry('t', { accessLogging }))),
+      'spec.accessLogging[1].filter.expression asks for request.time, which waypoints do not know: all requests are ' +
+        'logged; spec.accessLogging[2].providers: extension provider "zipkin" is of another kind, which waypoints do ' +
+        'not use here: nothing is logged there',
+    );
+  });
+
   it('for clients alone has no effect', () => {
     const note = noteOf(lab(telemetry('t', { tracing: [{ match: { mode: 'CLIENT' }, ...tracing('no').tracing[0] }] })));
     assert.equal(note, 'spec.tracing: an entry for clients alone has no effect at waypoints');
