@@ -490,6 +490,13 @@ export const LIMIT_GROUPS = [
     title: 'Telemetry',
     limits: [
       [
+        'waypoint/resolve-metrics.ts',
+        'MAX_LABEL_LENGTH',
+        '',
+        'Characters of a label value that a Telemetry object takes from requests; the rest is cut off.',
+      ],
+
+      [
         'waypoint/reporting/line-files.ts',
         'MAX_BUFFERED_BYTES',
         'bytes',

@@ -4,10 +4,12 @@
  *
  * Invariants:
  * - The number of label sets is bounded; requests beyond it are counted in sets that name nobody.
+ * - No two sets have the same labels: what a view makes the same is counted in one.
  * - A label set that nothing was counted in for a while is dropped, and with it the memory of pods that are gone.
  */
 import type { MetricFamily, Sample } from './exposition.ts';
 import { Histogram } from './histogram.ts';
+import { editLabels, type MetricView, REQUEST_METRICS, type RequestMetric } from './metric-view.ts';
 import { type OutcomeLabels, type RequestEdgeLabels, renderEdgeLabels, renderOutcomeLabels } from './request-labels.ts';
 
 /** A request that is over. */
@@ -28,6 +30,8 @@ export const REQUEST_BUCKETS: readonly number[] = [
 export const MAX_REQUEST_SERIES = 2000;
 export const REQUEST_SERIES_IDLE_MS = 900_000;
 
+const ALL_METRICS: ReadonlySet<RequestMetric> = new Set(REQUEST_METRICS);
+
 const NOBODY: RequestEdgeLabels = {
   reporter: 'waypoint',
   source: undefined,
@@ -38,38 +42,66 @@ const NOBODY: RequestEdgeLabels = {
   mutualTls: true,
 };
 
+/** One set of labels. Edges share it where a view leaves out what tells them apart. */
 class Series {
   readonly labels: string;
   readonly isGrpc: boolean;
+  /** What was ever counted here: a metric that is left out does not show. */
+  readonly metrics = new Set<RequestMetric>();
   readonly duration = new Histogram(REQUEST_BUCKETS);
   readonly requestBytes = new Histogram(REQUEST_BUCKETS);
   readonly responseBytes = new Histogram(REQUEST_BUCKETS);
   requests = 0;
   requestMessages = 0;
   responseMessages = 0;
-  lastMs = 0;
+  /** How many entries count here. */
+  entries = 0;
 
   constructor(labels: string, isGrpc: boolean) {
     this.labels = labels;
     this.isGrpc = isGrpc;
   }
 
+  count(outcome: RequestOutcome, metrics: ReadonlySet<RequestMetric>): void {
+    if (metrics.has('REQUEST_COUNT')) this.requests++;
+    if (metrics.has('REQUEST_DURATION')) this.duration.observe(outcome.durationMs);
+    if (metrics.has('REQUEST_SIZE')) this.requestBytes.observe(outcome.requestBytes);
+    if (metrics.has('RESPONSE_SIZE')) this.responseBytes.observe(outcome.responseBytes);
+    if (metrics.has('GRPC_REQUEST_MESSAGES')) this.requestMessages += outcome.requestMessages;
+    if (metrics.has('GRPC_RESPONSE_MESSAGES')) this.responseMessages += outcome.responseMessages;
+  }
+}
+
+/** Where the requests of an edge with one outcome are counted. */
+class Entry {
+  readonly series: Series;
+  readonly #metrics: ReadonlySet<RequestMetric>;
+  lastMs = 0;
+
+  constructor(series: Series, metrics: ReadonlySet<RequestMetric>) {
+    this.series = series;
+    this.#metrics = metrics;
+    series.entries++;
+    for (const metric of metrics) series.metrics.add(metric);
+  }
+
   count(outcome: RequestOutcome, nowMs: number): void {
     this.lastMs = nowMs;
-    this.requests++;
-    this.duration.observe(outcome.durationMs);
-    this.requestBytes.observe(outcome.requestBytes);
-    this.responseBytes.observe(outcome.responseBytes);
-    this.requestMessages += outcome.requestMessages;
-    this.responseMessages += outcome.responseMessages;
+    this.series.count(outcome, this.#metrics);
   }
+}
+
+/** What an entry is found by: at its edge, and where there is no room for it. */
+interface EntryKeys {
+  readonly own: string;
+  readonly nobodys: string;
 }
 
 /** Requests of one client to one endpoint of one service. */
 class Edge {
   readonly labels: string;
   readonly mutualTls: boolean;
-  readonly series = new Map<string, Series>();
+  readonly entries = new Map<string, Entry>();
 
   constructor(labels: RequestEdgeLabels) {
     this.labels = renderEdgeLabels(labels);
@@ -86,8 +118,9 @@ export class RequestMetrics {
   readonly #maxSeries: number;
   readonly #idleMs: number;
   readonly #edges = new Map<string, Edge>();
+  readonly #byLabels = new Map<string, Series>();
   #nobody = new Edge(NOBODY);
-  #seriesCount = 0;
+  #entryCount = 0;
 
   constructor({ maxSeries = MAX_REQUEST_SERIES, idleMs = REQUEST_SERIES_IDLE_MS }: RequestMetricsOptions = {}) {
     this.#maxSeries = maxSeries;
@@ -98,66 +131,125 @@ export class RequestMetrics {
    * Counts a request.
    * @param edgeKey names the edge; the same key always stands for the same labels
    * @param labels asked for only when the edge is new
+   * @param views undefined: every metric, with the labels as they are
    */
-  count(edgeKey: string, labels: () => RequestEdgeLabels, outcome: RequestOutcome, nowMs: number): void {
+  count(
+    edgeKey: string,
+    labels: () => RequestEdgeLabels,
+    outcome: RequestOutcome,
+    nowMs: number,
+    views?: readonly MetricView[],
+  ): void {
     const outcomeKey = `${outcome.code}${outcome.protocol}${outcome.grpcStatus}|${outcome.flags}`;
-    const known = this.#edges.get(edgeKey)?.series.get(outcomeKey);
-    (known ?? this.#newSeries(edgeKey, labels, outcomeKey, outcome)).count(outcome, nowMs);
+    if (views === undefined)
+      return this.#count(edgeKey, labels, { own: outcomeKey, nobodys: outcomeKey }, outcome, nowMs);
+    for (const view of views) {
+      const values = view.added.map(([, value]) => value).join('\0');
+      const nobodys = `${outcomeKey}|${view.id}`;
+      this.#count(edgeKey, labels, { own: `${nobodys}|${values}`, nobodys }, outcome, nowMs, view);
+    }
+  }
+
+  #count(
+    edgeKey: string,
+    labels: () => RequestEdgeLabels,
+    keys: EntryKeys,
+    outcome: RequestOutcome,
+    nowMs: number,
+    view?: MetricView,
+  ): void {
+    const known = this.#edges.get(edgeKey)?.entries.get(keys.own);
+    (known ?? this.#newEntry(edgeKey, labels, keys, outcome, view)).count(outcome, nowMs);
   }
 
   /** Drops what nothing was counted in for the idle time. */
   dropIdle(nowMs: number): void {
     const oldestMs = nowMs - this.#idleMs;
     for (const [key, edge] of this.#edges) {
-      this.#dropSeries(edge, oldestMs);
-      if (edge.series.size === 0) this.#edges.delete(key);
+      this.#dropEntries(edge, oldestMs);
+      if (edge.entries.size === 0) this.#edges.delete(key);
     }
-    this.#dropSeries(this.#nobody, oldestMs);
+    this.#dropEntries(this.#nobody, oldestMs);
   }
 
   families(): MetricFamily[] {
-    const all = [...this.#edges.values(), this.#nobody].flatMap(({ series }) => [...series.values()]);
-    const grpc = all.filter(({ isGrpc }) => isGrpc);
+    const all = [...this.#byLabels.values()];
+    const having = (metric: RequestMetric) => all.filter(({ metrics }) => metrics.has(metric));
+    const calls = (metric: RequestMetric) => having(metric).filter(({ isGrpc }) => isGrpc);
     const counter = (name: string, help: string, of: readonly Series[], value: (series: Series) => number) => ({
       name,
       help,
       type: 'counter' as const,
       samples: of.map((series): Sample => ({ labels: series.labels, value: value(series) })),
     });
-    const histogram = (name: string, help: string, value: (series: Series) => Histogram) => ({
+    const histogram = (name: string, help: string, of: readonly Series[], value: (series: Series) => Histogram) => ({
       name,
       help,
       type: 'histogram' as const,
-      samples: all.flatMap((series) => value(series).samples(series.labels)),
+      samples: of.flatMap((series) => value(series).samples(series.labels)),
     });
     return [
-      counter('istio_requests', 'The total number of requests.', all, (s) => s.requests),
-      histogram('istio_request_duration_milliseconds', 'The duration of requests.', (s) => s.duration),
-      histogram('istio_request_bytes', 'The size of the bodies of requests.', (s) => s.requestBytes),
-      histogram('istio_response_bytes', 'The size of the bodies of responses.', (s) => s.responseBytes),
+      counter('istio_requests', 'The total number of requests.', having('REQUEST_COUNT'), (s) => s.requests),
+      histogram(
+        'istio_request_duration_milliseconds',
+        'The duration of requests.',
+        having('REQUEST_DURATION'),
+        (s) => s.duration,
+      ),
+      histogram(
+        'istio_request_bytes',
+        'The size of the bodies of requests.',
+        having('REQUEST_SIZE'),
+        (s) => s.requestBytes,
+      ),
+      histogram(
+        'istio_response_bytes',
+        'The size of the bodies of responses.',
+        having('RESPONSE_SIZE'),
+        (s) => s.responseBytes,
+      ),
       counter(
         'istio_request_messages',
         'The total number of gRPC messages sent by clients.',
-        grpc,
+        calls('GRPC_REQUEST_MESSAGES'),
         (s) => s.requestMessages,
       ),
       counter(
         'istio_response_messages',
         'The total number of gRPC messages sent by servers.',
-        grpc,
+        calls('GRPC_RESPONSE_MESSAGES'),
         (s) => s.responseMessages,
       ),
     ];
   }
 
-  #newSeries(edgeKey: string, labels: () => RequestEdgeLabels, outcomeKey: string, outcome: RequestOutcome): Series {
-    const edge = this.#seriesCount < this.#maxSeries ? this.#edgeOf(edgeKey, labels) : this.#nobody;
-    const known = edge.series.get(outcomeKey);
+  #newEntry(
+    edgeKey: string,
+    labels: () => RequestEdgeLabels,
+    keys: EntryKeys,
+    outcome: RequestOutcome,
+    view: MetricView | undefined,
+  ): Entry {
+    const hasRoom = this.#entryCount < this.#maxSeries;
+    const edge = hasRoom ? this.#edgeOf(edgeKey, labels) : this.#nobody;
+    const key = hasRoom ? keys.own : keys.nobodys;
+    // What a request brings tells of somebody, too.
+    const ownView = hasRoom || view === undefined ? view : { ...view, added: [] };
+    const known = edge.entries.get(key);
     if (known !== undefined) return known;
-    const outcomeLabels = renderOutcomeLabels(outcome, edge.mutualTls);
-    const series = new Series(`${edge.labels},${outcomeLabels}`, outcome.protocol === 'grpc');
-    edge.series.set(outcomeKey, series);
-    this.#seriesCount++;
+    const rendered = `${edge.labels},${renderOutcomeLabels(outcome, edge.mutualTls)}`;
+    const text = ownView === undefined ? rendered : editLabels(rendered, ownView);
+    const entry = new Entry(this.#seriesOf(text, outcome.protocol === 'grpc'), ownView?.metrics ?? ALL_METRICS);
+    edge.entries.set(key, entry);
+    this.#entryCount++;
+    return entry;
+  }
+
+  #seriesOf(labels: string, isGrpc: boolean): Series {
+    const known = this.#byLabels.get(labels);
+    if (known !== undefined) return known;
+    const series = new Series(labels, isGrpc);
+    this.#byLabels.set(labels, series);
     return series;
   }
 
@@ -169,11 +261,13 @@ export class RequestMetrics {
     return edge;
   }
 
-  #dropSeries({ series }: Edge, oldestMs: number): void {
-    for (const [key, { lastMs }] of series) {
+  #dropEntries({ entries }: Edge, oldestMs: number): void {
+    for (const [key, { lastMs, series }] of entries) {
       if (lastMs >= oldestMs) continue;
-      series.delete(key);
-      this.#seriesCount--;
+      entries.delete(key);
+      this.#entryCount--;
+      series.entries--;
+      if (series.entries === 0) this.#byLabels.delete(series.labels);
     }
   }
 }

@@ -6,6 +6,8 @@ import type { Logger } from '../base/logger.ts';
 import type { HttpHeader } from '../http/http-stream.ts';
 import { spiffeId } from '../model/spiffe.ts';
 import { GrpcMessageCounter } from '../telemetry/grpc-messages.ts';
+import type { MetricView } from '../telemetry/metric-view.ts';
+import type { RequestOutcome } from '../telemetry/request-metrics.ts';
 import type { ConnectTarget } from './connect-target.ts';
 import { grpcStatusOf, type HttpResponseFlag, type LocalReply } from './local-reply.ts';
 import type { RequestFields } from './request-fields.ts';
@@ -58,6 +60,8 @@ export class AccessRecord {
   /** From the start until the request was whole, and until the response began; undefined before. */
   requestMs: number | undefined;
   responseMs: number | undefined;
+  /** Which metrics it is counted in; undefined for all. */
+  views: () => readonly MetricView[] | undefined = () => undefined;
   /** Whether the waypoint's own line is written. */
   hasOwnLine: () => boolean = () => true;
   /** Tries of the request; 0 before the first. */
@@ -173,7 +177,7 @@ export class AccessRecord {
     const service = target.kind === 'service' ? target.service : undefined;
     const durationMs = this.durationMs;
     const flags = this.#flags.join(',') || '-';
-    this.#deps.telemetry.count(client, service, this.endpoint, {
+    const outcome: RequestOutcome = {
       protocol: this.#request.isGrpc ? 'grpc' : 'http',
       code: this.status,
       grpcStatus: this.#grpcStatus,
@@ -183,7 +187,8 @@ export class AccessRecord {
       responseBytes: this.#sentBytes,
       requestMessages: this.#requestMessages?.messages ?? 0,
       responseMessages: this.#responseMessages?.messages ?? 0,
-    });
+    };
+    this.#deps.telemetry.count(client, service, this.endpoint, outcome, this.views());
     if (this.#deps.accessLog.enabled('info') && this.hasOwnLine()) this.#log(receivedBytes, durationMs, flags);
     this.#onEnd();
   }

@@ -156,7 +156,11 @@ class HttpExchange {
     this.#request = new RequestFields(this.#sentHeaders);
     this.#plan = context.telemetry();
     this.#record = new AccessRecord(this.#request, context, deps, () => this.#over());
-    this.#record.hasOwnLine = () => this.#hasOwnLine();
+    const { metrics, ownLine } = this.#plan;
+    if (ownLine === undefined || ownLine.filter !== undefined) this.#record.hasOwnLine = () => this.#hasOwnLine();
+    if (metrics !== undefined) {
+      this.#record.views = () => metrics.views(() => this.#attributes(this.#finished()));
+    }
     this.#admission = new RequestAdmission(this.#request, context, deps, {
       onAdmitted: (admitted) => this.guarded(() => this.#route(admitted)),
       onRefused: (reply) => this.#reply(reply),
@@ -433,6 +437,11 @@ class HttpExchange {
     for (const { write, filter } of logs) if (filter === undefined || filter(this.#attributes(context))) write(context);
   }
 
+  #finished(): FinishedExchange {
+    const messages = this.#messages(this.#sentHeaders, this.#answerHeaders);
+    return new FinishedExchange(this.#context, messages, this.#record, this.#deps.clock);
+  }
+
   #attributes(context: FinishedExchange): ExchangeAttributes {
     return new ExchangeAttributes(this.#context, this.#request, context, this.#record);
   }
@@ -441,9 +450,7 @@ class HttpExchange {
   #hasOwnLine(): boolean {
     const { ownLine } = this.#plan;
     if (ownLine?.filter === undefined) return ownLine !== undefined;
-    const messages = this.#messages(this.#sentHeaders, this.#answerHeaders);
-    const context = new FinishedExchange(this.#context, messages, this.#record, this.#deps.clock);
-    return ownLine.filter(this.#attributes(context));
+    return ownLine.filter(this.#attributes(this.#finished()));
   }
 
   #clientGone(): void {

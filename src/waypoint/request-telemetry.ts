@@ -5,6 +5,7 @@ import type { IpAddress } from '../model/address.ts';
 import { type Service, serviceKey } from '../model/service.ts';
 import { parseSpiffeId, type SpiffeId } from '../model/spiffe.ts';
 import { type Workload, workloadIdentity } from '../model/workload.ts';
+import type { MetricView } from '../telemetry/metric-view.ts';
 import type { RequestMetrics, RequestOutcome } from '../telemetry/request-metrics.ts';
 import type { ConnectionMeter, TcpMetrics } from '../telemetry/tcp-metrics.ts';
 import { type PeerLabels, workloadPeer } from '../telemetry/traffic-labels.ts';
@@ -44,12 +45,17 @@ export class RequestTelemetry {
     return { key: `${peerKey(peer)}|${principal}`, peer, principal };
   }
 
-  /** Counts a request that is over. @param called the service that the client asked for */
+  /**
+   * Counts a request that is over.
+   * @param called the service that the client asked for
+   * @param views undefined: in all metrics, with the labels as they are
+   */
   count(
     client: ClientLabels,
     called: Service | undefined,
     endpoint: Endpoint | undefined,
     outcome: RequestOutcome,
+    views?: readonly MetricView[],
   ): void {
     const service = endpoint?.service ?? called;
     const serviceName = service === undefined ? '' : serviceKey(service);
@@ -59,6 +65,7 @@ export class RequestTelemetry {
       () => ({ reporter: 'waypoint', mutualTls: true, service, ...labelsOf(client, endpoint) }),
       outcome,
       this.#deps.clock.monotonicMs(),
+      views,
     );
   }
 

@@ -10,12 +10,15 @@ import { MeshTelemetry, TelemetryRules } from '../proto/gen/ambit.ts';
 import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/client/delta-client.ts';
 import type { TracingPlan } from './request-tracer.ts';
 import { type LoggingPlan, type LoggingResolverDeps, resolveLogging } from './resolve-logging.ts';
+import { type MetricsPlan, resolveMetrics } from './resolve-metrics.ts';
 import { resolveTracing, type TracingResolverDeps } from './resolve-tracing.ts';
 
 /** What is done about the requests of some service. */
 export interface TelemetryPlan extends LoggingPlan {
   /** Undefined: nothing is traced. */
   readonly tracing: TracingPlan | undefined;
+  /** Undefined: all metrics as they are. */
+  readonly metrics: MetricsPlan | undefined;
 }
 
 export interface TelemetrySettingsDeps extends TracingResolverDeps, LoggingResolverDeps {
@@ -24,7 +27,12 @@ export interface TelemetrySettingsDeps extends TracingResolverDeps, LoggingResol
 }
 
 /** Where nothing is configured. */
-export const NO_TELEMETRY: TelemetryPlan = { tracing: undefined, logs: [], ownLine: { filter: undefined } };
+export const NO_TELEMETRY: TelemetryPlan = {
+  tracing: undefined,
+  metrics: undefined,
+  logs: [],
+  ownLine: { filter: undefined },
+};
 
 export class TelemetrySettings {
   readonly #deps: TelemetrySettingsDeps;
@@ -78,7 +86,8 @@ export class TelemetrySettings {
     const others = targets.filter((target) => !classes.includes(target));
     const levels = [MESH_TARGET, ...classes, namespaceTarget(this.#deps.namespace), ...others];
     const rules = levels.map((target) => this.#ruleOf(target)).filter((rule) => rule !== undefined);
-    return { tracing: resolveTracing(mesh, rules, this.#deps), ...resolveLogging(mesh, rules, this.#deps) };
+    const metrics = resolveMetrics(rules, this.#deps.logger);
+    return { tracing: resolveTracing(mesh, rules, this.#deps), metrics, ...resolveLogging(mesh, rules, this.#deps) };
   }
 
   /** Of several for the same, the oldest; without times the first by name. */

@@ -403,4 +403,35 @@ describe('traces of waypoints', { timeout: 170_000 }, () => {
       });
     });
   });
+
+  it('and metrics have the labels that a Telemetry object of the service wants', async () => {
+    const tagOverrides = {
+      route_name: { value: 'xds.route_name' },
+      mark: { value: "request.headers['x-mark']" },
+      source_principal: { operation: 'REMOVE' },
+    };
+    const overrides = [
+      { match: { metric: 'REQUEST_COUNT' }, tagOverrides },
+      { match: { metric: 'REQUEST_SIZE' }, disabled: true },
+    ];
+    const targetRefs = [{ group: '', kind: 'Service', name: 'front' }];
+    const match = { path: { type: 'Exact', value: '/named' } };
+    const rules = [{ name: 'named', matches: [match], backendRefs: [{ name: 'front', port: 80 }] }];
+    const parentRefs = [{ group: '', kind: 'Service', name: 'front' }];
+    mesh.write(
+      'route.yaml',
+      object('gateway.networking.k8s.io/v1', 'HTTPRoute', 'named', NS, { spec: { parentRefs, rules } }),
+    );
+    mesh.write('telemetry.yaml', telemetry('front', NS, { targetRefs, metrics: [{ overrides }] }));
+    const gate = mesh.readyPods().find(({ name }) => name.startsWith('gate-front'))?.name ?? '';
+    const metrics = () => run(NS, gate, 'curl', '-s', 'http://127.0.0.1:15020/stats/prometheus');
+    let counted: string[] = [];
+    await eventually('the labels', async () => {
+      await ask('/named', { 'x-mark': 'here' });
+      counted = (await metrics()).split('\n').filter((line) => /^istio_requests_total.*mark="here"/.test(line));
+      return counted.length > 0;
+    });
+    assert.match(counted[0] ?? '', /route_name="[^"]*named[^"]*"/);
+    assert.doesNotMatch(counted[0] ?? '', /source_principal=/);
+  });
 });

@@ -1,12 +1,20 @@
 /** What of a Telemetry object has no effect at waypoints, for its author (facts l7-and-control 6.4, 8.1). */
-import { compileCondition } from '../../expression/compile-expression.ts';
+import { compileCondition, compileExpression } from '../../expression/compile-expression.ts';
 import { compileFormat } from '../../format/compile-format.ts';
 import { isHarmlessVariable } from '../../model/harmless-variables.ts';
-import type { AccessLogObject, TelemetryObject, TracingObject } from '../../model/manifest/telemetry.ts';
+import type {
+  AccessLogObject,
+  MetricOverrideObject,
+  TelemetryObject,
+  TracingObject,
+} from '../../model/manifest/telemetry.ts';
 import type { MeshTelemetryConfig, TelemetryProviderConfig } from '../../model/telemetry-config.ts';
+import { isLabelName, REQUEST_METRICS } from '../../telemetry/metric-view.ts';
 import type { BuildContext } from '../build-context.ts';
 import { telemetryTargets } from './telemetry-rules.ts';
 
+/** Those of requests; connections that are not HTTP are counted as they are. */
+const METRICS: ReadonlySet<string> = new Set(['ALL_METRICS', ...REQUEST_METRICS]);
 const TRACERS = ['zipkin', 'otlp-traces'] as const;
 const LOGGERS = ['file-log', 'otlp-log'] as const;
 
@@ -17,6 +25,7 @@ export function telemetryNote(context: BuildContext, telemetry: TelemetryObject)
     ...reachNotes(context, telemetry),
     ...telemetry.clientOnly.map((field) => `spec.${field}: an entry for clients alone has no effect at waypoints`),
     ...(telemetry.tracing === undefined ? [] : tracingNotes(telemetry.tracing, config)),
+    ...telemetry.metrics.flatMap((override) => [...metricNotes(override)]),
     ...telemetry.accessLogging.flatMap((logging, index) => [...loggingNotes(logging, index, config)]),
   ];
   return notes.length === 0 ? undefined : notes.join('; ');
@@ -66,6 +75,16 @@ function* tracingNotes({ provider, customTags }: TracingObject, config: MeshTele
     if (tag.kind !== 'format') continue;
     const format = compileFormat(tag.value);
     if (!format.ok) yield `${at}.formatter.value ${format.error.reason}: the tag is left out`;
+  }
+}
+
+function* metricNotes({ metric, tags }: MetricOverrideObject): Iterable<string> {
+  if (!METRICS.has(metric)) yield `spec.metrics: overrides of ${metric} have no effect at waypoints`;
+  for (const [name, value] of tags) {
+    const at = `spec.metrics: tagOverrides.${name}`;
+    if (!isLabelName(name)) yield `${at} cannot be the name of a label`;
+    const compiled = value === undefined ? undefined : compileExpression(value);
+    if (compiled?.ok === false) yield `${at}.value ${compiled.error}: the label is left as it is`;
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { renderMetrics } from '../../../src/telemetry/exposition.ts';
+import { type MetricView, REQUEST_METRICS } from '../../../src/telemetry/metric-view.ts';
 import type { RequestEdgeLabels } from '../../../src/telemetry/request-labels.ts';
 import { RequestMetrics, type RequestOutcome } from '../../../src/telemetry/request-metrics.ts';
 
@@ -129,5 +130,78 @@ describe('request metrics', () => {
     const metrics = new RequestMetrics();
     metrics.count('edge', () => ({ ...edge, source: { ...peer('web'), workload: 'a"b\\c\nd' } }), good, 0);
     assert.match(text(metrics), /source_workload="a\\"b\\\\c\\nd"/);
+  });
+
+  describe('as a Telemetry object wants them', () => {
+    const ALL = new Set(REQUEST_METRICS);
+    const view = (fields: Partial<MetricView>): MetricView => ({
+      id: 'v',
+      metrics: ALL,
+      removed: new Set(),
+      added: [],
+      ...fields,
+    });
+    const other = { ...edge, source: peer('till') };
+
+    it('count edges that a removed label told apart in one set', () => {
+      const metrics = new RequestMetrics();
+      const removed = new Set(['source_workload', 'source_canonical_service', 'source_app', 'response_code']);
+      metrics.count('a', () => edge, good, 0, [view({ removed })]);
+      metrics.count('b', () => other, { ...good, code: 404 }, 0, [view({ removed })]);
+      const found = lines(metrics, /^istio_requests_total/);
+      assert.equal(found.length, 1);
+      assert.match(found[0] ?? '', / 2$/);
+      assert.doesNotMatch(found[0] ?? '', /source_workload=|response_code=/);
+      assert.equal(lines(metrics, /^istio_request_bytes_count/).length, 1);
+    });
+
+    it('go on in the same set when a view changes nothing of its labels', () => {
+      const metrics = new RequestMetrics();
+      metrics.count('a', () => edge, good, 0);
+      metrics.count('a', () => edge, good, 0, [view({ metrics: new Set(['REQUEST_COUNT']) })]);
+      assert.match(lines(metrics, /^istio_requests_total/)[0] ?? '', / 2$/);
+      assert.match(lines(metrics, /^istio_request_bytes_count/)[0] ?? '', / 1$/);
+    });
+
+    it('have labels of their own, escaped, in place of others or after them', () => {
+      const metrics = new RequestMetrics();
+      const added = [
+        ['shelf', 'a"b'],
+        ['source_app', 'x'],
+      ] as const;
+      metrics.count('a', () => edge, good, 0, [view({ added })]);
+      const [line = ''] = lines(metrics, /^istio_requests_total/);
+      assert.match(line, /source_app="x"/);
+      assert.match(line, /connection_security_policy="mutual_tls",shelf="a\\"b"} 1$/);
+    });
+
+    it('do not show what is left out', () => {
+      const metrics = new RequestMetrics();
+      metrics.count('a', () => edge, good, 0, [view({ metrics: new Set(['REQUEST_DURATION']) })]);
+      assert.deepEqual(lines(metrics, /^istio_requests_total|^istio_request_bytes/), []);
+      assert.equal(lines(metrics, /^istio_request_duration_milliseconds_count/).length, 1);
+    });
+
+    it('are bounded, whatever values requests bring', () => {
+      const metrics = new RequestMetrics({ maxSeries: 10 });
+      for (let id = 0; id < 1000; id++) {
+        metrics.count('a', () => edge, good, 0, [view({ added: [['id', `${id}|v|`]] })]);
+      }
+      const found = lines(metrics, /^istio_requests_total/);
+      assert.equal(found.length, 11);
+      assert.match(found.at(-1) ?? '', /source_workload="unknown".* 990$/);
+      assert.doesNotMatch(found.at(-1) ?? '', /,id=/);
+    });
+
+    it('forget a set when nothing was counted in by anybody for long', () => {
+      const metrics = new RequestMetrics({ idleMs: 100 });
+      const removed = new Set(['source_workload', 'source_canonical_service', 'source_app']);
+      metrics.count('a', () => edge, good, 0, [view({ removed })]);
+      metrics.count('b', () => other, good, 90, [view({ removed })]);
+      metrics.dropIdle(150);
+      assert.match(lines(metrics, /^istio_requests_total/)[0] ?? '', / 2$/);
+      metrics.dropIdle(300);
+      assert.deepEqual(lines(metrics, /^istio_requests_total/), []);
+    });
   });
 });

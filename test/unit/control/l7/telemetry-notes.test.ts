@@ -101,6 +101,21 @@ describe('a Telemetry object', () => {
     );
   });
 
+  it('is told of metrics and labels that waypoints do not change', () => {
+    const overrides = [
+      { match: { metric: 'TCP_SENT_BYTES' }, disabled: true },
+      {
+        tagOverrides: { le: { value: 'response.code' }, when: { value: 'request.time' }, app: { operation: 'REMOVE' } },
+      },
+    ];
+    assert.equal(
+      noteOf(lab(telemetry('t', { metrics: [{ overrides }] }))),
+      'spec.metrics: overrides of TCP_SENT_BYTES have no effect at waypoints; spec.metrics: tagOverrides.le cannot be ' +
+        'the name of a label; spec.metrics: tagOverrides.when.value asks for request.time, which waypoints do not ' +
+        'know: the label is left as it is',
+    );
+  });
+
   it('for clients alone has no effect', () => {
     const note = noteOf(lab(telemetry('t', { tracing: [{ match: { mode: 'CLIENT' }, ...tracing('no').tracing[0] }] })));
     assert.equal(note, 'spec.tracing: an entry for clients alone has no effect at waypoints');
