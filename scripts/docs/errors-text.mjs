@@ -285,6 +285,9 @@ export const PROCESS_ERRORS = [
       PROXY_UNREACHABLE:
         'The text names the program and what kept it from answering: the pod may be starting, or be of another version.',
       PROXY_UNKNOWN: 'The text names those that there are; `ambit status` shows them.',
+      CONTROL_UNREACHABLE: 'The text says what kept each control plane from answering: `ambit status`.',
+      END_UNKNOWN: 'Name it as the text says.',
+      HEADER_INVALID: 'Write the header as `NAME: VALUE`.',
       SECTION_UNKNOWN: 'The text names the sections that there are.',
       LOG_LEVEL_REFUSED: 'The text names the word that is no level, and those that are.',
       PROFILE_REFUSED: 'One profile is taken at a time: wait for its end.',

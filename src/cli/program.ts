@@ -8,6 +8,7 @@ import { addDownCommand } from './commands/down.ts';
 import { addDumpCommand } from './commands/dump.ts';
 import { addEdgesCommand } from './commands/edges.ts';
 import { addExecCommand } from './commands/exec.ts';
+import { addExplainCommand } from './commands/explain.ts';
 import { addInstallCommands } from './commands/install.ts';
 import { addLogLevelCommand } from './commands/log-level.ts';
 import { addProfileCommand } from './commands/profile.ts';
@@ -34,6 +35,7 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
   addTopCommand(program, environment);
   addEdgesCommand(program, environment);
   addDashboardCommand(program, environment);
+  addExplainCommand(program, environment);
   addDumpCommand(program, environment);
   addLogLevelCommand(program, environment);
   addProfileCommand(program, environment);

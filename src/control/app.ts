@@ -13,6 +13,7 @@ import { type CaServiceStats, createCaServiceStats } from './ca-service.ts';
 import type { TokenAuthenticator } from './caller.ts';
 import { type ControlOptions, defaultNodeAccounts, servingNames } from './control-options.ts';
 import { debugRoutes } from './debug-routes.ts';
+import { feedDump } from './feed-dump.ts';
 import { folderMesh, followFolderMesh } from './folder-mesh.ts';
 import { DEFAULT_MESH_OPTIONS, type MeshOptions } from './mesh-options.ts';
 import { ModelBuilder } from './model-builder.ts';
@@ -95,6 +96,7 @@ async function start(
   const routes = debugRoutes({
     isReady: () => true,
     ambientz: () => renderAmbientz(model.addresses, model.authorizations),
+    resources: () => feedDump(model),
     status: currentStatus,
     version: options.version ?? 'unknown',
     registry,

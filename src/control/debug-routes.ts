@@ -5,17 +5,20 @@ import type { StreamRegistry } from '../xds/server/stream-registry.ts';
 export interface DebugRoutesDeps {
   readonly isReady: () => boolean;
   readonly ambientz: () => unknown;
+  /** The same as it goes over the wire, with what waypoints get. */
+  readonly resources: () => unknown;
   readonly status: () => unknown;
   readonly version: string;
   /** Whether proxies have what they should. */
   readonly registry: StreamRegistry;
 }
 
-export function debugRoutes({ isReady, ambientz, status, version, registry }: DebugRoutesDeps): HttpRoutes {
+export function debugRoutes({ isReady, ambientz, resources, status, version, registry }: DebugRoutesDeps): HttpRoutes {
   return {
     'GET /ready': () => (isReady() ? { status: 200, body: 'ready\n' } : { status: 503, body: 'not ready\n' }),
     'GET /version': () => ({ status: 200, body: `${version}\n` }),
     'GET /debug/ambientz': (request) => localOnly(request, ambientz),
+    'GET /debug/resourcesz': (request) => localOnly(request, resources),
     'GET /debug/syncz': (request) => localOnly(request, () => registry.reports()),
     'GET /debug/statusz': (request) => localOnly(request, status),
   };

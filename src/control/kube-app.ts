@@ -20,6 +20,7 @@ import { ConditionWriter } from './condition-writer.ts';
 import { ControlMetrics } from './control-metrics.ts';
 import { defaultNodeAccounts, servingNames } from './control-options.ts';
 import { debugRoutes } from './debug-routes.ts';
+import { feedDump } from './feed-dump.ts';
 import { GatewayClassKeeper } from './gateway-class-keeper.ts';
 import { KubeIntake } from './kube-intake.ts';
 import { DEFAULT_REVISION, type KubeControlOptions } from './kube-options.ts';
@@ -215,6 +216,7 @@ export class KubeControl {
       isReady: () => this.#ready,
       ambientz: () =>
         this.#model === undefined ? {} : renderAmbientz(this.#model.addresses, this.#model.authorizations),
+      resources: () => (this.#model === undefined ? {} : feedDump(this.#model)),
       status: () => this.status(),
       version: this.#options.version,
       registry: this.#registry,

@@ -158,6 +158,29 @@ describe('commands', { timeout: 120_000 }, () => {
     assert.match(stdout, /^SERVICE +RPS +SUCCESS +P50 .*\nshop\.look +\d/);
   });
 
+  it('ambit explain says what proxies do, and they do it', async () => {
+    for (const [path, status] of [
+      ['/200', 0],
+      ['/secret', 1],
+    ] as const) {
+      const said = await ambit('explain', `client.${NS}`, `shop.${NS}`, '--path', path);
+      assert.equal(said.status, status, said.stdout + said.stderr);
+      assert.match(said.stdout, status === 0 ? /passes\n$/ : /403: denied by ns\[look\]-policy\[no\]-rule\[0\]/);
+      assert.deepEqual(await ask(path), [status === 0 ? '200' : '403']);
+    }
+    const offline = await mesh.ambit([
+      'explain',
+      '-f',
+      mesh.manifests,
+      `client.${NS}`,
+      `shop.${NS}`,
+      '--path',
+      '/secret',
+    ]);
+    assert.equal(offline.status, 1, offline.stderr);
+    assert.match(offline.stdout, /denied by ns\[look\]-policy\[no\]-rule\[0\]/);
+  });
+
   it('names what there is when it is asked for what there is not', async () => {
     const unknown = await ambit('dump', 'nobody');
     assert.equal(unknown.status, 1);
