@@ -97,6 +97,7 @@ const deps = {
   clock,
   random: Math.random,
   accessLog: silentLogger,
+  tapLog: silentLogger,
   telemetry,
   state,
   clusters,

@@ -37,6 +37,20 @@ export const LIMIT_GROUPS = [
       ],
       ['hbone/tunnel-settings.ts', 'HANDSHAKE_TIMEOUT_MS', 'ms', 'A TLS handshake that takes longer fails.'],
       ['telemetry/profile-routes.ts', 'MAX_SECONDS', 's', 'A longer CPU profile is refused.'],
+      ['telemetry/tap-routes.ts', 'MAX_TAP_LISTENERS', '', 'Listeners of `ambit tap` at one proxy; more get 429.'],
+      [
+        'telemetry/tap-routes.ts',
+        'DEFAULT_TAP_PER_SEC',
+        '',
+        'Records a second that a listener gets unless it says otherwise; others are counted.',
+      ],
+      ['telemetry/tap-routes.ts', 'MAX_TAP_PER_SEC', '', 'The most that it may ask for.'],
+      [
+        'ztunnel/data/thread-tap.ts',
+        'MAX_TAPPED_PER_SEC',
+        '',
+        'Connections a second that a data thread gives to all listeners; others are counted.',
+      ],
       ['telemetry/profile-routes.ts', 'MAX_HZ', '', 'CPU samples a second; more are refused.'],
       [
         'ztunnel/on-demand-addresses.ts',

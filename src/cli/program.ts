@@ -13,6 +13,7 @@ import { addInstallCommands } from './commands/install.ts';
 import { addLogLevelCommand } from './commands/log-level.ts';
 import { addProfileCommand } from './commands/profile.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addTapCommand } from './commands/tap.ts';
 import { addTopCommand } from './commands/top.ts';
 import { addUpCommand } from './commands/up.ts';
 import { addUpInnerCommand } from './commands/up-inner.ts';
@@ -33,6 +34,7 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
   addCheckCommand(program, environment);
   addStatusCommand(program, environment);
   addTopCommand(program, environment);
+  addTapCommand(program, environment);
   addEdgesCommand(program, environment);
   addDashboardCommand(program, environment);
   addExplainCommand(program, environment);

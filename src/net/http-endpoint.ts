@@ -12,6 +12,12 @@ export interface HttpAnswer {
   readonly body: string | Buffer | Readable;
   readonly contentType?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * In place of the body: an answer that goes on until the reader leaves.
+   * @param write takes a part, or returns false while the reader is slow
+   * @returns what is to be done when the reader is gone
+   */
+  readonly stream?: (write: (part: string) => boolean) => () => void;
 }
 
 export interface HttpRequest {
@@ -50,8 +56,9 @@ function createEndpointServer(routes: HttpRoutes): Server {
   const limits = { headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000, maxHeaderSize: 8192 };
   return createServer(limits, (request, response) => {
     request.resume();
-    void answer(routes, request).then(({ status, body, contentType, headers }) => {
+    void answer(routes, request).then(({ status, body, contentType, headers, stream }) => {
       response.writeHead(status, { 'content-type': contentType ?? 'text/plain; charset=utf-8', ...headers });
+      if (stream !== undefined && request.method !== 'HEAD') return sendStream(response, stream);
       send(response, request.method === 'HEAD' ? undefined : body);
     });
   });
@@ -63,6 +70,17 @@ function send(response: ServerResponse, body: HttpAnswer['body'] | undefined): v
     // The answer began: a reader sees that it was cut.
     if (error) response.destroy();
   });
+}
+
+function sendStream(response: ServerResponse, stream: NonNullable<HttpAnswer['stream']>): void {
+  if (response.closed || response.destroyed) return;
+  response.flushHeaders();
+  const end = stream((part) => {
+    if (response.writableNeedDrain || response.destroyed) return false;
+    response.write(part);
+    return true;
+  });
+  response.once('close', end);
 }
 
 async function answer(routes: HttpRoutes, request: IncomingMessage): Promise<HttpAnswer> {

@@ -3,12 +3,14 @@ import type { ProxyStatus } from '../model/proxy-status.ts';
 import type { HttpAnswer, HttpRequest, HttpRoutes } from '../net/http-endpoint.ts';
 import type { LogFilter } from './log-filter.ts';
 import { type ProfileDeps, profileRoutes } from './profile-routes.ts';
+import { type TapRoutesDeps, tapRoutes } from './tap-routes.ts';
 
 export interface AdminDeps {
   /** What the page calls the program. */
   readonly title: string;
   readonly logFilter: LogFilter;
   readonly profiles: ProfileDeps;
+  readonly tap: TapRoutesDeps;
   /** Passes a change of levels to other threads. */
   onLogFilter(directives: string): void;
   dump(): Promise<unknown>;
@@ -32,6 +34,7 @@ export function adminRoutes(deps: AdminDeps): HttpRoutes {
     'GET /status': async () => json(await deps.status()),
     'POST /logging': (request) => changeLogging(deps, request),
     ...profileRoutes(deps.profiles),
+    ...tapRoutes(deps.tap),
     'POST /quitquitquit': () => {
       setImmediate(() => deps.shutdown());
       return { status: 200, body: 'shutdown now\n' };
@@ -66,6 +69,7 @@ const indexPage = (title: string) => `<!doctype html>
 <li><a href="debug/pprof/profile?seconds=5">debug/pprof/profile?seconds=5</a>: CPU profile of all threads</li>
 <li><a href="debug/pprof/heap/profiling?activate=true">debug/pprof/heap/profiling?activate=true</a>: sample allocations,
 then <a href="debug/pprof/heap">debug/pprof/heap</a></li>
+<li><a href="tap?max-rps=10">tap?max-rps=10</a>: requests and connections as they end</li>
 <li>POST logging: show or change log levels</li>
 <li>POST quitquitquit: shut down gracefully</li>
 </ul>

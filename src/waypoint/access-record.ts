@@ -28,6 +28,8 @@ export interface RecordedConnection {
 export interface RecordDeps {
   readonly clock: Clock;
   readonly accessLog: Logger;
+  /** For those who watch, where requests have no line in the log. */
+  readonly tapLog: Logger;
   readonly telemetry: Pick<RequestTelemetry, 'count'>;
 }
 
@@ -189,13 +191,14 @@ export class AccessRecord {
       responseMessages: this.#responseMessages?.messages ?? 0,
     };
     this.#deps.telemetry.count(client, service, this.endpoint, outcome, this.views());
-    if (this.#deps.accessLog.enabled('info') && this.hasOwnLine()) this.#log(receivedBytes, durationMs, flags);
+    const log = this.hasOwnLine() ? this.#deps.accessLog : this.#deps.tapLog;
+    if (log.enabled('info')) this.#log(log, receivedBytes, durationMs, flags);
     this.#onEnd();
   }
 
-  #log(receivedBytes: number, durationMs: number, flags: string): void {
-    const { target, clientAddress, subject } = this.#connection;
-    this.#deps.accessLog.info('request complete', {
+  #log(log: Logger, receivedBytes: number, durationMs: number, flags: string): void {
+    const { target, client, clientAddress, subject } = this.#connection;
+    log.info('request complete', {
       method: this.#request.method,
       path: hideParams(this.#request.target, this.#hiddenParams),
       authority: this.#request.authority,
@@ -209,6 +212,8 @@ export class AccessRecord {
       request_id: this.#request.requestId,
       ...(this.route === '' ? {} : { route_name: this.route }),
       'src.addr': clientAddress,
+      'src.workload': client.peer.workload || undefined,
+      'src.namespace': client.peer.namespace || undefined,
       'src.identity': subject.identity && spiffeId(subject.identity),
       'dst.service': target.kind === 'service' ? target.service.hostname : undefined,
       'dst.workload': this.endpoint?.workload.name,

@@ -5,7 +5,7 @@ import { RemoteKeySets } from '../authn/remote-key-sets.ts';
 import { TokenAuthenticator } from '../authn/token-authenticator.ts';
 import { type Clock, sleep } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
+import { type Logger, silentLogger } from '../base/logger.ts';
 import { Readiness } from '../base/readiness.ts';
 import { fail, ok } from '../base/result.ts';
 import { certificateStatus } from '../hbone/certificate-dump.ts';
@@ -36,6 +36,8 @@ import { metricsRoutes } from '../telemetry/metrics-routes.ts';
 import { processFamilies } from '../telemetry/process-metrics.ts';
 import { singleThreadProfilers } from '../telemetry/profile-routes.ts';
 import { RequestMetrics } from '../telemetry/request-metrics.ts';
+import { Tap } from '../telemetry/tap.ts';
+import { tappedLogger } from '../telemetry/tapped-logger.ts';
 import { TcpMetrics } from '../telemetry/tcp-metrics.ts';
 import { TraceIds } from '../telemetry/trace-ids.ts';
 import { XdsMetrics } from '../telemetry/xds-metrics.ts';
@@ -111,6 +113,7 @@ class Waypoint {
   readonly #connections = new TcpMetrics();
   readonly #xds = new XdsMetrics();
   readonly #blocks = new BlockPool();
+  readonly #tap: Tap;
   readonly #certificates: CertificateManager;
   readonly #tls: TlsStore;
   readonly #keySets: RemoteKeySets;
@@ -131,6 +134,7 @@ class Waypoint {
     this.#config = config;
     this.#deps = deps;
     const { clock, random, logger } = deps;
+    this.#tap = new Tap(clock);
     const identity = spiffeId({
       trustDomain: config.trustDomain,
       namespace: config.podNamespace,
@@ -189,7 +193,8 @@ class Waypoint {
       served: this.#served,
       traceIds: new TraceIds(),
       settings: this.#reporting.settings,
-      accessLog: logger.scope('access'),
+      accessLog: tappedLogger(logger.scope('access'), this.#tap, clock),
+      tapLog: tappedLogger(silentLogger, this.#tap, clock),
       telemetry: new RequestTelemetry({
         clock,
         state: this.#state,
@@ -259,6 +264,7 @@ class Waypoint {
       title: 'ambit waypoint',
       logFilter,
       profiles: { clock, profilers: singleThreadProfilers(clock) },
+      tap: { clock, tap: this.#tap, onFilters: () => undefined },
       onLogFilter: () => undefined,
       dump: async () => this.#dump(),
       status: async () => ({

@@ -62,6 +62,7 @@ export interface ServeDeps {
   readonly traceIds: TraceIds;
   readonly settings: TelemetrySettings;
   readonly accessLog: Logger;
+  readonly tapLog: Logger;
   readonly telemetry: RequestTelemetry;
   /** Connections that are served as HTTP, to tell them when the waypoint goes. */
   readonly served: Set<Drainable>;

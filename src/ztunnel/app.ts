@@ -17,6 +17,7 @@ import { adminRoutes } from '../telemetry/admin-routes.ts';
 import type { LogFilter } from '../telemetry/log-filter.ts';
 import { metricsRoutes } from '../telemetry/metrics-routes.ts';
 import { processFamilies } from '../telemetry/process-metrics.ts';
+import { Tap } from '../telemetry/tap.ts';
 import { XdsMetrics } from '../telemetry/xds-metrics.ts';
 import type { CertificateSource } from '../xds/client/ca-client.ts';
 import { Certificates } from './certificates.ts';
@@ -84,6 +85,7 @@ class Ztunnel {
   readonly #state = new MeshState();
   readonly #readiness = new Readiness();
   readonly #xdsMetrics = new XdsMetrics();
+  readonly #tap: Tap;
   readonly #threads: DataThreads;
   readonly #certificates: Certificates;
   readonly #pods: PodManager;
@@ -95,9 +97,14 @@ class Ztunnel {
     this.#config = config;
     this.#deps = deps;
     const { clock, random, logger, certificateSource } = deps;
+    this.#tap = new Tap(clock);
     this.#threads = new DataThreads({
       onCertificateWanted: (identity) => void this.#certificates.answer(identity),
       onAddressWanted: (key) => this.#feed?.want(key),
+      onTapped: (record, skipped) => {
+        this.#tap.skipped(skipped);
+        this.#tap.offer(record);
+      },
       onDeath: (error) => {
         logger.error('data thread died', { error: errorText(error) });
         deps.onExit(1);
@@ -327,6 +334,7 @@ class Ztunnel {
       title: 'ambit ztunnel',
       logFilter,
       profiles: { clock, profilers: threadProfilers(this.#threads, clock) },
+      tap: { clock, tap: this.#tap, onFilters: (filters) => this.#threads.broadcast({ type: 'tap', filters }) },
       onLogFilter: (directives) => this.#threads.broadcast({ type: 'log-filter', directives }),
       dump: () => this.#dump(),
       status: () => this.#status(),

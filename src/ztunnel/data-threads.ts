@@ -4,6 +4,7 @@
  * Invariant: a thread that dies ends the process: its pods would otherwise be neither served nor refused.
  */
 import { MessageChannel, Worker } from 'node:worker_threads';
+import type { TapRecord } from '../telemetry/tap.ts';
 import type { ZtunnelConfig } from './config.ts';
 import { DataPlane, type DataPlaneDeps } from './data/data-plane.ts';
 import type { DataThreadInput } from './data/data-thread.ts';
@@ -21,6 +22,8 @@ export interface DataThreadsDeps {
   onCertificateWanted(identity: Extract<DataMessage, { type: 'certificate-wanted' }>['identity']): void;
   /** A thread needs what has this key (`XDS_ON_DEMAND`). */
   onAddressWanted(key: string): void;
+  /** See `tapped` of DataMessage. */
+  onTapped(record: TapRecord, skipped: number): void;
   onDeath(error: Error): void;
 }
 
@@ -105,6 +108,7 @@ export class DataThreads {
   #receive(message: DataMessage): void {
     if (message.type === 'certificate-wanted') return this.#deps.onCertificateWanted(message.identity);
     if (message.type === 'address-wanted') return this.#deps.onAddressWanted(message.key);
+    if (message.type === 'tapped') return this.#deps.onTapped(message.record, message.skipped);
     const pending = this.#pending.get(message.request);
     if (pending === undefined) return;
     pending.answers.push(message.body);

@@ -10,6 +10,7 @@ import type { SpiffeId } from '../model/spiffe.ts';
 import type { WorkloadCertificate } from '../pki/workload-certificate.ts';
 import type { MetricFamily } from '../telemetry/exposition.ts';
 import type { StackSample } from '../telemetry/pprof.ts';
+import type { TapFilter, TapRecord } from '../telemetry/tap.ts';
 import type { RevocationKey } from '../tls/revocation-list.ts';
 import type { ConnectionSummary } from './data/connection-tracker.ts';
 import type { PodInfo } from './data/local-workload.ts';
@@ -52,6 +53,8 @@ export type ControlMessage =
   | { readonly type: 'sample-heap'; readonly request: number; readonly active: boolean }
   | { readonly type: 'profile-heap'; readonly request: number }
   | { readonly type: 'log-filter'; readonly directives: string }
+  /** Who looks at connections, and at which; none any more. */
+  | { readonly type: 'tap'; readonly filters: readonly TapFilter[] }
   | { readonly type: 'compact-heap'; readonly request: number }
   | { readonly type: 'ping'; readonly request: number };
 
@@ -71,6 +74,8 @@ export interface DataAnswers {
 
 export type DataMessage =
   | { readonly type: 'answer'; readonly request: number; readonly body: DataAnswers[keyof DataAnswers] }
+  /** A connection that somebody looks for ended; so many were left out before it. */
+  | { readonly type: 'tapped'; readonly record: TapRecord; readonly skipped: number }
   | { readonly type: 'certificate-wanted'; readonly identity: SpiffeId }
   | { readonly type: 'address-wanted'; readonly key: string };
 

@@ -181,6 +181,40 @@ describe('commands', { timeout: 120_000 }, () => {
     assert.match(offline.stdout, /denied by ns\[look\]-policy\[no\]-rule\[0\]/);
   });
 
+  it('ambit tap shows what happens, and only what was asked for', async () => {
+    const tapped = (...flags: readonly string[]) => ambit('tap', '--for', '6s', ...flags);
+    const [refused, connections] = await Promise.all([
+      tapped('--status', '403', '--count', '2', '-o', 'json'),
+      tapped('--workload', 'client', '--count', '1'),
+      (async () => {
+        for (let i = 0; i < 8; i++) await ask('/200?a=1', '/secret');
+      })(),
+    ]);
+    const seen = refused.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.equal(seen.length, 2, refused.stderr);
+    assert.match(refused.stderr, /listening at 3 of 3 proxies/);
+    for (const { kind, path, proxy, response_code: code, 'src.workload': from } of seen) {
+      assert.deepEqual([kind, path, proxy, code, from], ['request', '/secret', `look/${waypoint}`, 403, 'client']);
+    }
+    assert.match(connections.stdout, /^\d\d:\d\d:\d\d\.\d{3} {2}client\.look > .*@/);
+    assert.equal(connections.stdout.trim().split('\n').length, 1);
+    assert.deepEqual([refused.status, connections.status], [0, 0]);
+  });
+
+  it('ambit tap counts what it leaves out', async () => {
+    const [seen] = await Promise.all([
+      ambit('tap', '--for', '5s', '--max-rps', '1', '--path', '/200', '-o', 'json'),
+      (async () => {
+        for (let i = 0; i < 6; i++) await ask(...(Array(20).fill('/200') as string[]));
+      })(),
+    ]);
+    assert.match(seen.stderr, /look\/gate-[^:]*: \d+ left out/);
+    assert.ok(seen.stdout.trim().split('\n').length <= 7, seen.stdout);
+  });
+
   it('names what there is when it is asked for what there is not', async () => {
     const unknown = await ambit('dump', 'nobody');
     assert.equal(unknown.status, 1);

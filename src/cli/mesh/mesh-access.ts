@@ -30,6 +30,7 @@ export interface ProxyAnswer {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
+const LONGEST_LINE_CHARS = 1024 * 1024;
 const MAX_ANSWER_BYTES = 512 * 1024 * 1024;
 
 /** Asks a program of the mesh. @throws AmbitError PROXY_UNREACHABLE */
@@ -48,6 +49,37 @@ export async function askProxy(access: MeshAccess, proxy: MeshProxy, asked: Prox
     throw unreachable(proxy, asked, error);
   }
   return { status: response.statusCode ?? 0, body: Buffer.concat(chunks) };
+}
+
+/**
+ * Follows an answer that goes on, line by line, until it ends or the signal ends it.
+ * @param onOpen called when it has begun
+ * @throws AmbitError PROXY_UNREACHABLE, also when the other side ends it
+ */
+export async function followProxy(
+  access: MeshAccess,
+  proxy: MeshProxy,
+  asked: ProxyRequest,
+  signal: AbortSignal,
+  { onOpen, onLine }: { onOpen(): void; onLine(line: string): void },
+): Promise<void> {
+  const response = await openAnswer(access, proxy, asked, signal);
+  try {
+    if (response.statusCode !== 200) throw new Error(`it was answered with ${response.statusCode}`);
+    onOpen();
+    let rest = '';
+    response.setEncoding('utf8');
+    for await (const chunk of response as AsyncIterable<string>) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      if (rest.length > LONGEST_LINE_CHARS) throw new Error(`a line is longer than ${LONGEST_LINE_CHARS} characters`);
+      for (const line of lines) if (line !== '') onLine(line);
+    }
+    throw new Error('it ended');
+  } catch (error) {
+    response.destroy();
+    if (!signal.aborted) throw unreachable(proxy, asked, error);
+  }
 }
 
 /** @throws Error when the answer is not 200 */

@@ -23,6 +23,7 @@ import {
   systemLookup,
 } from '../../net/hostname-resolver.ts';
 import type { WorkloadCertificate } from '../../pki/workload-certificate.ts';
+import { tappedLogger } from '../../telemetry/tapped-logger.ts';
 import { TcpMetrics } from '../../telemetry/tcp-metrics.ts';
 import { ThreadProfiler } from '../../telemetry/thread-profiler.ts';
 import { compactHeap } from '../compact-heap.ts';
@@ -47,6 +48,7 @@ import { OnDemandLookups } from './on-demand-lookups.ts';
 import type { DnsContext, ThreadContext } from './pod-context.ts';
 import { createPodNetwork } from './pod-network.ts';
 import { PodProxy } from './pod-proxy.ts';
+import { ThreadTap } from './thread-tap.ts';
 
 export interface DataPlaneDeps {
   readonly clock: Clock;
@@ -67,11 +69,13 @@ export class DataPlane {
   readonly #pods = new Map<string, PodProxy>();
   readonly #waiters = new Map<SpiffeId, CertificateWaiter[]>();
   readonly #profiler: ThreadProfiler;
+  readonly #tap: ThreadTap;
 
   constructor(config: ZtunnelConfig, line: MessageLine<DataMessage, ControlMessage>, deps: DataPlaneDeps) {
     this.#line = line;
     this.#deps = deps;
     this.#profiler = new ThreadProfiler(deps.clock);
+    this.#tap = new ThreadTap(deps.clock, (record, skipped) => line.post({ type: 'tapped', record, skipped }));
     this.#context = this.#createContext(config);
     const { state, tracker } = this.#context;
     state.onChange((changes) => {
@@ -97,7 +101,7 @@ export class DataPlane {
       clock,
       random,
       logger,
-      accessLog: logger.scope('access'),
+      accessLog: tappedLogger(logger.scope('access'), this.#tap.tap, clock),
       state,
       resolver: new DestinationResolver(state, {
         network: config.network,
@@ -161,6 +165,8 @@ export class DataPlane {
         return this.#context.onDemand?.forgotten(message.keys);
       case 'revocations':
         return this.#revoke(message.keys);
+      case 'tap':
+        return this.#tap.setFilters(message.filters);
       case 'log-filter':
         return this.#deps.setLogFilter(message.directives);
       default:

@@ -170,7 +170,7 @@ describe('the token of a request', () => {
     for (const token of tokens) {
       for (const path of [`/?access_token=${token}`, `/?a=b&access%5Ftoken=${token}`, `/%00?access_token=${token}`]) {
         const fields = request(path, ['authorization', `Bearer ${token}`], ['cookie', `c=${token}`]);
-        const deps = { clock: new ManualClock(), accessLog: log, telemetry: silentTelemetry };
+        const deps = { clock: new ManualClock(), accessLog: log, tapLog: silentLogger, telemetry: silentTelemetry };
         new AccessRecord(fields, context, deps, () => undefined).clientGone({ receivedBytes: 0 });
         const record = new AccessRecord(fields, context, deps, () => undefined);
         const outcome = await authenticate(fields, pool);

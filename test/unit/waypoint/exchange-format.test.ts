@@ -39,7 +39,7 @@ function setUp(responseHeaders?: readonly HttpHeader[]) {
   const record = new AccessRecord(
     request,
     connection,
-    { clock, accessLog: silentLogger, telemetry: silentTelemetry },
+    { clock, accessLog: silentLogger, tapLog: silentLogger, telemetry: silentTelemetry },
     () => undefined,
   );
   const startMs = clock.nowMs();

@@ -14,7 +14,7 @@ import { ReplayBudget } from '../../../src/waypoint/request-body.ts';
 import { NO_TELEMETRY } from '../../../src/waypoint/telemetry-settings.ts';
 import { FakeHttpStream } from '../../helpers/fake-http-stream.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
-import { silentTelemetry } from '../../helpers/silent-telemetry.ts';
+import { silentTelemetry, unknownClient } from '../../helpers/silent-telemetry.ts';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 const HEADERS: readonly HttpHeader[] = [
@@ -76,6 +76,7 @@ function setUp(asks: 'asks' | 'does not ask' = 'asks') {
       info: (_: string, fields: object) => lines.push(JSON.stringify(fields)),
     },
     telemetry: silentTelemetry,
+    tapLog: silentLogger,
     tokens,
     http,
     replayBudget: new ReplayBudget(1_000_000),
@@ -95,6 +96,7 @@ function setUp(asks: 'asks' | 'does not ask' = 'asks') {
   const context = {
     target: { kind: 'service', service: { ports: new Map([[80, 8080]]) }, port: 80 },
     self: {},
+    client: unknownClient,
     clientAddress: '',
     forwarded: '',
     spoken: 'http1',

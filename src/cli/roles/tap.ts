@@ -1,0 +1,91 @@
+/** `ambit tap`: requests and connections, as they end. */
+import { z } from 'zod';
+import { errorText } from '../../base/errors.ts';
+import { type MeshProxy, proxyName } from '../../model/mesh-proxy.ts';
+import { commandClock } from '../command-clock.ts';
+import { findMesh, type MeshFlags } from '../mesh/find-mesh.ts';
+import { ADMIN_PORT } from '../mesh/find-proxy.ts';
+import { followProxy } from '../mesh/mesh-access.ts';
+import { printLine } from '../print-line.ts';
+import { tapLine } from '../tap-line.ts';
+
+export interface TapFlags extends MeshFlags {
+  readonly namespace?: string;
+  readonly workload?: string;
+  readonly method?: string;
+  readonly path?: string;
+  readonly status?: string;
+  readonly maxRps: number;
+  readonly count?: number;
+  readonly for?: number;
+  readonly output?: 'json';
+}
+
+const skippedSchema = z.object({ skipped: z.number() });
+const recordSchema = z
+  .object({ timeMs: z.number(), kind: z.enum(['request', 'connection']) })
+  .catchall(z.union([z.string(), z.number(), z.boolean()]));
+
+/** Until it is interrupted, or has what was asked for. The exit status is 1 when no proxy could be listened to. @throws AmbitError */
+export async function runTap(flags: TapFlags, environment: NodeJS.ProcessEnv): Promise<void> {
+  const access = await findMesh(flags, environment);
+  const ended = new AbortController();
+  const timer = flags.for === undefined ? undefined : commandClock.after(flags.for, () => ended.abort());
+  try {
+    const proxies = (await access.proxies()).filter(({ role }) => role !== 'control');
+    const progress = { waiting: proxies.length, open: 0, left: flags.count ?? Number.POSITIVE_INFINITY };
+    const settled = () => {
+      progress.waiting -= 1;
+      if (progress.waiting === 0) process.stderr.write(`listening at ${progress.open} of ${proxies.length} proxies\n`);
+    };
+    const onLine = (proxy: MeshProxy) => (line: string) => {
+      if (progress.left > 0 && print(proxy, line, flags)) progress.left -= 1;
+      if (progress.left <= 0) ended.abort();
+    };
+    const follow = async (proxy: MeshProxy) => {
+      let isOpen = false;
+      const onOpen = () => {
+        isOpen = true;
+        progress.open += 1;
+        settled();
+      };
+      const asked = { port: ADMIN_PORT, path: `/tap?${queryOf(flags)}` };
+      try {
+        await followProxy(access, proxy, asked, ended.signal, { onOpen, onLine: onLine(proxy) });
+      } catch (error) {
+        process.stderr.write(`missing: ${errorText(error)}\n`);
+        if (!isOpen) settled();
+      }
+    };
+    await Promise.all(proxies.map(follow));
+    if (!ended.signal.aborted) process.exitCode = 1;
+  } finally {
+    timer?.cancel();
+    access.close();
+  }
+}
+
+function queryOf({ namespace, workload, method, path, status, maxRps }: TapFlags): string {
+  const query = new URLSearchParams({ 'max-rps': String(maxRps) });
+  for (const [name, value] of Object.entries({ namespace, workload, method, path, status })) {
+    if (value !== undefined) query.set(name, value);
+  }
+  return query.toString();
+}
+
+/** @returns whether it was a record */
+function print(proxy: MeshProxy, line: string, { output }: TapFlags): boolean {
+  const value: unknown = JSON.parse(line);
+  const skipped = skippedSchema.safeParse(value);
+  if (skipped.success) {
+    process.stderr.write(
+      `${proxyName(proxy)}: ${skipped.data.skipped} left out: more than --max-rps, or than is read here\n`,
+    );
+    return false;
+  }
+  const { timeMs, kind, ...fields } = recordSchema.parse(value);
+  const time = new Date(timeMs).toISOString();
+  if (output === 'json') printLine(JSON.stringify({ time, kind, proxy: proxyName(proxy), ...fields }));
+  else printLine(tapLine(time, kind, proxyName(proxy), fields));
+  return true;
+}

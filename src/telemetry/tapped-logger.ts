@@ -1,0 +1,29 @@
+/** The access log, where every request and connection ends in one line: a tap gets what the line is made of. */
+
+import type { Clock } from '../base/clock.ts';
+import type { LogFields, Logger, LogLevel } from '../base/logger.ts';
+import type { Tap } from './tap.ts';
+
+/** A logger that writes as the given one does, and tells the tap of all but details. */
+export function tappedLogger(logger: Logger, tap: Tap, clock: Clock): Logger {
+  const told =
+    (level: Exclude<LogLevel, 'trace' | 'debug'>) =>
+    (message: string, fields: LogFields = {}) => {
+      if (tap.isActive) tap.offer({ timeMs: clock.nowMs(), kind: kindOf(message), fields });
+      // Asked for the tap alone, the line is none.
+      if (logger.enabled(level)) logger[level](message, fields);
+    };
+  return {
+    trace: (message, fields) => logger.trace(message, fields),
+    debug: (message, fields) => logger.debug(message, fields),
+    info: told('info'),
+    warn: told('warn'),
+    error: told('error'),
+    enabled: (level) => logger.enabled(level) || (tap.isActive && level !== 'trace' && level !== 'debug'),
+    scope: (name) => logger.scope(name),
+  };
+}
+
+function kindOf(message: string): 'request' | 'connection' {
+  return message.startsWith('request') ? 'request' : 'connection';
+}

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { tapLine } from '../../../src/cli/tap-line.ts';
+
+const TIME = '2026-01-02T03:04:05.678Z';
+
+describe('a line of ambit tap', () => {
+  it('says who asked whom for what, and how it ended', () => {
+    const ends = { 'src.workload': 'web', 'src.namespace': 'shop', 'dst.workload': 'cart-1', 'dst.namespace': 'shop' };
+    const answer = { response_code: 503, response_flags: 'UF', duration: 12 };
+    assert.equal(
+      tapLine(TIME, 'request', 'shop/gate', { ...ends, method: 'GET', authority: 'cart', path: '/a', ...answer }),
+      '03:04:05.678  web.shop > cart-1.shop  GET  cart/a  503  UF  12ms  @shop/gate',
+    );
+    assert.equal(
+      tapLine(TIME, 'connection', 'istio-system/z', {
+        ...ends,
+        direction: 'inbound',
+        bytes_sent: 1,
+        bytes_recv: 2,
+        duration: '3ms',
+      }),
+      '03:04:05.678  web.shop > cart-1.shop  inbound  plaintext  sent=1B recv=2B  3ms  @istio-system/z',
+    );
+  });
+
+  it('lets no text of a client reach the terminal as it is', () => {
+    const line = tapLine(TIME, 'request', 'p', { method: 'GET', path: '/\u001b[2J\n\u202e', authority: 'a\u0000' });
+    assert.match(line, /a\\x00\/\\x1b\[2J\\x0a\\u202e/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is the question
+    assert.doesNotMatch(line, /[\u0000-\u001f]/);
+  });
+});
