@@ -28,6 +28,7 @@ import { AuthorizationProviders } from '../../src/waypoint/external-authorizatio
 import { FileTexts } from '../../src/waypoint/file-texts.ts';
 import { type HttpConnectionContext, handleRequest } from '../../src/waypoint/http-exchange.ts';
 import { HttpUpstreams } from '../../src/waypoint/http-upstreams.ts';
+import { OpenDecisions } from '../../src/waypoint/open-decisions.ts';
 import { BatchExporter } from '../../src/waypoint/reporting/batch-exporter.ts';
 import type { FinishedSpan } from '../../src/waypoint/reporting/finished-span.ts';
 import { encodeZipkin } from '../../src/waypoint/reporting/zipkin-encoding.ts';
@@ -98,6 +99,7 @@ const deps = {
   random: Math.random,
   accessLog: silentLogger,
   tapLog: silentLogger,
+  openDecisions: new OpenDecisions(),
   telemetry,
   state,
   clusters,

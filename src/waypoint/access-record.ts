@@ -1,6 +1,7 @@
 /** What is told of a request when it is over: one line of the access log, and its metrics (facts l7-and-control 7, 8.4, 8.5). */
 import { hideParams } from '../authn/query-params.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
+import { type ShadowOutcome, shadowFields } from '../authz/shadow-policies.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { HttpHeader } from '../http/http-stream.ts';
@@ -59,6 +60,10 @@ export class AccessRecord {
   status = 0;
   route = '';
   endpoint: Endpoint | undefined;
+  /** What policies say of the request that decide nothing. */
+  shadow: ShadowOutcome | undefined;
+  /** Whether it was ended because policy changed while it was open. */
+  isForbidden = false;
   /** From the start until the request was whole, and until the response began; undefined before. */
   requestMs: number | undefined;
   responseMs: number | undefined;
@@ -151,7 +156,8 @@ export class AccessRecord {
 
   /** An endpoint's answer is over, or was cut. */
   end(aborted: 'upstream' | 'downstream' | 'timeout' | undefined, body: Received): void {
-    if (aborted === 'downstream') this.#disconnected();
+    if (this.isForbidden) this.#details = 'policy_changed';
+    else if (aborted === 'downstream') this.#disconnected();
     else if (aborted !== undefined) {
       this.flag(aborted === 'timeout' ? 'UT' : 'UC');
       const reason = aborted === 'timeout' ? 'response_timeout' : 'connection_termination';
@@ -211,6 +217,7 @@ export class AccessRecord {
       duration: Math.round(durationMs),
       request_id: this.#request.requestId,
       ...(this.route === '' ? {} : { route_name: this.route }),
+      ...shadowFields(this.shadow),
       'src.addr': clientAddress,
       'src.workload': client.peer.workload || undefined,
       'src.namespace': client.peer.namespace || undefined,

@@ -54,6 +54,7 @@ import { fetchDocument } from './fetch-document.ts';
 import { FileTexts } from './file-texts.ts';
 import { HttpUpstreams } from './http-upstreams.ts';
 import { nodeId } from './node-id.ts';
+import { OpenDecisions } from './open-decisions.ts';
 import { WaypointPolicies } from './policies.ts';
 import { createReporting, type Reporting } from './reporting/create-reporting.ts';
 import { REPLAY_BUDGET_BYTES, ReplayBudget } from './request-body.ts';
@@ -117,7 +118,11 @@ class Waypoint {
   readonly #certificates: CertificateManager;
   readonly #tls: TlsStore;
   readonly #keySets: RemoteKeySets;
-  readonly #policies = new WaypointPolicies((rules) => this.#keySets.retain(rules));
+  readonly #openDecisions = new OpenDecisions();
+  readonly #policies = new WaypointPolicies(
+    (rules) => this.#keySets.retain(rules),
+    () => this.#openDecisions.policiesChanged(),
+  );
   readonly #routes = new Routes();
   readonly #providers = new AuthorizationProviders();
   readonly #clusters: Clusters;
@@ -195,6 +200,7 @@ class Waypoint {
       settings: this.#reporting.settings,
       accessLog: tappedLogger(logger.scope('access'), this.#tap, clock),
       tapLog: tappedLogger(silentLogger, this.#tap, clock),
+      openDecisions: this.#openDecisions,
       telemetry: new RequestTelemetry({
         clock,
         state: this.#state,

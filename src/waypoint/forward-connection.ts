@@ -13,6 +13,7 @@ import type { ConnectionMeter } from '../telemetry/tcp-metrics.ts';
 import type { Outcome, Permit, PickedEndpoint } from './clusters.ts';
 import { connectOutcome } from './connect-outcome.ts';
 import type { ConnectTarget } from './connect-target.ts';
+import type { OpenDecisions } from './open-decisions.ts';
 import type { RequestTelemetry } from './request-telemetry.ts';
 import { backendTarget, ownTarget, type RouteTarget, type RouteTargetDeps } from './route-target.ts';
 import { type DownstreamConnection, refuse } from './tunnels.ts';
@@ -24,6 +25,7 @@ export interface ForwardDeps extends RouteTargetDeps {
   readonly upstreams: Upstreams;
   readonly accessLog: Logger;
   readonly telemetry: RequestTelemetry;
+  readonly openDecisions: OpenDecisions;
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
@@ -31,15 +33,19 @@ const NOTHING: ReadonlySet<string> = new Set();
 /**
  * Carries a connection that was answered already to an endpoint; every way of ending is logged once.
  * @param plan where the routes send it; undefined for the target itself
+ * @param isAllowed whether policies still let it through; asked when they change
  */
 export function forwardBytes(
   connection: DownstreamConnection,
   target: ConnectTarget,
   plan: ForwardPlan | undefined,
   self: Workload,
+  isAllowed: () => boolean,
   deps: ForwardDeps,
 ): void {
-  new ForwardedConnection(connection, target, deps).start(target, plan, self);
+  const forwarded = new ForwardedConnection(connection, target, deps);
+  forwarded.watchPolicies(isAllowed);
+  forwarded.start(target, plan, self);
 }
 
 /**
@@ -66,12 +72,23 @@ class ForwardedConnection {
   #picked: PickedEndpoint | undefined;
   #permit: Permit | undefined;
   #outcome: Outcome | undefined;
+  #unwatch: (() => void) | undefined;
+  #forbidden: ProxyError | undefined;
 
   constructor(connection: DownstreamConnection, target: ConnectTarget | undefined, deps: ForwardDeps) {
     this.#connection = connection;
     this.#called = target?.kind === 'service' ? target.service : undefined;
     this.#deps = deps;
     this.#startMs = deps.clock.monotonicMs();
+  }
+
+  /** Ends the connection when policies change against it. */
+  watchPolicies(isAllowed: () => boolean): void {
+    this.#unwatch = this.#deps.openDecisions.add(() => {
+      if (isAllowed()) return;
+      this.#forbidden = proxyError('POLICY_CHANGED', 'connection closed due to policy change');
+      this.#connection.stream.reset(Http2Code.CONNECT_ERROR);
+    });
   }
 
   start(target: ConnectTarget, plan: ForwardPlan | undefined, self: Workload): void {
@@ -158,7 +175,9 @@ class ForwardedConnection {
     this.#end(error);
   }
 
-  #end(error: ProxyError | undefined): void {
+  #end(failure: ProxyError | undefined): void {
+    this.#unwatch?.();
+    const error = this.#forbidden ?? failure;
     const { accessLog, clock } = this.#deps;
     const { clientAddress, peerIdentity, authority } = this.#connection;
     const endpoint = this.#picked?.endpoint;

@@ -43,6 +43,7 @@ import {
   sendLocalReply,
 } from './local-reply.ts';
 import { mirrorRequest } from './mirror-request.ts';
+import type { OpenDecisions } from './open-decisions.ts';
 import {
   type AdmissionContext,
   type AdmissionDeps,
@@ -84,9 +85,12 @@ export interface HttpExchangeDeps extends RouteTargetDeps, AdmissionDeps, Record
   readonly http: HttpUpstreams;
   readonly traceIds: TraceIds;
   readonly replayBudget: ReplayBudget;
+  readonly openDecisions: OpenDecisions;
 }
 
 const MILLION = 1_000_000;
+/** Switching Protocols. */
+const UPGRADED = 101;
 const MS_PER_SECOND = 1000;
 
 /** Takes a request. @returns the handler of its stream */
@@ -133,6 +137,8 @@ class HttpExchange {
   /** What the route, and what CORS, change of the response. */
   #responseChanges: (HeaderChange | undefined)[] = [];
   #mirror: (() => void) | undefined;
+  #isAllowed: () => boolean = () => true;
+  #unwatch: (() => void) | undefined;
   #clusterName: string | undefined;
   readonly #plan: TelemetryPlan;
   #trace: RequestTrace | undefined;
@@ -164,6 +170,9 @@ class HttpExchange {
     this.#admission = new RequestAdmission(this.#request, context, deps, {
       onAdmitted: (admitted) => this.guarded(() => this.#route(admitted)),
       onRefused: (reply) => this.#reply(reply),
+      onShadow: (shadow) => {
+        this.#record.shadow = shadow;
+      },
     });
     this.body = new RequestBody(endStream, deps.replayBudget, {
       onData: (chunk) => this.#record.received(chunk),
@@ -197,7 +206,8 @@ class HttpExchange {
     this.#admission.start(this.#stream, this.body);
   }
 
-  #route({ request, routed, responseEdits }: AdmittedRequest): void {
+  #route({ request, routed, responseEdits, isAllowed }: AdmittedRequest): void {
+    this.#isAllowed = isAllowed;
     this.#request = request;
     this.#sentHeaders = request.headers;
     this.#responseEdits = responseEdits;
@@ -368,7 +378,10 @@ class HttpExchange {
       this.#record.flag('URX');
       this.#reply(afterRetries(reply));
     },
-    onDone: (aborted: 'upstream' | 'downstream' | 'timeout' | undefined) => this.#record.end(aborted, this.body),
+    onDone: (aborted: 'upstream' | 'downstream' | 'timeout' | undefined) => {
+      this.#unwatch?.();
+      this.#record.end(aborted, this.body);
+    },
   };
 
   /** Copies go out once the request is whole, whatever becomes of it. */
@@ -399,6 +412,7 @@ class HttpExchange {
 
   #onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[] {
     this.#record.status = Number(headers[0]?.[1] ?? 0);
+    if (this.#record.status === UPGRADED) this.#watchPolicies();
     this.#record.responseFields(headers);
     this.#record.responseMs = this.#record.durationMs;
     const answer: readonly HttpHeader[] = [
@@ -409,6 +423,15 @@ class HttpExchange {
     const sent = this.#withSession(this.#changed(answer));
     this.#answerHeaders = sent;
     return sent;
+  }
+
+  /** Behind an upgrade no more requests come that would be asked. */
+  #watchPolicies(): void {
+    this.#unwatch = this.#deps.openDecisions.add(() => {
+      if (this.#isAllowed()) return;
+      this.#record.isForbidden = true;
+      this.#stream.reset(Http2Code.CANCEL);
+    });
   }
 
   #changed(headers: readonly HttpHeader[]): readonly HttpHeader[] {

@@ -30,15 +30,20 @@ const NO_RULES: readonly JwtRule[] = [];
 export class WaypointPolicies {
   readonly #held = new Map<string, Held>();
   readonly #onTokenRules: (rules: readonly JwtRule[]) => void;
+  readonly #onChange: () => void;
   #known = false;
   #hasTokenRules = false;
   readonly #byTarget = new Map<string, Held[]>();
   /** By the targets that were asked for together; dropped at each change. */
   readonly #pools = new Map<string, Pool>();
 
-  /** @param onTokenRules hears of all rules for tokens that are in force, after each change */
-  constructor(onTokenRules: (rules: readonly JwtRule[]) => void) {
+  /**
+   * @param onTokenRules hears of all rules for tokens that are in force, after each change
+   * @param onChange policies are others now
+   */
+  constructor(onTokenRules: (rules: readonly JwtRule[]) => void, onChange: () => void = () => undefined) {
     this.#onTokenRules = onTokenRules;
+    this.#onChange = onChange;
   }
 
   /** The subscription that fills this. */
@@ -98,6 +103,7 @@ export class WaypointPolicies {
     }
     this.#index();
     this.#known = true;
+    this.#onChange();
     return refused;
   }
 

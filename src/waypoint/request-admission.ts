@@ -12,6 +12,7 @@ import type { TokenAuthenticator } from '../authn/token-authenticator.ts';
 import { matchCustom } from '../authz/custom-policies.ts';
 import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
+import { type ShadowOutcome, shadowOutcome } from '../authz/shadow-policies.ts';
 import type { HttpStream } from '../http/http-stream.ts';
 import { authenticateRequest } from './authenticate-request.ts';
 import { checkRequest } from './external-authorization/check-request.ts';
@@ -45,11 +46,15 @@ export interface AdmittedRequest {
   readonly routed: RequestFields;
   /** What the provider changes of the response. */
   readonly responseEdits: HeaderEdits | undefined;
+  /** Whether policies still let it through. */
+  readonly isAllowed: () => boolean;
 }
 
 export interface AdmissionEvents {
   onAdmitted(admitted: AdmittedRequest): void;
   onRefused(reply: LocalReply): void;
+  /** What policies say that decide nothing. */
+  onShadow(shadow: ShadowOutcome): void;
 }
 
 export class RequestAdmission {
@@ -114,12 +119,17 @@ export class RequestAdmission {
 
   #authorize(token: Claims | undefined): void {
     if (this.#cancelled) return;
-    const decision = authorizeRequest(this.#context.policies(), this.#subject(token));
+    const policies = this.#context.policies();
+    const subject = this.#subject(token);
+    const shadow = shadowOutcome(policies, subject);
+    if (shadow !== undefined) this.#events.onShadow(shadow);
+    const decision = authorizeRequest(policies, subject);
     if (!decision.allowed) return this.#events.onRefused(accessDenied(decision.rule));
     this.#events.onAdmitted({
       request: this.#request,
       routed: this.#routed,
       responseEdits: this.#responseEdits,
+      isAllowed: () => authorizeRequest(this.#context.policies(), subject).allowed,
     });
   }
 

@@ -10,6 +10,7 @@ import type { TokenAuthenticator } from '../authn/token-authenticator.ts';
 import { matchCustom } from '../authz/custom-policies.ts';
 import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
+import { shadowFields, shadowOutcome } from '../authz/shadow-policies.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { AmbitError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -36,6 +37,7 @@ import { type HttpConnectionContext, handleRequest } from './http-exchange.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
 import { logViolation } from './log-violation.ts';
 import { nodeId } from './node-id.ts';
+import type { OpenDecisions } from './open-decisions.ts';
 import { policyTargets, type WaypointPolicies } from './policies.ts';
 import type { ReplayBudget } from './request-body.ts';
 import type { RequestTelemetry } from './request-telemetry.ts';
@@ -63,6 +65,7 @@ export interface ServeDeps {
   readonly settings: TelemetrySettings;
   readonly accessLog: Logger;
   readonly tapLog: Logger;
+  readonly openDecisions: OpenDecisions;
   readonly telemetry: RequestTelemetry;
   /** Connections that are served as HTTP, to tell them when the waypoint goes. */
   readonly served: Set<Drainable>;
@@ -198,10 +201,15 @@ class ServedConnection implements StreamHandler {
   }
 
   #authorizeBytes(subject: RequestSubject): void {
-    const decision = authorizeRequest(this.#policies(), subject);
+    const policies = this.#policies();
+    const shadow = shadowFields(shadowOutcome(policies, subject));
+    if (Object.keys(shadow).length > 0)
+      this.#deps.accessLog.info('policy matched', { 'src.addr': this.#connection.clientAddress, ...shadow });
+    const decision = authorizeRequest(policies, subject);
     if (!decision.allowed) return this.#refuse(policyDenied(decision.rule));
     const connection = { ...this.#connection, release: () => this.#replay() };
-    forwardBytes(connection, this.#target, this.#routes()?.tcp, this.#self, this.#deps);
+    const isAllowed = () => authorizeRequest(this.#policies(), subject).allowed;
+    forwardBytes(connection, this.#target, this.#routes()?.tcp, this.#self, isAllowed, this.#deps);
   }
 
   #refuse(error: ProxyError): void {

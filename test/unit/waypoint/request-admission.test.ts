@@ -48,7 +48,11 @@ it('what an authorizer sets or removes of a request cannot be said by its client
     new RequestFields(headers),
     context,
     { external } as unknown as AdmissionDeps,
-    { onAdmitted: (one) => void admitted.push(one), onRefused: (reply) => assert.fail(reply.details) },
+    {
+      onAdmitted: (one) => void admitted.push(one),
+      onRefused: (reply) => assert.fail(reply.details),
+      onShadow: () => undefined,
+    },
   );
   admission.start(stream, body);
   const request = admitted[0]?.request;
