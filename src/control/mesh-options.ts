@@ -19,6 +19,11 @@ export interface MeshOptions {
    * fail, `open` lets them pass without it, as Istio does. Default `closed`.
    */
   readonly missingWaypoint: 'closed' | 'open';
+  /**
+   * Where policies of the root namespace without selector and targets hold: `everywhere`, or at `ztunnel` alone, as in Istio.
+   * Default `everywhere`.
+   */
+  readonly rootPolicies: 'everywhere' | 'ztunnel';
   /** Whether policies with `istio.io/dry-run` are sent: proxies log what they would do. Istio needs a flag for it. */
   readonly sendDryRunPolicies: boolean;
   /** Whom waypoints ask about what CUSTOM policies match. */
@@ -34,6 +39,7 @@ export const DEFAULT_MESH_OPTIONS: MeshOptions = {
   network: '',
   rootNamespace: 'istio-system',
   missingWaypoint: 'closed',
+  rootPolicies: 'everywhere',
   sendDryRunPolicies: true,
   authorizers: [],
   telemetry: NO_TELEMETRY_CONFIG,

@@ -102,6 +102,12 @@ export const installValuesSchema = z.strictObject({
     .describe(
       'What a reference to a waypoint that is missing does: closed makes connections fail, open (as Istio) lets them pass.',
     ),
+  rootPolicies: z
+    .enum(['everywhere', 'ztunnel'])
+    .default('everywhere')
+    .describe(
+      'Where policies of the root namespace without selector and targets hold: also at waypoints, or (as Istio) not there.',
+    ),
   meshConfig: meshConfigSchema
     .default({})
     .describe('MeshConfig: trustDomain, discoverySelectors, ...; changes are taken while running.'),

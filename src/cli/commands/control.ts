@@ -38,6 +38,12 @@ export function addControlCommand(program: Command, environment: Environment): v
     .option('--waypoint-image <image>', 'on Kubernetes: run waypoints that Gateways ask for with this image (none)')
     .option('--waypoint-pull-policy <policy>', 'imagePullPolicy of waypoints', 'IfNotPresent')
     .option('--missing-waypoint <answer>', 'closed or open', chooseFrom('closed', 'open'), 'closed')
+    .option(
+      '--root-policies <where>',
+      'where mesh-wide policies hold: everywhere, or ztunnel alone',
+      chooseFrom('everywhere', 'ztunnel'),
+      'everywhere',
+    )
     .option('--log-level <filter>', 'such as info or info,xds=debug', 'info')
     .option('--log-format <format>', 'plain or json', chooseFrom('plain', 'json'), 'plain')
     .action(async (flags: ControlFlags) => {

@@ -139,7 +139,7 @@ function folderOptions(flags: ControlFlags): ControlOptions {
 }
 
 function sharedOptions(flags: ControlFlags) {
-  const { trustDomain, clusterDomain, clusterId, network, rootNamespace, missingWaypoint } = flags;
+  const { trustDomain, clusterDomain, clusterId, network, rootNamespace, missingWaypoint, rootPolicies } = flags;
   return {
     host: flags.host,
     grpcPort: flags.grpcPort,
@@ -153,7 +153,7 @@ function sharedOptions(flags: ControlFlags) {
     ...(flags.rootOverlap === undefined ? {} : { rootOverlapMs: flags.rootOverlap }),
     ...(flags.nodeAccount === undefined ? {} : { trustedNodeAccounts: flags.nodeAccount }),
     ...(flags.dnsName === undefined ? {} : { dnsNames: flags.dnsName }),
-    mesh: { trustDomain, clusterDomain, clusterId, network, rootNamespace, missingWaypoint },
+    mesh: { trustDomain, clusterDomain, clusterId, network, rootNamespace, missingWaypoint, rootPolicies },
   };
 }
 

@@ -11,11 +11,13 @@ export type TargetedPolicy = AuthorizationPolicyObject | RequestAuthenticationOb
 
 /**
  * The form for waypoints; undefined when the policy is for workloads. One of the root namespace without selector is for
- * waypoints too: what the mesh denies by default is not let in by having a waypoint in front.
+ * waypoints too, unless `rootPolicies` says otherwise: what the mesh denies by default is not let in by having a waypoint
+ * in front.
  */
 export function buildWaypointPolicy(policy: TargetedPolicy, mesh: MeshOptions): WaypointPolicy | undefined {
   const { meta, targets, selector } = policy;
-  const isMeshWide = targets === undefined && selector === undefined && meta.namespace === mesh.rootNamespace;
+  const isOfRoot = meta.namespace === mesh.rootNamespace && mesh.rootPolicies === 'everywhere';
+  const isMeshWide = targets === undefined && selector === undefined && isOfRoot;
   if (targets === undefined && !isMeshWide) return undefined;
   const metadata = { name: meta.name, namespace: meta.namespace, annotations: Object.fromEntries(meta.annotations) };
   const manifest = {

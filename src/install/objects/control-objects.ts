@@ -183,6 +183,7 @@ function container(): TemplateMap {
       text`--network=${value('network')}`,
       text`--root-namespace=${INSTALL_NAMESPACE}`,
       text`--missing-waypoint=${value('missingWaypoint')}`,
+      text`--root-policies=${value('rootPolicies')}`,
       text`--waypoint-image=${value('image.repository')}:${value('image.tag')}`,
       text`--waypoint-pull-policy=${value('image.pullPolicy')}`,
       text`--cert-ttl=${value('control.certTtl')}`,

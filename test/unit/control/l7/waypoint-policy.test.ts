@@ -4,7 +4,7 @@ import { buildWaypointPolicy } from '../../../../src/control/l7/waypoint-policy.
 import { DEFAULT_MESH_OPTIONS } from '../../../../src/control/mesh-options.ts';
 import { readObject } from '../../../../src/model/manifest/read-object.ts';
 
-function built(spec: object, namespace = 'shop') {
+function built(spec: object, namespace = 'shop', mesh = DEFAULT_MESH_OPTIONS) {
   const object = {
     apiVersion: 'security.istio.io/v1beta1',
     kind: 'AuthorizationPolicy',
@@ -13,7 +13,7 @@ function built(spec: object, namespace = 'shop') {
   };
   const reading = readObject(object, () => ({ file: '', line: 0, column: 0 }));
   assert.ok(reading.kind === 'accepted' && reading.object.kind === 'AuthorizationPolicy', JSON.stringify(reading));
-  return buildWaypointPolicy(reading.object, DEFAULT_MESH_OPTIONS);
+  return buildWaypointPolicy(reading.object, mesh);
 }
 
 const GATEWAY = 'gateway.networking.k8s.io';
@@ -42,6 +42,13 @@ describe('a policy for waypoints', () => {
     assert.deepEqual(built({}, 'istio-system')?.targets, ['Mesh']);
     assert.equal(built({}), undefined);
     assert.equal(built({ selector: { matchLabels: { a: 'b' } } }, 'istio-system'), undefined);
+  });
+
+  it('is none of the root namespace that selects nothing where waypoints are left to themselves, as in Istio', () => {
+    const mesh = { ...DEFAULT_MESH_OPTIONS, rootPolicies: 'ztunnel' as const };
+    assert.equal(built({}, 'istio-system', mesh), undefined);
+    const targetRefs = [{ group: GATEWAY, kind: 'GatewayClass', name: 'istio-waypoint' }];
+    assert.deepEqual(built({ targetRefs }, 'istio-system', mesh)?.targets, ['GatewayClass/istio-waypoint']);
   });
 
   it('carries the object as it was written', () => {
