@@ -55,7 +55,7 @@ const B3_MULTI_NAMES: ReadonlySet<string> = new Set([
 export function readTrace(headers: readonly Header[]): IncomingTrace | undefined {
   let found: Map<string, string> | undefined;
   for (const [name, value] of headers) {
-    if (name !== 'b3' && !W3C_NAMES.has(name) && !B3_MULTI_NAMES.has(name)) continue;
+    if (!isTraceHeader(name)) continue;
     found ??= new Map();
     const before = found.get(name);
     // A list may come in several fields; of anything else there is one, or none that can be trusted.
@@ -69,6 +69,12 @@ export function readTrace(headers: readonly Header[]): IncomingTrace | undefined
   };
   const read = readW3c(found) ?? readB3Single(found.get('b3')) ?? readB3Multi(found);
   return { traceId: undefined, spanId: undefined, sampled: undefined, state: '', ...read, has };
+}
+
+/** Asked of every header of every request: most are settled by their first letter. */
+function isTraceHeader(name: string): boolean {
+  if (name.startsWith('t')) return W3C_NAMES.has(name);
+  return name === 'b3' || (name.startsWith('x-b3-') && B3_MULTI_NAMES.has(name));
 }
 
 type Read = Partial<Omit<IncomingTrace, 'has'>>;
@@ -115,11 +121,11 @@ export function writeTrace(
   formats: TraceFormats,
   incoming: IncomingTrace | undefined,
 ): readonly Header[] {
-  const kept = headers.filter(([name]) => name !== 'b3' && !W3C_NAMES.has(name) && !B3_MULTI_NAMES.has(name));
+  const kept = incoming === undefined ? [...headers] : headers.filter(([name]) => !isTraceHeader(name));
   const { traceId, spanId, parentId, sampled, state } = trace;
   const flag = sampled ? '1' : '0';
   if (formats.w3c || incoming?.has.w3c === true) {
-    kept.push(['traceparent', `00-${traceId.padStart(32, '0')}-${spanId}-0${flag}`]);
+    kept.push(['traceparent', `00-${traceId.length < 32 ? traceId.padStart(32, '0') : traceId}-${spanId}-0${flag}`]);
     if (state !== '') kept.push(['tracestate', state]);
   }
   if (incoming?.has.b3Single === true) {

@@ -335,11 +335,11 @@ class Waypoint {
     this.#readiness.task('drain');
     this.#tunnels.drain();
     for (const connection of [...this.#served]) connection.drain();
-    this.#reporting.flush();
     const deadlineMs = clock.monotonicMs() + this.#config.drainDeadlineMs;
     while (this.#tunnels.size > 0 && clock.monotonicMs() < deadlineMs) {
       await sleep(clock, DRAIN_POLL_MS);
     }
+    await this.#reporting.drain();
     await this.stop();
   }
 

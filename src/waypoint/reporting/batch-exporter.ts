@@ -70,6 +70,11 @@ export class BatchExporter<T> {
     else this.#timer ??= this.#deps.clock.after(PAUSE_MS, () => this.#start());
   }
 
+  /** What is not sent yet. */
+  get pending(): number {
+    return this.#queue.length + this.#sending.length;
+  }
+
   /** Sends what is there now, without a pause. */
   flush(): void {
     if (this.#queue.length > 0 && this.#sending.length === 0) this.#start();

@@ -1,4 +1,5 @@
 /** What a waypoint tells collectors of its requests, and by which settings. */
+import { type Clock, sleep } from '../../base/clock.ts';
 import type { MetricFamily } from '../../telemetry/exposition.ts';
 import type { WaypointConfig } from '../config.ts';
 import { nodeId } from '../node-id.ts';
@@ -6,11 +7,15 @@ import { TelemetrySettings } from '../telemetry-settings.ts';
 import { LogReporters } from './log-reporters.ts';
 import { SpanReporters, type SpanReportersDeps } from './span-reporters.ts';
 
+/** A collector that is gone holds up the end of a waypoint no longer than this. */
+const DRAIN_MS = 2000;
+const DRAIN_POLL_MS = 20;
+
 export interface Reporting {
   readonly settings: TelemetrySettings;
   families(): MetricFamily[];
-  /** Sends what is there without waiting for more. */
-  flush(): void;
+  /** Sends what is there, and waits for it as long as may be. */
+  drain(): Promise<void>;
   stop(): void;
 }
 
@@ -26,13 +31,19 @@ export function createReporting(config: WaypointConfig, deps: Omit<SpanReporters
   return {
     settings,
     families: () => all.flatMap((one) => one.families()),
-    flush: () => {
-      for (const one of all) one.flush();
-    },
+    drain: () => drain(all, deps.clock),
     stop: () => {
       for (const one of all) one.stop();
     },
   };
+}
+
+async function drain(all: readonly (SpanReporters | LogReporters)[], clock: Clock): Promise<void> {
+  const deadlineMs = clock.monotonicMs() + DRAIN_MS;
+  while (all.some(({ pending }) => pending > 0) && clock.monotonicMs() < deadlineMs) {
+    for (const one of all) one.flush();
+    await sleep(clock, DRAIN_POLL_MS);
+  }
 }
 
 /** What of its environment a waypoint may tell (model/harmless-variables.ts). */

@@ -58,6 +58,10 @@ export class LogReporters {
     return made.write;
   }
 
+  get pending(): number {
+    return [...this.#known.values()].reduce((sum, { exporter }) => sum + (exporter?.pending ?? 0), 0);
+  }
+
   flush(): void {
     for (const { exporter } of this.#known.values()) exporter?.flush();
   }

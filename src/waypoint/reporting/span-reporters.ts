@@ -44,6 +44,10 @@ export class SpanReporters {
     return (span) => exporter.add(span);
   }
 
+  get pending(): number {
+    return [...this.#reporters.values()].reduce((sum, { exporter }) => sum + exporter.pending, 0);
+  }
+
   /** Sends what is there without waiting for more. */
   flush(): void {
     for (const { exporter } of this.#reporters.values()) exporter.flush();

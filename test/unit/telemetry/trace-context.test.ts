@@ -78,8 +78,15 @@ describe('writeTrace', () => {
       ['x-b3-traceid', 'old'],
       ['user-agent', 'a'],
     ] as const;
-    assert.deepEqual(writeTrace(headers, { ...OWN, parentId: undefined }, { w3c: true, b3: false }, undefined), [
+    const own = { ...OWN, parentId: undefined };
+    assert.deepEqual(writeTrace(headers, own, { w3c: true, b3: false }, readTrace(headers)), [
       ['user-agent', 'a'],
+      ['traceparent', `00-${TRACE}-${OWN.spanId}-01`],
+      ['x-b3-traceid', TRACE],
+      ['x-b3-spanid', OWN.spanId],
+      ['x-b3-sampled', '1'],
+    ]);
+    assert.deepEqual(writeTrace([], own, { w3c: true, b3: false }, undefined), [
       ['traceparent', `00-${TRACE}-${OWN.spanId}-01`],
     ]);
   });

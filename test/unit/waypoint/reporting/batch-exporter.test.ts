@@ -96,4 +96,15 @@ describe('BatchExporter', () => {
     assert.equal(batches.length, 0);
     assert.deepEqual(counts, { sent: 0, dropped: 2 });
   });
+
+  it('says what is not sent yet, and sends it without a pause when it is told to', async () => {
+    const { exporter, batches } = setUp([]);
+    exporter.add(1);
+    assert.equal(exporter.pending, 1);
+    exporter.flush();
+    assert.equal(exporter.pending, 1);
+    await settle();
+    assert.equal(exporter.pending, 0);
+    assert.deepEqual(batches, [[1]]);
+  });
 });
