@@ -4,6 +4,7 @@
  * one says holds in place of what a higher one says.
  */
 import { errorText } from '../base/errors.ts';
+import type { LogFields, Logger } from '../base/logger.ts';
 import { MESH_TELEMETRY_TYPE, TELEMETRY_RULES_TYPE } from '../model/waypoint-feed.ts';
 import { MESH_TARGET, namespaceTarget } from '../model/waypoint-target.ts';
 import { MeshTelemetry, TelemetryRules } from '../proto/gen/ambit.ts';
@@ -42,8 +43,11 @@ export class TelemetrySettings {
   #plans = new Map<string, TelemetryPlan>();
   #byList = new WeakMap<readonly string[], TelemetryPlan>();
 
+  /** What was said since the last change: many services have the same to say. */
+  #said = new Set<string>();
+
   constructor(deps: TelemetrySettingsDeps) {
-    this.#deps = deps;
+    this.#deps = { ...deps, logger: { ...deps.logger, warn: (text, fields) => this.#warn(deps.logger, text, fields) } };
   }
 
   /** The subscriptions that fill this. */
@@ -96,6 +100,13 @@ export class TelemetrySettings {
     return all.sort((a, b) => a.createdMs - b.createdMs || (a.name < b.name ? -1 : 1))[0];
   }
 
+  #warn(logger: Logger, text: string, fields: LogFields | undefined): void {
+    const key = `${text} ${JSON.stringify(fields)}`;
+    if (this.#said.has(key)) return;
+    this.#said.add(key);
+    logger.warn(text, fields);
+  }
+
   #apply(
     resources: readonly ReceivedResource[],
     removed: readonly string[],
@@ -113,6 +124,7 @@ export class TelemetrySettings {
     }
     this.#plans = new Map();
     this.#byList = new WeakMap();
+    this.#said = new Set();
     return refused;
   }
 }
