@@ -24,6 +24,8 @@ need wrk wrk
 need perl perl
 need prometheus prometheus
 need chromium chromium
+need java default-jre-headless
+need mvn maven
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" -ne 0 ]; then
   echo "missing packages; type: sudo apt-get install -y$missing" >&2
