@@ -285,6 +285,8 @@ export const PROCESS_ERRORS = [
       PROXY_UNREACHABLE:
         'The text names the program and what kept it from answering: the pod may be starting, or be of another version.',
       PROXY_UNKNOWN: 'The text names those that there are; `ambit status` shows them.',
+      CLUSTER_UNREADABLE:
+        'Use an account that may list and watch pods, services and the objects of Istio and the Gateway API.',
       CONTROL_UNREACHABLE: 'The text says what kept each control plane from answering: `ambit status`.',
       END_UNKNOWN: 'Name it as the text says.',
       HEADER_INVALID: 'Write the header as `NAME: VALUE`.',

@@ -1,6 +1,7 @@
 /** The `ambit` command: one sub-command per role and per question. */
 import { Command } from 'commander';
 import { addAgentCommand } from './commands/agent.ts';
+import { addAnalyzeCommand } from './commands/analyze.ts';
 import { addCheckCommand } from './commands/check.ts';
 import { addControlCommand } from './commands/control.ts';
 import { addDashboardCommand } from './commands/dashboard.ts';
@@ -32,6 +33,7 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
   addExecCommand(program, environment);
   addDownCommand(program, environment);
   addCheckCommand(program, environment);
+  addAnalyzeCommand(program, environment);
   addStatusCommand(program, environment);
   addTopCommand(program, environment);
   addTapCommand(program, environment);
