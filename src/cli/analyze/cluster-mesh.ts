@@ -1,7 +1,8 @@
 /** The objects of a cluster as a control plane there reads them, with the rights of the kubeconfig. */
 
+import { systemClock } from '../../base/clock.ts';
 import { AmbitError } from '../../base/errors.ts';
-import { silentLogger } from '../../base/logger.ts';
+import { type LogFields, silentLogger } from '../../base/logger.ts';
 import { KubeIntake } from '../../control/kube-intake.ts';
 import { DEFAULT_REVISION } from '../../control/kube-options.ts';
 import { KubeSource } from '../../control/kube-source.ts';
@@ -13,19 +14,30 @@ import { commandClock } from '../command-clock.ts';
 import type { AnalyzedMesh } from './analyze-mesh.ts';
 
 const READ_WITHIN_MS = 60_000;
+/** What was refused once may have been a moment of the API server. */
+const GIVE_UP_AFTER_MS = 3000;
 
 /** @throws AmbitError CLUSTER_UNREADABLE when not all of it can be read */
 export async function clusterMesh(client: KubeClient): Promise<AnalyzedMesh> {
   const store = new ObjectStore();
   const rootNamespace = DEFAULT_MESH_OPTIONS.rootNamespace;
-  const shared = { clock: commandClock, logger: silentLogger, store };
+  const reasons = new Set<string>();
+  const refused = new AbortController();
+  const warn = (_: string, fields: LogFields = {}) => {
+    if (fields['reason'] === undefined) return;
+    if (reasons.size === 0) commandClock.after(GIVE_UP_AFTER_MS, () => refused.abort());
+    reasons.add(String(fields['reason']));
+  };
+  // Its timers end with the command.
+  const shared = { clock: systemClock, logger: { ...silentLogger, warn }, store };
   const intake = new KubeIntake({ revision: DEFAULT_REVISION, alwaysSelected: [rootNamespace] }, shared);
   const source = new KubeSource({ ...shared, client, random: Math.random, intake });
+  const overdue = commandClock.after(READ_WITHIN_MS, () => refused.abort());
   try {
-    await source.start(AbortSignal.timeout(READ_WITHIN_MS));
+    await source.start(refused.signal);
     if (!source.isSynced) {
-      const what = `not all objects could be read in ${READ_WITHIN_MS / 1000} s`;
-      throw new AmbitError('CLUSTER_UNREADABLE', `${what}: the account needs to list and watch what the mesh reads`);
+      const why = [...reasons].join('; ') || `no answer in ${READ_WITHIN_MS / 1000} s`;
+      throw new AmbitError('CLUSTER_UNREADABLE', `not all objects could be read: ${why}`);
     }
     intake.flush();
     const model = new ModelBuilder(store, DEFAULT_MESH_OPTIONS);
@@ -33,6 +45,7 @@ export async function clusterMesh(client: KubeClient): Promise<AnalyzedMesh> {
     model.stop();
     return { store, problems: intake.problems(), notes, positions: new Map(), rootNamespace };
   } finally {
+    overdue.cancel();
     intake.stop();
     await source.stop();
   }

@@ -2,6 +2,7 @@
 import { appProtocolOf } from '../../control/app-protocol.ts';
 import type { ObjectStore } from '../../manifests/object-store.ts';
 import { keyOf } from '../../model/manifest/manifest-object.ts';
+import { GATEWAY_NAME_LABEL } from '../../model/waypoint-objects.ts';
 import { AppProtocol } from '../../proto/gen/workload.ts';
 import type { Finding } from './finding.ts';
 
@@ -10,7 +11,9 @@ const NOT_OURS: ReadonlySet<string> = new Set(['kube-system', 'kube-public', 'ku
 
 export function serviceFindings(store: ObjectStore): Finding[] {
   return [...store.all('Service')].flatMap((service) => {
-    const { namespace, name } = service.meta;
+    const { namespace, name, labels } = service.meta;
+    // Its ports are what waypoints have.
+    if (labels.has(GATEWAY_NAME_LABEL)) return [];
     if (NOT_OURS.has(namespace) || (namespace === 'default' && name === 'kubernetes')) return [];
     return service.ports
       .filter((port) => port.protocol === 'TCP')
