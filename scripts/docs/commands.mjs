@@ -2,7 +2,7 @@
 import { createProgram } from '../../src/cli/program.ts';
 
 /** In the order of the page. */
-const LOOKING = ['status', 'top', 'tap', 'edges', 'explain', 'analyze', 'dump', 'log-level', 'profile'];
+const LOOKING = ['check', 'status', 'top', 'tap', 'edges', 'explain', 'analyze', 'dump', 'log-level', 'profile'];
 
 /** Description and what the help says after the options. */
 export function commandExamples() {

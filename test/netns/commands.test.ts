@@ -112,6 +112,20 @@ describe('commands', { timeout: 120_000 }, () => {
     assert.ok(gate.certificates[0].notAfterMs > Date.now());
   });
 
+  it('ambit check finds a mesh well, and names a manifest that is refused', async () => {
+    const well = await ambit('check');
+    assert.equal(well.status, 0, well.stdout + well.stderr);
+    assert.match(well.stdout, /Programs\n {2}✓ 4 programs, all ready/);
+    assert.match(well.stdout, /Configuration of proxies\n {2}✓ 3 proxies are connected/);
+    assert.doesNotMatch(well.stdout, /[‼✗]/);
+    mesh.write('bad.yaml', object('v1', 'Service', 'bad', { ports: [{ port: 'none' }] }));
+    await eventually('a remark', async () => (await ambit('check')).stdout.includes('‼'));
+    const { stdout } = await ambit('check');
+    assert.match(stdout, /Objects\n {2}‼ .*bad\.yaml:\d+:\d+: Service look\/bad: .*\n {6}correct it/);
+    mesh.remove('bad.yaml');
+    await eventually('no remark', async () => !(await ambit('check')).stdout.includes('‼'));
+  });
+
   it('ambit dump shows what a waypoint serves and by which rules, and no secret', async () => {
     const dump = await json('dump', 'gate');
     assert.deepEqual(

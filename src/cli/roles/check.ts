@@ -1,9 +1,14 @@
 /** Prints the findings of a check, grouped. */
+import { systemClock } from '../../base/clock.ts';
 import { type CheckFinding, type CheckLevel, preCheck } from '../../install/pre-check.ts';
-import { type ClusterFlags, clusterClient } from '../cluster-client.ts';
+import { clusterClient } from '../cluster-client.ts';
+import { checkMesh } from '../mesh/check-mesh.ts';
+import { findMesh, type MeshFlags } from '../mesh/find-mesh.ts';
 
 /** The flags of the command. */
-export interface CheckFlags extends ClusterFlags {
+export interface CheckFlags extends MeshFlags {
+  /** Before an installation. */
+  readonly pre: boolean;
   readonly namespace: string;
   readonly output?: string;
 }
@@ -17,10 +22,21 @@ const RESET = '\u001b[0m';
 
 /** Sets the exit status to 1 when a finding is an error. @throws AmbitError when no cluster is configured */
 export async function runCheck(flags: CheckFlags, environment: NodeJS.ProcessEnv): Promise<void> {
-  const findings = await preCheck(await clusterClient(flags, environment), flags.namespace);
+  const findings = flags.pre
+    ? await preCheck(await clusterClient(flags, environment), flags.namespace)
+    : await runningCheck(flags, environment);
   if (flags.output === 'json') process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   else process.stdout.write(findingsText(findings, process.stdout.isTTY && !environment['NO_COLOR']));
   if (findings.some(({ level }) => level === 'error')) process.exitCode = 1;
+}
+
+async function runningCheck(flags: CheckFlags, environment: NodeJS.ProcessEnv): Promise<readonly CheckFinding[]> {
+  const access = await findMesh(flags, environment);
+  try {
+    return await checkMesh(access, systemClock.nowMs());
+  } finally {
+    access.close();
+  }
 }
 
 /** The findings under their groups. @param colored whether marks have a color */
