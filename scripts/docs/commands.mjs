@@ -2,7 +2,20 @@
 import { createProgram } from '../../src/cli/program.ts';
 
 /** In the order of the page. */
-const LOOKING = ['check', 'status', 'top', 'tap', 'edges', 'explain', 'analyze', 'dump', 'log-level', 'profile'];
+const LOOKING = [
+  'check',
+  'status',
+  'top',
+  'tap',
+  'edges',
+  'explain',
+  'analyze',
+  'strict',
+  'dump',
+  'log-level',
+  'profile',
+  'completion',
+];
 
 /** Description and what the help says after the options. */
 export function commandExamples() {

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addAgentCommand } from './commands/agent.ts';
 import { addAnalyzeCommand } from './commands/analyze.ts';
 import { addCheckCommand } from './commands/check.ts';
+import { addCompletionCommand } from './commands/completion.ts';
 import { addControlCommand } from './commands/control.ts';
 import { addDashboardCommand } from './commands/dashboard.ts';
 import { addDownCommand } from './commands/down.ts';
@@ -14,6 +15,7 @@ import { addInstallCommands } from './commands/install.ts';
 import { addLogLevelCommand } from './commands/log-level.ts';
 import { addProfileCommand } from './commands/profile.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addStrictCommand } from './commands/strict.ts';
 import { addTapCommand } from './commands/tap.ts';
 import { addTopCommand } from './commands/top.ts';
 import { addUpCommand } from './commands/up.ts';
@@ -40,6 +42,7 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
   addEdgesCommand(program, environment);
   addDashboardCommand(program, environment);
   addExplainCommand(program, environment);
+  addStrictCommand(program, environment);
   addDumpCommand(program, environment);
   addLogLevelCommand(program, environment);
   addProfileCommand(program, environment);
@@ -48,5 +51,6 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
   addControlCommand(program, environment);
   addAgentCommand(program, environment);
   addZtunnelCommand(program, environment);
+  addCompletionCommand(program);
   return program;
 }

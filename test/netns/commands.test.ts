@@ -79,8 +79,10 @@ describe('commands', { timeout: 120_000 }, () => {
       object('security.istio.io/v1', 'AuthorizationPolicy', 'no', { targetRefs, action: 'DENY', rules }),
       pod('shop', 'node2', ['node', '-e', SERVER]),
       pod('client', 'node1', ['sleep', 'infinity']),
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'old' } },
+      { ...pod('stranger', 'node1', ['sleep', 'infinity']), metadata: { name: 'stranger', namespace: 'old' } },
     );
-    await mesh.up(3, '--nodes', '2');
+    await mesh.up(4, '--nodes', '2');
     waypoint = mesh.readyPods().find(({ name }) => name.includes('gate'))?.name ?? '';
     assert.notEqual(waypoint, '', 'the waypoint is a pod');
     await eventually('an answer', async () => (await ask('/200'))[0] === '200', 20_000);
@@ -227,6 +229,25 @@ describe('commands', { timeout: 120_000 }, () => {
     ]);
     assert.match(seen.stderr, /look\/gate-[^:]*: \d+ left out/);
     assert.ok(seen.stdout.trim().split('\n').length <= 7, seen.stdout);
+  });
+
+  it('ambit strict says who still comes in plaintext', async () => {
+    const before = await ambit('strict', NS, '--dry-run');
+    assert.equal(before.status, 0, before.stdout + before.stderr);
+    assert.match(before.stdout, /kind: PeerAuthentication[\s\S]*mode: STRICT/);
+    await mesh.exec(
+      'stranger',
+      '-n',
+      'old',
+      '--',
+      'node',
+      '-e',
+      ASK.replace('http://shop', `http://shop.${NS}`),
+      '/200',
+    );
+    await eventually('a client in plaintext', async () => (await ambit('strict', NS, '--dry-run')).status === 1);
+    const { stdout } = await ambit('strict', NS, '--dry-run');
+    assert.match(stdout, /^CLIENT .*\nstranger\.old +shop\.look +shop\.look +1\n/);
   });
 
   it('names what there is when it is asked for what there is not', async () => {
