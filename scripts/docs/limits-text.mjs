@@ -824,7 +824,12 @@ export const LIMIT_GROUPS = [
       ['model/validation/http-action-rules.ts', 'MAX_BODY_BYTES', 'bytes', 'Body of a `directResponse`.'],
       ['model/validation/http-action-rules.ts', 'LARGE_BODY_BYTES', 'bytes', 'A longer body gives a warning.'],
       ['model/validation/regex-syntax.ts', 'MAX_REGEX_LENGTH', '', 'Characters of a regular expression.'],
-      ['model/validation/regex-syntax.ts', 'MAX_REPETITIONS', '', 'Count in `{…}` of a regular expression (RE2).'],
+      [
+        'model/regex/compile-regex.ts',
+        'MAX_REGEX_INSTRUCTIONS',
+        '',
+        'Instructions of the program of a regular expression, repetitions multiplied; a larger one is refused. As `re2.max_program_size` of Envoy.',
+      ],
       ['model/validation/load-balancer-rules.ts', 'MAX_MAGLEV_TABLE', '', '`maglev.tableSize` is below it.'],
       ['model/validation/value-rules.ts', 'MAX_DURATION_LENGTH', '', 'Characters of a duration that is looked at.'],
     ],

@@ -1,4 +1,5 @@
 /** What requests a rule of an HTTPRoute or GRPCRoute is for (facts l7-and-control 4.4). */
+import { compileRegex } from '../regex/compile-regex.ts';
 import { regexProblem } from '../validation/regex-syntax.ts';
 import type { FieldReader } from './field-reader.ts';
 
@@ -94,11 +95,18 @@ function readGrpcMethod(method: FieldReader): PathMatch {
   if (isRegex) {
     checkRegex(method, 'service', service);
     checkRegex(method, 'method', name);
-    return { type: 'RegularExpression', value: `/${regexPart(service)}/${regexPart(name)}` };
+    return joinedRegex(method, `/${regexPart(service)}/${regexPart(name)}`);
   }
   if (name === '') return { type: 'PathPrefix', value: `/${service}` };
-  if (service === '') return { type: 'RegularExpression', value: `/${ANY_PART}/${quoteRegex(name)}` };
+  if (service === '') return joinedRegex(method, `/${ANY_PART}/${quoteRegex(name)}`);
   return { type: 'Exact', value: `/${service}/${name}` };
+}
+
+/** Each part may be fine, and both together be too much. */
+function joinedRegex(method: FieldReader, value: string): PathMatch {
+  const compiled = compileRegex(value);
+  if (!compiled.ok) method.report('method', compiled.error);
+  return { type: 'RegularExpression', value };
 }
 
 function regexPart(pattern: string): string {
@@ -106,7 +114,7 @@ function regexPart(pattern: string): string {
 }
 
 function quoteRegex(text: string): string {
-  return text.replace(/[^\w]/g, (char) => `\\${char}`);
+  return text.replace(/[!-/:-@[-^`{-~]/g, (char) => `\\${char}`);
 }
 
 function checkRegex(reader: FieldReader, field: string, pattern: string): void {

@@ -27,6 +27,18 @@ describe('a GRPCRoute', () => {
     assert.deepEqual(path({ type, service: 'a' }), { type, value: '/(?:a)/[^/]+' });
   });
 
+  it('names a method in any characters, as itself', () => {
+    assert.deepEqual(path({ method: 'Gé.t_' }), { type: 'RegularExpression', value: '/[^/]+/Gé\\.t_' });
+  });
+
+  it('has no regular expressions that are too large together', () => {
+    const method = { type: 'RegularExpression', service: 'a.{700}', method: 'b.{700}' };
+    const reading = readObject(route([{ matches: [{ method }] }]), () => ({ file: '', line: 1, column: 1 }));
+    assert.deepEqual(reading.kind === 'refused' && reading.problems.map(({ field }) => field), [
+      'spec.rules[0].matches[0].method.method',
+    ]);
+  });
+
   it('needs a service or a method where it matches one', () => {
     const reading = readObject(route([{ matches: [{ method: {} }] }]), () => ({ file: '', line: 1, column: 1 }));
     assert.deepEqual(reading.kind === 'refused' && reading.problems.map(({ field }) => field), [
