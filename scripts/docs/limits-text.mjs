@@ -278,6 +278,18 @@ export const LIMIT_GROUPS = [
         'The text of an answer of the waypoint that a gRPC client gets as a header.',
       ],
       [
+        'routing/regex-budget.ts',
+        'MAX_REQUEST_STEPS',
+        '',
+        'Steps that regular expressions may cost one request: for each match, the instructions of the program times the characters of the text. A longer path is answered with 414, a longer header with 431.',
+      ],
+      [
+        'routing/rewrite-path.ts',
+        'MAX_REWRITTEN_CHARACTERS',
+        '',
+        'A `uriRegexRewrite` that makes a longer path of one is given up; the request is answered with 414.',
+      ],
+      [
         'waypoint/traffic-feed.ts',
         'GRACE_MS',
         'ms',
@@ -830,6 +842,19 @@ export const LIMIT_GROUPS = [
         '',
         'Instructions of the program of a regular expression, repetitions multiplied; a larger one is refused. As `re2.max_program_size` of Envoy.',
       ],
+      [
+        'model/regex/regex-total.ts',
+        'MAX_SERVICE_PATTERNS',
+        '',
+        'Different regular expressions of an object, which is refused with more; of the routes of a service, which answer with 503 from the next one on.',
+      ],
+      [
+        'model/regex/regex-total.ts',
+        'MAX_SERVICE_INSTRUCTIONS',
+        '',
+        'The same for the instructions of all of them together.',
+      ],
+      ['model/regex/regex-total.ts', 'MAX_DEPTH', '', 'Levels of a spec that regular expressions are looked for in.'],
       ['model/validation/load-balancer-rules.ts', 'MAX_MAGLEV_TABLE', '', '`maglev.tableSize` is below it.'],
       ['model/validation/value-rules.ts', 'MAX_DURATION_LENGTH', '', 'Characters of a duration that is looked at.'],
     ],

@@ -1,17 +1,24 @@
 /**
  * Matches of routes as tests (facts l7-and-control 1.2, 4.4). Regular expressions are RE2: their time grows with the
- * length of the text and with nothing else, whatever a client sends.
+ * length of the text and with the pattern's program, and is charged to the request before.
+ *
+ * Invariant: where a request's budget is exceeded, what a match says means nothing, so that callers ask for that first.
  */
-import { RE2JS } from 're2js';
 import { normalizeEscapes } from '../http/normalize-path.ts';
 import type { ClaimMatch, HttpMatch, NamedMatch, StringMatch } from '../proto/gen/ambit.ts';
+import type { RegexBudget, RegexPlace } from './regex-budget.ts';
+import { RegexPool } from './regex-pool.ts';
 import { queryParameter, type RoutedRequest } from './routed-request.ts';
 
-export type TextTest = (text: string) => boolean;
+export type TextTest = (text: string, budget: RegexBudget) => boolean;
 export type RequestTest = (request: RoutedRequest) => boolean;
 
-/** @throws Error for a regular expression that RE2 does not take */
-export function compileStringMatch({ kind, ignoreCase }: StringMatch): TextTest {
+/** @throws Error for a regular expression that RE2 or the pool does not take */
+export function compileStringMatch(
+  { kind, ignoreCase }: StringMatch,
+  pool = new RegexPool(),
+  place: RegexPlace = 'header',
+): TextTest {
   switch (kind?.$case) {
     case 'exact':
       return ignoreCase ? folded(kind.exact, (text, wanted) => text === wanted) : (text) => text === kind.exact;
@@ -21,8 +28,8 @@ export function compileStringMatch({ kind, ignoreCase }: StringMatch): TextTest 
     case 'pathPrefix':
       return pathPrefixTest(kind.pathPrefix);
     case 'regex': {
-      const regex = RE2JS.compile(kind.regex, ignoreCase ? RE2JS.CASE_INSENSITIVE : 0);
-      return (text) => regex.matches(text);
+      const compiled = pool.compile(kind.regex, ignoreCase);
+      return (text, budget) => budget.take(compiled, text.length, place) && compiled.regex.matches(text);
     }
     default:
       return () => true;
@@ -42,16 +49,16 @@ function pathPrefixTest(prefix: string): TextTest {
 }
 
 /** @throws Error as `compileStringMatch` */
-export function compileMatch(match: HttpMatch | undefined): RequestTest {
+export function compileMatch(match: HttpMatch | undefined, pool = new RegexPool()): RequestTest {
   if (match === undefined) return () => true;
   const tests = [
-    ...textTest(normalizedPath(match.path), ({ path }) => path),
-    ...textTest(match.method, ({ method }) => method),
-    ...textTest(match.scheme, ({ scheme }) => scheme),
-    ...textTest(match.authority, ({ authority }) => authority),
-    ...match.headers.map((named) => namedTest(named, (request) => request.header(named.name))),
-    ...match.query.map((named) => namedTest(named, ({ target }) => queryParameter(target, named.name))),
-    ...match.claims.map(claimTest),
+    ...textTest(normalizedPath(match.path), ({ path }) => path, pool, 'target'),
+    ...textTest(match.method, ({ method }) => method, pool, 'target'),
+    ...textTest(match.scheme, ({ scheme }) => scheme, pool, 'target'),
+    ...textTest(match.authority, ({ authority }) => authority, pool, 'header'),
+    ...match.headers.map((named) => namedTest(named, (request) => request.header(named.name), pool, 'header')),
+    ...match.query.map((named) => namedTest(named, ({ target }) => queryParameter(target, named.name), pool, 'target')),
+    ...match.claims.map((claim) => claimTest(claim, pool)),
   ];
   const [first, second] = tests;
   if (first === undefined) return () => true;
@@ -80,37 +87,47 @@ function normalizedKind(kind: NonNullable<StringMatch['kind']>): StringMatch['ki
   }
 }
 
-function textTest(match: StringMatch | undefined, read: (request: RoutedRequest) => string): RequestTest[] {
+function textTest(
+  match: StringMatch | undefined,
+  read: (request: RoutedRequest) => string,
+  pool: RegexPool,
+  place: RegexPlace,
+): RequestTest[] {
   if (match === undefined) return [];
-  const test = compileStringMatch(match);
-  return [(request) => test(read(request))];
+  const test = compileStringMatch(match, pool, place);
+  return [(request) => test(read(request), request.regexBudget)];
 }
 
-function namedTest({ value, invert }: NamedMatch, read: (request: RoutedRequest) => string | undefined): RequestTest {
+function namedTest(
+  { value, invert }: NamedMatch,
+  read: (request: RoutedRequest) => string | undefined,
+  pool: RegexPool,
+  place: RegexPlace,
+): RequestTest {
   const asksPresence = value === undefined || value.kind === undefined || value.kind.$case === 'present';
   if (asksPresence) return (request) => (read(request) !== undefined) !== invert;
-  const test = compileStringMatch(value);
-  if (invert) return (request) => !test(read(request) ?? '');
+  const test = compileStringMatch(value, pool, place);
+  if (invert) return (request) => !test(read(request) ?? '', request.regexBudget);
   return (request) => {
     const text = read(request);
-    return text !== undefined && test(text);
+    return text !== undefined && test(text, request.regexBudget);
   };
 }
 
 /** Whoever has no token has none of its claims. */
-function claimTest({ path, value, invert }: ClaimMatch): RequestTest {
+function claimTest({ path, value, invert }: ClaimMatch, pool: RegexPool): RequestTest {
   const asksPresence = value?.kind === undefined || value.kind.$case === 'present';
-  const test = asksPresence ? () => true : textsTest(compileStringMatch(value));
-  return ({ claims }) => {
+  const test = asksPresence ? () => true : textsTest(compileStringMatch(value, pool));
+  return ({ claims, regexBudget }) => {
     const found = claimAt(claims, path);
-    return (found !== undefined && found !== null && test(found)) !== invert;
+    return (found !== undefined && found !== null && test(found, regexBudget)) !== invert;
   };
 }
 
-function textsTest(test: TextTest): (value: unknown) => boolean {
-  return (value) => {
+function textsTest(test: TextTest): (value: unknown, budget: RegexBudget) => boolean {
+  return (value, budget) => {
     const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-    return list.some((entry) => typeof entry === 'string' && test(entry));
+    return list.some((entry) => typeof entry === 'string' && test(entry, budget));
   };
 }
 

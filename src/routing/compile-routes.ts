@@ -20,6 +20,7 @@ import { compileMatch, normalizedPath, type RequestTest } from './compile-match.
 import { type CorsCheck, compileCors } from './cors.ts';
 import { compileHeaderChanges, type HeaderChange } from './header-changes.ts';
 import { compileRedirect, type Location } from './redirect.ts';
+import { RegexPool } from './regex-pool.ts';
 import { type CompiledRetry, compileRetry, DEFAULT_RETRY } from './retry-policy.ts';
 import { compilePathRewrite, type PathChange } from './rewrite-path.ts';
 import type { RoutedRequest } from './routed-request.ts';
@@ -85,9 +86,12 @@ export class HttpRoutes {
   readonly #byExactPath = new Map<string, number[]>();
   readonly #others: number[] = [];
 
-  /** @throws Error for a regular expression that RE2 does not take */
-  constructor(routes: readonly HttpRoute[]) {
-    this.#candidates = routes.map((route) => ({ test: compileMatch(route.match), route: compileRoute(route) }));
+  /** @throws Error for a regular expression that RE2 or the pool does not take */
+  constructor(routes: readonly HttpRoute[], pool = new RegexPool()) {
+    this.#candidates = routes.map((route) => ({
+      test: compileMatch(route.match, pool),
+      route: compileRoute(route, pool),
+    }));
     for (const [index, { match }] of routes.entries()) {
       const path = exactPath(match);
       if (path === undefined) this.#others.push(index);
@@ -95,7 +99,7 @@ export class HttpRoutes {
     }
   }
 
-  /** The route of a request; undefined when none matches. */
+  /** The route of a request; undefined when none matches, and where its budget of regular expressions is exceeded. */
   find(request: RoutedRequest): CompiledRoute | undefined {
     const exact = this.#byExactPath.get(request.path) ?? [];
     const others = this.#others;
@@ -107,15 +111,18 @@ export class HttpRoutes {
       if (next < other) atExact++;
       else atOther++;
       const candidate = this.#candidates[Math.min(next, other)];
-      if (candidate?.test(request)) return candidate.route;
+      const matches = candidate?.test(request) === true;
+      if (request.regexBudget.exceededBy !== undefined) return undefined;
+      if (matches) return candidate?.route;
     }
     return undefined;
   }
 }
 
-/** By port; 0 for all that are not named. @throws Error for a regular expression that RE2 does not take */
+/** By port; 0 for all that are not named. @throws Error for a regular expression that RE2 does not take, and for too many */
 export function compileRoutes({ ports, session }: ServiceRoutes): ReadonlyMap<number, CompiledPort> {
-  const compiled = new Map(ports.map((port) => [port.port, compilePort(port, session)]));
+  const pool = new RegexPool();
+  const compiled = new Map(ports.map((port) => [port.port, compilePort(port, session, pool)]));
   if (session !== undefined && !compiled.has(0))
     compiled.set(0, { http: undefined, tcp: undefined, session, grpcWeb: false });
   return compiled;
@@ -124,10 +131,11 @@ export function compileRoutes({ ports, session }: ServiceRoutes): ReadonlyMap<nu
 function compilePort(
   { http, tcp, hasHttp, hasTcp, grpcWeb }: PortRoutes,
   session: SessionPersistence | undefined,
+  pool: RegexPool,
 ): CompiledPort {
   return {
-    http: hasHttp ? new HttpRoutes(http) : undefined,
-    tcp: hasTcp ? planOf({ ...NO_FORWARD, backends: tcp }, undefined) : undefined,
+    http: hasHttp ? new HttpRoutes(http, pool) : undefined,
+    tcp: hasTcp ? planOf({ ...NO_FORWARD, backends: tcp }, undefined, pool) : undefined,
     session,
     grpcWeb,
   };
@@ -138,16 +146,16 @@ function exactPath(match: HttpMatch | undefined): string | undefined {
   return path?.kind?.$case === 'exact' && !path.ignoreCase ? path.kind.exact : undefined;
 }
 
-function compileRoute(route: HttpRoute): CompiledRoute {
+function compileRoute(route: HttpRoute, pool: RegexPool): CompiledRoute {
   const { name, fault, cors } = route;
   return {
     name,
     pathPattern: pathPattern(route.match),
-    action: compileAction(route),
+    action: compileAction(route, pool),
     requestHeaders: compileHeaderChanges(route.requestHeaders),
     responseHeaders: compileHeaderChanges(route.responseHeaders),
     fault,
-    cors: cors && compileCors(cors),
+    cors: cors && compileCors(cors, pool),
   };
 }
 
@@ -167,18 +175,18 @@ function pathPattern(match: HttpMatch | undefined): string {
   }
 }
 
-function compileAction({ action, match }: HttpRoute): RouteAction {
+function compileAction({ action, match }: HttpRoute, pool: RegexPool): RouteAction {
   switch (action?.$case) {
     case 'redirect':
       return {
         kind: 'redirect',
         status: action.redirect.status || 301,
-        location: compileRedirect(action.redirect, match),
+        location: compileRedirect(action.redirect, match, pool),
       };
     case 'directResponse':
       return { kind: 'respond', status: action.directResponse.status, body: action.directResponse.body };
     default:
-      return { kind: 'forward', plan: planOf(action?.forward ?? NO_FORWARD, match) };
+      return { kind: 'forward', plan: planOf(action?.forward ?? NO_FORWARD, match, pool) };
   }
 }
 
@@ -193,9 +201,9 @@ const NO_FORWARD: HttpForward = {
   session: undefined,
 };
 
-function planOf(forward: HttpForward, match: HttpMatch | undefined): ForwardPlan {
-  const path = compilePathRewrite(forward.path, match);
-  const backends = forward.backends.map((backend) => compileBackend(backend, forward, match, path));
+function planOf(forward: HttpForward, match: HttpMatch | undefined, pool: RegexPool): ForwardPlan {
+  const path = compilePathRewrite(forward.path, match, pool);
+  const backends = forward.backends.map((backend) => compileBackend(backend, forward, match, path, pool));
   return {
     backends,
     totalWeight: backends.reduce((sum, { weight }) => sum + weight, 0),
@@ -212,13 +220,14 @@ function compileBackend(
   forward: HttpForward,
   match: HttpMatch | undefined,
   rulePath: PathChange | undefined,
+  pool: RegexPool,
 ): RouteBackend {
   return {
     weight,
     backend,
     requestHeaders: compileHeaderChanges(requestHeaders),
     responseHeaders: compileHeaderChanges(responseHeaders),
-    path: compilePathRewrite(path, match) ?? rulePath,
+    path: compilePathRewrite(path, match, pool) ?? rulePath,
     authority: authority || forward.authority,
   };
 }

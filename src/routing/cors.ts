@@ -2,6 +2,7 @@
 import type { HttpHeader } from '../http/http-stream.ts';
 import type { Cors } from '../proto/gen/ambit.ts';
 import { compileStringMatch } from './compile-match.ts';
+import { RegexPool } from './regex-pool.ts';
 import type { RoutedRequest } from './routed-request.ts';
 
 export type CorsDecision =
@@ -16,17 +17,17 @@ export type CorsCheck = (request: RoutedRequest) => CorsDecision;
 
 const NONE: CorsDecision = { kind: 'none' };
 
-/** @throws Error for a regular expression that RE2 does not take */
-export function compileCors(cors: Cors): CorsCheck {
+/** @throws Error for a regular expression that RE2 or the pool does not take */
+export function compileCors(cors: Cors, pool = new RegexPool()): CorsCheck {
   const tests = cors.allowOrigins.map((origin) => {
     const isAny = origin.kind?.$case === 'exact' && origin.kind.exact === '*';
-    return isAny ? () => true : compileStringMatch(origin);
+    return isAny ? () => true : compileStringMatch(origin, pool);
   });
   return (request) => {
     const origin = request.header('origin');
     if (origin === undefined) return NONE;
     const isPreflight = request.method === 'OPTIONS' && request.header('access-control-request-method') !== undefined;
-    if (!tests.some((test) => test(origin))) {
+    if (!tests.some((test) => test(origin, request.regexBudget))) {
       return isPreflight && cors.answerUnmatchedPreflights ? { kind: 'answer', headers: [] } : NONE;
     }
     const allowed: HttpHeader[] = [['access-control-allow-origin', origin]];

@@ -1,5 +1,6 @@
 /** Where a redirected client is sent (facts l7-and-control 1.2 redirect, 4.4 RequestRedirect). */
 import { type HttpMatch, type HttpRedirect, PortChoice } from '../proto/gen/ambit.ts';
+import type { RegexPool } from './regex-pool.ts';
 import { compilePathRewrite, rewriteTarget } from './rewrite-path.ts';
 import type { RoutedRequest } from './routed-request.ts';
 
@@ -8,12 +9,12 @@ export type Location = (request: RoutedRequest, calledPort: number) => string;
 
 const WELL_KNOWN: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
-/** @throws Error for a regular expression that RE2 does not take */
-export function compileRedirect(redirect: HttpRedirect, match: HttpMatch | undefined): Location {
-  const path = compilePathRewrite(redirect.path, match);
+/** @throws Error for a regular expression that RE2 or the pool does not take */
+export function compileRedirect(redirect: HttpRedirect, match: HttpMatch | undefined, pool?: RegexPool): Location {
+  const path = compilePathRewrite(redirect.path, match, pool);
   return (request, calledPort) => {
     const scheme = redirect.scheme === '' ? request.scheme : redirect.scheme.toLowerCase();
-    const target = path === undefined ? request.target : rewriteTarget(request.target, path);
+    const target = path === undefined ? request.target : rewriteTarget(request.target, path, request.regexBudget);
     return `${scheme}://${authorityOf(redirect, scheme, request, calledPort)}${target}`;
   };
 }

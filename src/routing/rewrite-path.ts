@@ -1,17 +1,23 @@
 /** Another path for a request, its query untouched (facts l7-and-control 1.2, 4.4). */
-import { RE2JS } from 're2js';
+import type { CompiledRegex } from '../model/regex/compile-regex.ts';
 import type { HttpMatch, PathRewrite } from '../proto/gen/ambit.ts';
+import type { RegexBudget } from './regex-budget.ts';
+import { RegexPool } from './regex-pool.ts';
 
-/** From the path without its query to the new one. */
-export type PathChange = (path: string) => string;
+/** From the path without its query to the new one. Where the budget is exceeded by it, what is returned means nothing. */
+export type PathChange = (path: string, budget: RegexBudget) => string;
+
+/** A substitution may make more of a path than any server reads. */
+const MAX_REWRITTEN_CHARACTERS = 65_536;
 
 /**
  * @param match of the same route: prefixes that it names are what is replaced
- * @throws Error for a regular expression that RE2 does not take
+ * @throws Error for a regular expression that RE2 or the pool does not take
  */
 export function compilePathRewrite(
   rewrite: PathRewrite | undefined,
   match: HttpMatch | undefined,
+  pool = new RegexPool(),
 ): PathChange | undefined {
   const kind = rewrite?.kind;
   switch (kind?.$case) {
@@ -28,9 +34,9 @@ export function compilePathRewrite(
       return (path) => rooted(replacement + path.slice(matched.length));
     }
     case 'regex': {
-      const regex = RE2JS.compile(kind.regex.pattern);
+      const regex = pool.compile(kind.regex.pattern);
       const substitution = escaped(kind.regex.substitution);
-      return (path) => rooted(substituted(regex, path, substitution));
+      return (path, budget) => rooted(substituted(regex, path, substitution, budget));
     }
     default:
       return undefined;
@@ -38,9 +44,9 @@ export function compilePathRewrite(
 }
 
 /** The target with another path; the query goes along. */
-export function rewriteTarget(target: string, change: PathChange): string {
+export function rewriteTarget(target: string, change: PathChange, budget: RegexBudget): string {
   const queryAt = target.indexOf('?');
-  return queryAt < 0 ? change(target) : change(target.slice(0, queryAt)) + target.slice(queryAt);
+  return queryAt < 0 ? change(target, budget) : change(target.slice(0, queryAt), budget) + target.slice(queryAt);
 }
 
 /** Text of a configuration as it may stand in a request target: escapes for what may not. */
@@ -65,17 +71,19 @@ function rooted(path: string): string {
 }
 
 /** All matches replaced; `\1` in the substitution is the first group, and `\\` a backslash. */
-function substituted(regex: RE2JS, path: string, substitution: string): string {
-  const matcher = regex.matcher(path);
+function substituted(compiled: CompiledRegex, path: string, substitution: string, budget: RegexBudget): string {
+  const matcher = compiled.regex.matcher(path);
   let text = '';
   let at = 0;
-  while (matcher.find()) {
+  // A search may look at all of the rest, also where it finds something at once.
+  while (budget.take(compiled, path.length - at, 'target') && matcher.find()) {
     const expanded = substitution.replace(/\\(\d)|\\\\/g, (_found, group: string | undefined) => {
       if (group === undefined) return '\\';
       return Number(group) <= matcher.groupCount() ? (matcher.group(Number(group)) ?? '') : '';
     });
     text += path.slice(at, matcher.start()) + expanded;
     at = matcher.end();
+    if (text.length > MAX_REWRITTEN_CHARACTERS) budget.exceed('target');
   }
   return text + path.slice(at);
 }

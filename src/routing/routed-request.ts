@@ -1,3 +1,5 @@
+import type { RegexBudget } from './regex-budget.ts';
+
 /** A request as routes see it. */
 export interface RoutedRequest {
   readonly method: string;
@@ -11,6 +13,8 @@ export interface RoutedRequest {
   header(name: string): string | undefined;
   /** Of a token that was verified; undefined without one. */
   readonly claims: Readonly<Record<string, unknown>> | undefined;
+  /** What regular expressions may still cost. */
+  readonly regexBudget: RegexBudget;
 }
 
 /** The first value of a query parameter, as it was written (facts l7-and-control 1.2). */

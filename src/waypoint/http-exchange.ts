@@ -41,6 +41,7 @@ import {
   LOCAL_REPLIES,
   type LocalReply,
   sendLocalReply,
+  tooCostly,
 } from './local-reply.ts';
 import { mirrorRequest } from './mirror-request.ts';
 import type { OpenDecisions } from './open-decisions.ts';
@@ -214,16 +215,24 @@ class HttpExchange {
     const routes = this.#context.routes()?.http;
     if (routes === undefined) return this.#forward(DEFAULT_PLAN, undefined);
     const route = routes.find(routed);
+    if (this.#isTooCostly(routed)) return;
     if (route === undefined) return this.#reply(LOCAL_REPLIES.noRoute);
     this.#record.route = route.name;
     this.#matched = route;
     this.#responseChanges.push(route.responseHeaders);
     const cors = route.cors?.(this.#request) ?? { kind: 'none' };
+    if (this.#isTooCostly(this.#request)) return;
     if (cors.kind === 'answer')
       return this.#reply({ status: 200, body: '', flag: '-', details: 'cors', headers: cors.headers });
     if (cors.kind === 'mark') this.#responseChanges.push(replacing(cors.headers));
     if (route.fault === undefined) this.#act(route);
     else this.#inject(route.fault, route);
+  }
+
+  /** Refuses a request that is longer than the regular expressions of its routes may be matched with. */
+  #isTooCostly({ regexBudget: { exceededBy } }: RequestFields): boolean {
+    if (exceededBy !== undefined) this.#reply(tooCostly(exceededBy));
+    return exceededBy !== undefined;
   }
 
   /** Delay first, then abort, each by its own chance. */
@@ -247,6 +256,7 @@ class HttpExchange {
     const direct = { status, flag: '-', details: 'direct_response' } as const;
     if (action.kind === 'respond') return this.#reply({ ...direct, body: action.body });
     const location = action.location(this.#request, this.#calledPort);
+    if (this.#isTooCostly(this.#request)) return;
     this.#reply({ ...direct, body: '', headers: [['location', location]] });
   }
 
@@ -265,6 +275,7 @@ class HttpExchange {
     const to = plan === DEFAULT_PLAN ? ownTarget(target, this.#preferred, this.#deps) : this.#targetOf(backend);
     if (backend === undefined || to === undefined) return this.#reply(clusterMissing(plan.missingStatus));
     const rewritten = this.#request.rewritten(backend.path);
+    if (this.#isTooCostly(this.#request)) return;
     if (rewritten === undefined) return this.#reply(LOCAL_REPLIES.badRequest);
     this.#responseChanges.push(backend.responseHeaders);
     const { key: hashKey, setCookie } = this.#hashKey(to);

@@ -73,9 +73,21 @@ export const LOCAL_REPLIES = {
     details: 'upstream_reset_before_response_started{protocol_error}',
   },
   payloadTooLarge: { status: 413, body: 'Payload Too Large', flag: '-', details: 'request_payload_too_large' },
+  targetTooCostly: { status: 414, body: 'URI Too Long', flag: '-', details: 'regex_budget_exceeded{target}' },
+  headerTooCostly: {
+    status: 431,
+    body: 'Request Header Fields Too Large',
+    flag: '-',
+    details: 'regex_budget_exceeded{header}',
+  },
   requestTimeout: { status: 504, body: 'upstream request timeout', flag: 'UT', details: 'response_timeout' },
   tryTimeout: { status: 504, body: 'upstream request timeout', flag: 'UT', details: 'upstream_per_try_timeout' },
 } as const satisfies Record<string, LocalReply>;
+
+/** What a request is told that is too long for the regular expressions of its routes. */
+export function tooCostly(place: 'target' | 'header'): LocalReply {
+  return place === 'target' ? LOCAL_REPLIES.targetTooCostly : LOCAL_REPLIES.headerTooCostly;
+}
 
 /** What a request is told that no policy lets through. @param rule the rule that decided, `none` without one */
 export function accessDenied(rule: string): LocalReply {

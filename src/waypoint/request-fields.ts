@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { HttpHeader } from '../http/http-stream.ts';
 import { normalizePath } from '../http/normalize-path.ts';
 import { ATTEMPT_COUNT_HEADER } from '../routing/header-changes.ts';
+import { RegexBudget } from '../routing/regex-budget.ts';
 import { type PathChange, rewriteTarget } from '../routing/rewrite-path.ts';
 import type { RoutedRequest } from '../routing/routed-request.ts';
 import type { UpstreamVersion } from './http-upstreams.ts';
@@ -80,6 +81,7 @@ export class RequestFields implements RoutedRequest {
   readonly valid: boolean;
   readonly authority: string;
   #requestId: string;
+  readonly regexBudget = new RegexBudget();
   readonly isGrpc: boolean;
   readonly idempotent: boolean;
 
@@ -171,7 +173,7 @@ export class RequestFields implements RoutedRequest {
    */
   rewritten(change: PathChange | undefined): string | undefined {
     if (change === undefined) return this.target;
-    const target = rewriteTarget(this.target, change);
+    const target = rewriteTarget(this.target, change, this.regexBudget);
     return DOT_SEGMENT.test(withoutQuery(target)) ? undefined : target;
   }
 

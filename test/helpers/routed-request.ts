@@ -1,4 +1,5 @@
 /** A request for tests of routes. */
+import { RegexBudget } from '../../src/routing/regex-budget.ts';
 import type { RoutedRequest } from '../../src/routing/routed-request.ts';
 
 export interface RequestParts {
@@ -19,5 +20,14 @@ export function requestOf({
   claims,
 }: RequestParts): RoutedRequest {
   const [path = ''] = target.split('?');
-  return { method, scheme, authority, target, path, header: (name) => headers[name], claims };
+  return {
+    method,
+    scheme,
+    authority,
+    target,
+    path,
+    header: (name) => headers[name],
+    claims,
+    regexBudget: new RegexBudget(),
+  };
 }

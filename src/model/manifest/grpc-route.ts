@@ -1,6 +1,6 @@
 /** GRPCRoute (gateway.networking.k8s.io; facts l7-and-control 4.4, C). */
 import type { FieldReader } from './field-reader.ts';
-import { type HttpRouteRule, NO_LIMITS, readRouteActions, unusedFields } from './http-route.ts';
+import { type HttpRouteRule, NO_LIMITS, readRouteActions, rulesOf, unusedFields } from './http-route.ts';
 import type { ObjectMeta } from './object-meta.ts';
 import { readGrpcMatches } from './route-matches.ts';
 import { type ParentRef, readParentRefs } from './route-refs.ts';
@@ -15,7 +15,7 @@ export interface GrpcRouteObject {
 
 export function readGrpcRoute(meta: ObjectMeta, root: FieldReader): GrpcRouteObject {
   const spec = root.child('spec');
-  const rules = spec.children('rules').map((rule) => {
+  const rules = rulesOf(spec).map((rule) => {
     rule.onlyKnown(['name', 'matches', 'filters', 'backendRefs', 'sessionPersistence']);
     const matches = readGrpcMatches(rule);
     const session = readSessionPersistence(rule);

@@ -1,4 +1,5 @@
 /** HTTPRoute (gateway.networking.k8s.io; facts l7-and-control 4.4, C). */
+import { excessRegex, TOO_MANY_REGEXES } from '../regex/regex-total.ts';
 import type { FieldReader } from './field-reader.ts';
 import { readGatewayDuration } from './gateway-duration.ts';
 import type { ObjectMeta } from './object-meta.ts';
@@ -50,13 +51,21 @@ const EMPTY_RULE: HttpRouteRule = { matches: [MATCH_ALL], filters: [], backends:
 
 export function readHttpRoute(meta: ObjectMeta, root: FieldReader): HttpRouteObject {
   const spec = root.child('spec');
-  const rules = spec.children('rules').map((rule) => readRule(rule, meta.namespace));
+  const rules = rulesOf(spec).map((rule) => readRule(rule, meta.namespace));
   return {
     kind: 'HTTPRoute',
     meta,
     parents: readParentRefs(spec, meta.namespace),
     rules: spec.has('rules') ? rules : [EMPTY_RULE],
   };
+}
+
+/** None where they have too many regular expressions to compile, which is reported. */
+export function rulesOf(spec: FieldReader): FieldReader[] {
+  const excess = excessRegex(spec.fields);
+  if (excess === undefined) return spec.children('rules');
+  spec.reportAt(excess, `is one of ${TOO_MANY_REGEXES}`);
+  return [];
 }
 
 function readRule(rule: FieldReader, namespace: string): HttpRouteRule {

@@ -1,5 +1,6 @@
 /** The semantic rules of VirtualService (facts l7-and-control 1). */
 import type { FieldReader, ReportProblem } from '../manifest/field-reader.ts';
+import { excessRegex, TOO_MANY_REGEXES } from '../regex/regex-total.ts';
 import { HostPatterns, hostProblem } from './host-rules.ts';
 import { checkHttpRule, takesEverything } from './http-rule-rules.ts';
 import { checkTcpRule, checkTlsRule } from './l4-rule-rules.ts';
@@ -7,6 +8,9 @@ import { quoted } from './value-rules.ts';
 import { checkExportTo, checkGatewayNames, includesMesh } from './visibility-rules.ts';
 
 export function checkVirtualService(spec: FieldReader, warn: ReportProblem): void {
+  const excess = excessRegex(spec.fields);
+  // Nothing else is looked at, as that would compile all of them.
+  if (excess !== undefined) return spec.reportAt(excess, `is one of ${TOO_MANY_REGEXES}`);
   const hosts = spec.strings('hosts');
   const gateways = spec.strings('gateways');
   const rules = { http: spec.children('http'), tls: spec.children('tls'), tcp: spec.children('tcp') };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { HttpMatch, StringMatch } from '../../../src/proto/gen/ambit.ts';
 import { compileMatch, compileStringMatch } from '../../../src/routing/compile-match.ts';
+import { RegexBudget } from '../../../src/routing/regex-budget.ts';
 import { requestOf } from '../../helpers/routed-request.ts';
 
 type Kind = StringMatch['kind'];
@@ -33,13 +34,16 @@ describe('a match of text', () => {
   for (const [match, taken, refused] of cases) {
     it(`${JSON.stringify(match.kind)}${match.ignoreCase ? ' in any case' : ''} takes ${taken}, not ${refused}`, () => {
       const test = compileStringMatch(match);
-      for (const one of taken) assert.equal(test(one), true, one);
-      for (const one of refused) assert.equal(test(one), false, one);
+      for (const one of taken) assert.equal(test(one, new RegexBudget()), true, one);
+      for (const one of refused) assert.equal(test(one, new RegexBudget()), false, one);
     });
   }
 
   it('takes no time that grows faster than the text, whatever the pattern', () => {
-    assert.equal(compileStringMatch(text({ $case: 'regex', regex: '(a+)+b' }))('a'.repeat(20_000)), false);
+    const test = compileStringMatch(text({ $case: 'regex', regex: '(a+)+b' }));
+    const budget = new RegexBudget();
+    assert.equal(test('a'.repeat(20_000), budget), false);
+    assert.equal(budget.exceededBy, undefined);
   });
 
   it('is refused with a pattern that only a backtracking engine takes', () => {

@@ -7,6 +7,7 @@ import { PortChoice } from '../../../src/proto/gen/ambit.ts';
 import { compileCors } from '../../../src/routing/cors.ts';
 import { type ContextOf, compileHeaderChanges } from '../../../src/routing/header-changes.ts';
 import { compileRedirect } from '../../../src/routing/redirect.ts';
+import { RegexBudget } from '../../../src/routing/regex-budget.ts';
 import { requestTimeoutMs } from '../../../src/routing/request-timeout.ts';
 import { compileRetry, DEFAULT_RETRY, type TryOutcome } from '../../../src/routing/retry-policy.ts';
 import { compilePathRewrite, rewriteTarget } from '../../../src/routing/rewrite-path.ts';
@@ -160,9 +161,24 @@ describe('another path', () => {
     it(name, () => {
       const change = compilePathRewrite({ kind }, match);
       assert.ok(change);
-      assert.equal(rewriteTarget(target, change), expected);
+      assert.equal(rewriteTarget(target, change, new RegexBudget()), expected);
     });
   }
+
+  const byRegex = (pattern: string, substitution: string) =>
+    compilePathRewrite({ kind: { $case: 'regex', regex: { pattern, substitution } } }, undefined);
+
+  it('is given up where a pattern would search the rest of a long path again and again', () => {
+    const budget = new RegexBudget();
+    byRegex('a.*!|a', 'b')?.(`/${'a'.repeat(8000)}`, budget);
+    assert.equal(budget.exceededBy, 'target');
+  });
+
+  it('is given up where it makes far more of a path than there was', () => {
+    const budget = new RegexBudget();
+    byRegex('a', 'b'.repeat(1024))?.(`/${'a'.repeat(200)}`, budget);
+    assert.equal(budget.exceededBy, 'target');
+  });
 });
 
 describe('a redirect', () => {

@@ -14,6 +14,32 @@ function portsOf(lab: RouteLab, hostname: string): Record<number, [boolean, numb
   );
 }
 
+describe('the regular expressions of a service', () => {
+  it('end where a waypoint would keep too many: requests that no route before takes get 503', () => {
+    const rules = (prefix: string) =>
+      Array.from({ length: 600 }, (_, index) => ({
+        match: [{ uri: { regex: `/${prefix}${index}.*` } }],
+        route: [{ destination: { host: 'web' } }],
+      }));
+    const lab = new RouteLab(
+      service('web', {}, BOUND),
+      virtualService('web', {
+        hosts: ['web'],
+        http: [{ delegate: { name: 'b' } }, ...rules('a')],
+      }),
+      virtualService('b', { http: rules('b') }),
+    );
+    const held = lab.model.waypointStores.get(SERVICE_ROUTES_TYPE)?.get('demo/web.demo.svc.cluster.local')?.value;
+    assert.ok(held);
+    const [port] = ServiceRoutes.decode(held).ports;
+    const last = port?.http.at(-1);
+    assert.equal(last?.name, 'too-many-regular-expressions');
+    assert.equal(last.match, undefined);
+    assert.deepEqual(last.action?.$case === 'directResponse' && last.action.directResponse.status, 503);
+    assert.ok((port?.http.length ?? 0) <= 1001);
+  });
+});
+
 describe('a port for gRPC-Web', () => {
   const host = 'api.demo.svc.cluster.local';
   const api = (...ports: readonly object[]) => service('api', { ports }, BOUND);

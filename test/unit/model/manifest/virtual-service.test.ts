@@ -41,6 +41,16 @@ describe('a VirtualService', () => {
     );
   });
 
+  it('has no more regular expressions than a waypoint keeps, which is told before any is compiled', () => {
+    const http = (count: number, more: string) =>
+      Array.from({ length: count }, (_, index) => ({ match: [{ uri: { regex: `/${index}${more}` } }], route: ROUTE }));
+    assert.deepEqual(problemsOf({ hosts: ['web'], http: http(1000, '.*') }), []);
+    const [problem = '', ...others] = problemsOf({ hosts: ['web'], http: http(20_000, '.*') });
+    assert.match(problem, /^spec\.http\[1000\]\.match\[0\]\.uri\.regex: is one of more than 1000 regular/);
+    assert.deepEqual(others, []);
+    assert.match(problemsOf({ hosts: ['web'], http: http(100, 'a{900}') })[0] ?? '', /^spec\.http\[2\d\]/);
+  });
+
   it('is read without nulls, but for conditions that would be lost with them', () => {
     const http = [{ match: [{ headers: { 'x-a': null }, method: null }], route: ROUTE, timeout: null }];
     assert.deepEqual(specOf({ hosts: ['web'], http, gateways: null }), {
