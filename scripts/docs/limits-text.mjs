@@ -278,6 +278,12 @@ export const LIMIT_GROUPS = [
         'The text of an answer of the waypoint that a gRPC client gets as a header.',
       ],
       [
+        'waypoint/routes.ts',
+        'MAX_REASON_CHARACTERS',
+        '',
+        'Characters of the reason why routes cannot be used, in the `route_name` of access logs.',
+      ],
+      [
         'routing/regex-budget.ts',
         'MAX_REQUEST_STEPS',
         '',

@@ -1,6 +1,6 @@
 /** The two resource types that ztunnel subscribes to, decoded into changes of the mesh state (facts ztunnel-wire 5). */
 import { decodeAddress } from '../model/feed-decode.ts';
-import { decodeAuthorization } from '../model/policy-decode.ts';
+import { decodeAuthorization, denialInPlaceOf } from '../model/policy-decode.ts';
 import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/client/delta-client.ts';
 import type { StateChange } from './mesh-state.ts';
 
@@ -17,6 +17,8 @@ export function feedHandlers(
   { onAddresses }: FeedOptions,
   publish: (changes: readonly StateChange[]) => void,
 ): readonly ResourceHandler[] {
+  // Names of policies that were accepted once: a refused one leaves them as they are.
+  const accepted = new Set<string>();
   return [
     {
       typeUrl: ADDRESS_TYPE,
@@ -35,13 +37,22 @@ export function feedHandlers(
     {
       typeUrl: AUTHORIZATION_TYPE,
       onDemand: false,
-      apply: (resources, removed) =>
-        decodeAll(
+      apply: (resources, removed) => {
+        for (const name of removed) accepted.delete(name);
+        const refused = decodeAll(
           resources,
           removed.map((name) => ({ kind: 'remove-policy', name })),
           policyChange,
           publish,
-        ),
+        );
+        const names = new Set(refused.map(({ name }) => name));
+        for (const { name } of resources) if (!names.has(name)) accepted.add(name);
+        const denials = resources
+          .filter(({ name }) => names.has(name) && !accepted.has(name))
+          .map(({ name, bytes }): StateChange => ({ kind: 'policy', policy: denialInPlaceOf(name, bytes) }));
+        if (denials.length > 0) publish(denials);
+        return refused;
+      },
     },
   ];
 }

@@ -34,6 +34,33 @@ export function decodeAuthorization(bytes: Uint8Array): Result<AuthorizationPoli
   });
 }
 
+/**
+ * What is in force in the place of a policy that `decodeAuthorization` refuses: nobody knows what it would have let
+ * through, so that it denies everything where it applies, or in its namespace where that cannot be read either.
+ * @param resourceName `<namespace>/<name>`
+ */
+export function denialInPlaceOf(resourceName: string, bytes: Uint8Array): AuthorizationPolicy {
+  const slash = resourceName.indexOf('/');
+  const anything = [[]];
+  return {
+    namespace: resourceName.slice(0, Math.max(slash, 0)),
+    name: resourceName.slice(slash + 1),
+    scope: readScope(bytes) ?? 'Namespace',
+    action: 'Deny',
+    rules: anything,
+    dryRun: false,
+  };
+}
+
+function readScope(bytes: Uint8Array): PolicyScope | undefined {
+  try {
+    return SCOPES[pb.Authorization.decode(bytes).scope];
+  } catch {
+    // The refusal says why.
+    return undefined;
+  }
+}
+
 function toMatch(message: pb.Match): PolicyMatch {
   const ports = (list: readonly number[]) => list.map((port) => port & 0xffff);
   return {

@@ -24,6 +24,9 @@ interface Pool {
   readonly tokenRules: TokenRules | undefined;
 }
 
+/** As long as a policy cannot be used, and there is no earlier one of its name. */
+const UNUSABLE = '(unusable)';
+
 const NOWHERE = { file: '', line: 0, column: 0 };
 const NO_RULES: readonly JwtRule[] = [];
 
@@ -98,8 +101,11 @@ export class WaypointPolicies {
     for (const name of removed) this.#held.delete(name);
     for (const { name, bytes } of resources) {
       const read = readPolicy(bytes);
-      if (typeof read === 'string') refused.push({ name, reason: read });
-      else this.#held.set(name, read);
+      if (typeof read !== 'string') this.#held.set(name, read);
+      else {
+        refused.push({ name, reason: read });
+        if (!this.#held.has(name)) this.#held.set(name, denial(name, bytes));
+      }
     }
     this.#index();
     this.#known = true;
@@ -135,6 +141,30 @@ function readPolicy(bytes: Uint8Array): Held | string {
     return { targets, manifest, policy: compileRequestPolicy(object), rules: NO_RULES };
   } catch (error) {
     return `it cannot be decoded: ${errorText(error)}`;
+  }
+}
+
+/**
+ * Nobody knows what a refused policy would have let through: it denies everything that it is attached to, or everything
+ * where that cannot be read either.
+ */
+function denial(resourceName: string, bytes: Uint8Array): Held {
+  const known = decoded(bytes);
+  const [kind, namespace = '', name = resourceName] = resourceName.split('/');
+  return {
+    targets: known?.targets ?? [MESH_TARGET],
+    manifest: Buffer.from(JSON.stringify({ kind, metadata: { namespace, name }, unusable: true })),
+    policy: { namespace, name: `${name} ${UNUSABLE}`, action: 'DENY', provider: '', dryRun: false, match: () => 0 },
+    rules: NO_RULES,
+  };
+}
+
+function decoded(bytes: Uint8Array): WaypointPolicy | undefined {
+  try {
+    return WaypointPolicy.decode(bytes);
+  } catch {
+    // The refusal says why.
+    return undefined;
   }
 }
 

@@ -2,9 +2,29 @@
 import { errorText } from '../base/errors.ts';
 import { type Service, serviceKey } from '../model/service.ts';
 import { SERVICE_ROUTES_TYPE } from '../model/waypoint-feed.ts';
-import { ServiceRoutes } from '../proto/gen/ambit.ts';
+import { type HttpRoute, ServiceRoutes } from '../proto/gen/ambit.ts';
 import { type CompiledPort, compileRoutes } from '../routing/compile-routes.ts';
 import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/client/delta-client.ts';
+
+const MAX_REASON_CHARACTERS = 200;
+
+/**
+ * In the place of routes that were refused: without them requests would go to the service itself, which nobody asked for.
+ * @param reason as access logs have it, in `route_name`
+ */
+function unusableRoutes(reason: string): ReadonlyMap<number, CompiledPort> {
+  const nothing: HttpRoute = {
+    name: `unusable routes: ${reason.slice(0, MAX_REASON_CHARACTERS)}`,
+    match: undefined,
+    action: undefined,
+    requestHeaders: undefined,
+    responseHeaders: undefined,
+    fault: undefined,
+    cors: undefined,
+  };
+  const port = { port: 0, http: [nothing], tcp: [], hasHttp: true, hasTcp: true, grpcWeb: false };
+  return compileRoutes({ namespace: '', hostname: '', ports: [port], session: undefined });
+}
 
 export class Routes {
   readonly #byService = new Map<string, ReadonlyMap<number, CompiledPort>>();
@@ -49,7 +69,9 @@ export class Routes {
         this.#fed.set(name, bytes);
       } catch (error) {
         // The last good routes stay.
-        refused.push({ name, reason: `it cannot be used: ${errorText(error)}` });
+        const reason = `it cannot be used: ${errorText(error)}`;
+        refused.push({ name, reason });
+        if (!this.#byService.has(name)) this.#byService.set(name, unusableRoutes(reason));
       }
     }
     this.#known = true;

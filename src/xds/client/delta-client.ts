@@ -2,7 +2,8 @@
  * The client half of delta xDS (facts ztunnel-wire 5.3).
  *
  * Invariants:
- * - Good resources of a push are kept when others of it are refused; a refused resource leaves the previous state.
+ * - Good resources of a push are kept when others of it are refused; a refused resource leaves the previous state. What
+ *   stands in for one that has none is its handler's matter.
  * - State outlives the stream: on reconnect the versions held are sent, so that only differences come back. Names asked
  *   for one by one are sent with them, with an empty version when no resource of that name is held.
  * - Exactly one stream is open at a time; `stop` ends it and no handler is called afterwards.
@@ -66,7 +67,7 @@ export interface DeltaClientDeps {
   onTerminated(reason: TerminationReason): void;
   /** Called when a stream was accepted: the control plane is there and takes our token. */
   onConnected(): void;
-  /** Called for each handler after its first accepted push. */
+  /** Called for each handler after its first push was worked through, whatever was refused in it. */
   onReady(typeUrl: string): void;
 }
 
@@ -216,7 +217,8 @@ export class DeltaClient {
     if (errorDetail !== undefined) this.#deps.logger.warn('XDS resources refused', { type: typeUrl, reasons: message });
     stream.write(request({ typeUrl, responseNonce: nonce, errorDetail }));
     this.#backoff.reset();
-    if (refused.length === 0 && !type.ready) {
+    // What was refused comes again only once it is mended: nothing else waits for that.
+    if (!type.ready) {
       type.ready = true;
       this.#deps.onReady(typeUrl);
     }

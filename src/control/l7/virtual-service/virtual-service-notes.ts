@@ -2,9 +2,10 @@
 import type { ObjectStore } from '../../../manifests/object-store.ts';
 import type { VirtualServiceObject } from '../../../model/manifest/virtual-service.ts';
 import type { HttpRuleSpec, VirtualServiceSpec } from '../../../model/manifest/virtual-service-spec.ts';
+import { excessRegex, TOO_MANY_REGEXES } from '../../../model/regex/regex-total.ts';
 import { includesMesh } from '../../../model/validation/visibility-rules.ts';
 import type { BuildContext } from '../../build-context.ts';
-import { delegateOf } from './delegated-rules.ts';
+import { delegateOf, effectiveRules } from './delegated-rules.ts';
 import { destinationNotes } from './destination-notes.ts';
 import { unsupportedHeaders } from './header-changes.ts';
 import { hostNotes } from './host-notes.ts';
@@ -23,11 +24,21 @@ export function virtualServiceNote(context: BuildContext, object: VirtualService
     ...hostNotes(context, object),
     ...destinationNotes(context, object),
     ...matchNotes(spec),
+    ...regexNotes(context, object),
     ...(spec.http ?? []).flatMap((rule, index) => ruleNotes(context.store, object, rule, `http[${index}]`)),
   ]);
   const shown = [...notes].slice(0, MAX_NOTES);
   if (notes.size > MAX_NOTES) shown.push(`and ${notes.size - MAX_NOTES} more`);
   return shown.length === 0 ? undefined : shown.join('; ');
+}
+
+/** The object alone is bounded by its validation; those that it delegates to come on top. */
+function regexNotes({ store, mesh }: BuildContext, object: VirtualServiceObject): string[] {
+  if (!(object.spec.http ?? []).some(({ delegate }) => delegate !== undefined)) return [];
+  const rules = effectiveRules(store, mesh, object);
+  const [first] = excessRegex(rules.map(({ rule }) => rule)) ?? [];
+  const title = first === undefined ? undefined : rules[Number(first)]?.title;
+  return title === undefined ? [] : [`has ${TOO_MANY_REGEXES}: from ${title} on its requests get 503`];
 }
 
 function matchNotes({ http = [], tls = [], tcp = [] }: VirtualServiceSpec): string[] {

@@ -37,6 +37,8 @@ describe('the regular expressions of a service', () => {
     assert.equal(last.match, undefined);
     assert.deepEqual(last.action?.$case === 'directResponse' && last.action.directResponse.status, 503);
     assert.ok((port?.http.length ?? 0) <= 1001);
+    const note = lab.model.notes.get('VirtualService/demo/web') ?? '';
+    assert.match(note, /has more than 1000 regular expressions.*: from demo\/web\[\d+\] on its requests get 503/);
   });
 });
 

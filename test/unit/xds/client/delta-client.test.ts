@@ -123,11 +123,13 @@ describe('the delta client', () => {
     );
   });
 
-  it('that never accepted a push is not ready', async () => {
+  it('that never got a push is not ready; one whose first push had bad resources is', async () => {
     await using setup = await setUp();
-    setup.server.push({ a: 'bad' }, 'n1');
-    await eventually('the answer', () => setup.server.requests.length === 3);
     assert.deepEqual(setup.ready, []);
+    setup.server.push({ a: 'bad', b: '1' }, 'n1');
+    await eventually('the answer', () => setup.server.requests.length === 3);
+    assert.deepEqual([setup.ready, [...setup.held]], [['A'], [['b', '1']]]);
+    assert.equal(last(setup.server)?.errorDetail?.message, 'a: it is bad');
   });
 
   it('says on reconnect what it holds, without what it refused or lost', async () => {
