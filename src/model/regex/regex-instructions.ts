@@ -35,10 +35,12 @@ export function regexInstructions(pattern: string): number {
       stack.push(group);
       group = { size: 0, last: 0 };
     } else if (char === ')') {
-      const whole = group.size + group.last + 2;
+      // What is empty is an instruction of its own.
+      const whole = Math.max(1, group.size + group.last) + 2;
       group = stack.pop() ?? { size: OWN_INSTRUCTIONS, last: 0 };
       add(whole);
-    } else add(text.startsWith('\\Q') ? text.length : 1);
+    } else if (char === '|') add(1 + 1);
+    else add(text.startsWith('\\Q') ? text.length : 1);
     at += text.length;
   }
   return [...stack, group].reduce((sum, { size, last }) => sum + size + last, 0);

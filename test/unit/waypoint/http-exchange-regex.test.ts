@@ -12,7 +12,7 @@ import { ReplayBudget } from '../../../src/waypoint/request-body.ts';
 import { NO_TELEMETRY } from '../../../src/waypoint/telemetry-settings.ts';
 import { FakeHttpStream } from '../../helpers/fake-http-stream.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
-import { silentTelemetry } from '../../helpers/silent-telemetry.ts';
+import { silentTelemetry, unknownClient } from '../../helpers/silent-telemetry.ts';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -26,6 +26,7 @@ async function answer(place: 'target' | 'header'): Promise<{ headers: readonly H
     random: () => 0.5,
     accessLog: { ...silentLogger, enabled: () => true, info },
     telemetry: silentTelemetry,
+    tapLog: silentLogger,
     replayBudget: new ReplayBudget(0),
     state: {},
   } as unknown as HttpExchangeDeps;
@@ -35,6 +36,7 @@ async function answer(place: 'target' | 'header'): Promise<{ headers: readonly H
   const context = {
     target: { kind: 'service', service: { ports: new Map([[80, 8080]]) }, port: 80 },
     self: {},
+    client: unknownClient,
     clientAddress: '',
     forwarded: '',
     spoken: 'http1',

@@ -42,6 +42,12 @@ describe('the instructions of a regular expression', () => {
     );
   });
 
+  it('have room for what is empty', () => {
+    for (const pattern of ['(){0,7}?', '(|a){0,7}', '(||){3}', '(?:|){2,9}']) {
+      assert.ok(RE2JS.compile(pattern).programSize() <= regexInstructions(pattern), pattern);
+    }
+  });
+
   it('are told without compiling, however often a pattern repeats', () => {
     assert.ok(regexInstructions('((((a{1000}){1000}){1000}){1000}){1000}') > 1e15);
   });
