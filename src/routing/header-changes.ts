@@ -38,8 +38,12 @@ export function compileHeaderChanges(...changes: readonly (HeaderChanges | undef
 
 function stepsOf({ set, add, remove }: HeaderChanges): HeaderChange[] {
   const overwritten = new Map(fieldsOf(set));
+  // What is newer than this waypoint is not filled in, and does not keep the value that came.
+  const own = set.map(({ name }) => name.toLowerCase());
   const added = fieldsOf(add);
-  const removed = new Set(remove.map((name) => name.toLowerCase()).filter(isTouchable));
+  const removed = new Set(
+    [...remove.map((name) => name.toLowerCase()), ...own.filter((name) => !overwritten.has(name))].filter(isTouchable),
+  );
   if (removed.size === 0 && overwritten.size === 0 && added.length === 0) return [];
   const fields: readonly Field[] = [...overwritten, ...added];
   const isFilled = fields.some(([, value]) => typeof value !== 'string');

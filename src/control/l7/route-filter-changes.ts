@@ -101,6 +101,6 @@ function toCors(cors: CorsFilter): Cors {
 function toOrigin(origin: string): StringMatch {
   if (origin === '*') return { kind: { $case: 'present', present: true }, ignoreCase: false };
   if (!origin.includes('*')) return exactly(origin);
-  const parts = origin.split('*').map((part) => part.replace(/[^\w]/g, (char) => `\\${char}`));
+  const parts = origin.split('*').map((part) => part.replace(/[!-/:-@[-^`{-~]/g, (char) => `\\${char}`));
   return matchingRegex(parts.join('[^/:]+'));
 }

@@ -1,6 +1,7 @@
 /** What of a route has no effect although its status is in order (facts l7-and-control 4.3): remarks for its author. */
 import { compileFormat } from '../../format/compile-format.ts';
 import { meshParentKey } from '../../manifests/object-references.ts';
+import { isConnectionHeader } from '../../model/connection-headers.ts';
 import type { HttpRouteRule } from '../../model/manifest/http-route.ts';
 import { objectTitle } from '../../model/manifest/manifest-object.ts';
 import type { RouteObject } from '../../model/manifest/route-object.ts';
@@ -27,8 +28,22 @@ export function unusedRemarks(route: RouteObject): string[] {
   return route.rules.flatMap((rule, index) => {
     const { unused } = rule;
     const fields = unused.length === 0 ? [] : [`rule ${index}: waypoints do not act on ${unused.join(', ')}`];
-    return [...fields, ...unknownOperators(rule).map((text) => `rule ${index}: ${text}`)];
+    const headers = [...connectionHeaders(rule), ...unknownOperators(rule)];
+    return [...fields, ...headers.map((text) => `rule ${index}: ${text}`)];
   });
+}
+
+/** What nobody but the two ends of a connection changes. */
+function connectionHeaders({ filters, backends }: HttpRouteRule): string[] {
+  const all = [...filters, ...backends.flatMap((backend) => backend.filters)];
+  const names = all.flatMap((filter) => {
+    if (!('headers' in filter)) return [];
+    const { set, add, remove } = filter.headers;
+    return [...set.map(({ name }) => name), ...add.map(({ name }) => name), ...remove];
+  });
+  return names
+    .filter((name) => isConnectionHeader(name.toLowerCase()))
+    .map((name) => `the header ${name} is left as it is: it belongs to the connection`);
 }
 
 /** Values of headers that look as if something were to be filled in. */

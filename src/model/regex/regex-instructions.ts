@@ -5,6 +5,8 @@
 
 /** Besides those of its parts: where a program begins and ends. */
 const OWN_INSTRUCTIONS = 4;
+/** Where a group begins and ends, and a branch of it that has nothing. */
+const EMPTY_GROUP_INSTRUCTIONS = 3;
 const QUOTE = /\\Q[\s\S]*?(?:\\E|$)/y;
 const ESCAPE = /\\(?:[pPx]\{[^}]*\}|[pP][\s\S]|x[\dA-Fa-f]{2}|[\s\S]|$)/y;
 const CLASS = /\[\^?\]?(?:\[:\^?[a-z]+:\]|\\[\s\S]|[^\]\\])*\]/y;
@@ -35,12 +37,10 @@ export function regexInstructions(pattern: string): number {
       stack.push(group);
       group = { size: 0, last: 0 };
     } else if (char === ')') {
-      // What is empty is an instruction of its own.
-      const whole = Math.max(1, group.size + group.last) + 2;
+      const whole = group.size + group.last + EMPTY_GROUP_INSTRUCTIONS;
       group = stack.pop() ?? { size: OWN_INSTRUCTIONS, last: 0 };
       add(whole);
-    } else if (char === '|') add(1 + 1);
-    else add(text.startsWith('\\Q') ? text.length : 1);
+    } else add(text.startsWith('\\Q') ? text.length : char === '|' ? 2 : 1);
     at += text.length;
   }
   return [...stack, group].reduce((sum, { size, last }) => sum + size + last, 0);

@@ -1,7 +1,7 @@
 /** Changes of headers, of a rule or of one destination (facts l7-and-control 1.2). */
 import { compileFormat } from '../../format/compile-format.ts';
 import type { FieldReader } from '../manifest/field-reader.ts';
-import { headerNameProblem, isHeaderName, quoted } from './value-rules.ts';
+import { authorityProblem, headerNameProblem, isHeaderName, quoted } from './value-rules.ts';
 
 /** @param rewritten the host that `rewrite.authority` sets already; '' for none */
 export function checkHeaderChanges(headers: FieldReader, rewritten: string): void {
@@ -14,6 +14,8 @@ export function checkHeaderChanges(headers: FieldReader, rewritten: string): voi
       if (!isAuthority(name)) continue;
       if (authority !== '') changes.report(name, `the host is rewritten twice, to ${quoted(authority)} as well`);
       authority = changes.string(name) ?? '';
+      const problem = hostValueProblem(authority);
+      if (problem !== undefined) changes.report(name, problem);
     }
   }
 }
@@ -52,6 +54,12 @@ function valueProblem(value: string): string | undefined {
   // An operator that waypoints do not have may be one of gateways.
   const format = compileFormat(value);
   return format.ok || format.error.kind === 'unsupported' ? undefined : format.error.reason;
+}
+
+/** What has an operator is left out, with a remark. */
+function hostValueProblem(value: string): string | undefined {
+  const format = compileFormat(value);
+  return format.ok && format.value.literal !== undefined ? authorityProblem(format.value.literal) : undefined;
 }
 
 function isAuthority(name: string): boolean {

@@ -1,7 +1,7 @@
 /** What an HTTP rule of a VirtualService does other than forward: rewrite, redirect, answer (facts l7-and-control 1.2). */
 import type { FieldReader, ReportProblem } from '../manifest/field-reader.ts';
 import { regexProblem } from './regex-syntax.ts';
-import { checkPort, numberOf, quoted } from './value-rules.ts';
+import { authorityProblem, checkPort, numberOf, quoted } from './value-rules.ts';
 
 const REDIRECT_CODES = [0, 301, 302, 303, 307, 308];
 const REDIRECT_PARTS = ['uri', 'prefixRewrite', 'authority', 'scheme', 'port', 'derivePort'];
@@ -15,6 +15,7 @@ export function checkRewrite(rewrite: FieldReader): void {
   if (!rewrite.isPresent) return;
   const isEmpty = !['uri', 'authority', 'uriRegexRewrite'].some((name) => isGiven(rewrite, name));
   if (isEmpty) rewrite.report(undefined, 'needs uri, uriRegexRewrite or authority');
+  checkAuthority(rewrite);
   const regex = rewrite.child('uriRegexRewrite');
   if (!regex.isPresent) return;
   if (isGiven(rewrite, 'uri')) rewrite.report('uriRegexRewrite', 'cannot be combined with uri');
@@ -29,6 +30,7 @@ export function checkRedirect(redirect: FieldReader, matches: readonly FieldRead
   if (!REDIRECT_PARTS.some((name) => isGiven(redirect, name))) {
     redirect.report(undefined, `changes nothing: needs one of ${REDIRECT_PARTS.slice(0, -1).join(', ')}`);
   }
+  checkAuthority(redirect);
   if (isGiven(redirect, 'prefixRewrite')) {
     if (isGiven(redirect, 'uri')) redirect.report('prefixRewrite', 'cannot be combined with uri');
     if (matches.some((match) => !match.child('uri').has('prefix'))) {
@@ -61,6 +63,12 @@ export function checkDirectResponse(response: FieldReader, warn: ReportProblem):
   else if (bytes > LARGE_BODY_BYTES) {
     warn([...response.path, 'body'], `has more than ${LARGE_BODY_BYTES} bytes, which every proxy keeps in memory`);
   }
+}
+
+function checkAuthority(action: FieldReader): void {
+  const authority = action.string('authority') ?? '';
+  const problem = authority === '' ? undefined : authorityProblem(authority);
+  if (problem !== undefined) action.report('authority', problem);
 }
 
 function isGiven(reader: FieldReader, name: string): boolean {

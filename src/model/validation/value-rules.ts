@@ -71,6 +71,17 @@ export function isHeaderName(text: string): boolean {
   return HEADER_NAME.test(text);
 }
 
+/** Where a server finds what a request is for (RFC 9110 7.2): a name, or an address in brackets, and a port. */
+const AUTHORITY = /^(?:\[[\dA-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d{1,5})?$/;
+const LARGEST_PORT = 65_535;
+
+/** Why requests cannot be for a host that a route sets: every one of them would be refused; undefined when they can. */
+export function authorityProblem(text: string): string | undefined {
+  const port = Number(/:(\d+)$/.exec(text)?.[1] ?? 0);
+  if (AUTHORITY.test(text) && port <= LARGEST_PORT) return undefined;
+  return `${quoted(text)} is not a host, with or without a port`;
+}
+
 /** What is wrong with the name of a header; undefined when it is right. */
 export function headerNameProblem(text: string): string | undefined {
   if (text === '') return 'the name of a header must not be empty';

@@ -74,6 +74,16 @@ describe('changes of headers', () => {
     ]);
   });
 
+  it('leave nothing of a client where a value is to be set that cannot be filled in', () => {
+    const set = [{ name: 'X-User', value: '%NEWER_THAN_THIS%', isFormat: true }];
+    const change = compileHeaderChanges({ set, add: [], remove: [] });
+    const headers: HttpHeader[] = [
+      ['x-user', 'root'],
+      ['b', '1'],
+    ];
+    assert.deepEqual(change?.(headers, NOTHING), [['b', '1']]);
+  });
+
   it('fill in values from the headers that are left once some were removed', () => {
     const set = [
       { name: 'a', value: '%REQ(gone)%', isFormat: true },
@@ -115,9 +125,9 @@ describe('changes of headers', () => {
     );
   });
 
-  it('leave out a value with an operator that this waypoint does not know', () => {
-    const set = [{ name: 'a', value: '%NEWER%', isFormat: true }];
-    assert.equal(compileHeaderChanges({ set, add: [], remove: [] }), undefined);
+  it('leave out an added value with an operator that this waypoint does not know', () => {
+    const add = [{ name: 'a', value: '%NEWER%', isFormat: true }];
+    assert.equal(compileHeaderChanges({ set: [], add, remove: [] }), undefined);
   });
 
   it('write text as UTF-8, and leave out what no header may hold', () => {

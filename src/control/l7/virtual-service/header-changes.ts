@@ -1,8 +1,9 @@
 /**
  * Changes of headers for the feed (facts l7-and-control 1.2). Values without operators go as plain text; what waypoints
- * cannot fill in is left out, as its text would be wrong.
+ * cannot fill in is left out, as its text would be wrong; where it was to be set, the client's own goes too.
  */
 import { compileFormat } from '../../../format/compile-format.ts';
+import { isConnectionHeader } from '../../../model/connection-headers.ts';
 import type { HeaderChangesSpec, HeadersSpec } from '../../../model/manifest/virtual-service-spec.ts';
 import type { HeaderChanges, HeaderValue } from '../../../proto/gen/ambit.ts';
 
@@ -27,21 +28,29 @@ export function buildHeaders({ request, response }: HeadersSpec = {}): RuleHeade
   };
 }
 
-/** Headers that are left out because of their value. */
+/** Headers that are left out because of their value, or because nobody but the two ends of a connection changes them. */
 export function unsupportedHeaders({ request, response }: HeadersSpec = {}): UnsupportedHeader[] {
   const maps = [request?.set, request?.add, response?.set, response?.add];
-  return maps.flatMap((values = {}) =>
+  const removed = [...(request?.remove ?? []), ...(response?.remove ?? [])];
+  const untouched = [...maps.flatMap((values = {}) => Object.keys(values)), ...removed].filter(isUntouchable);
+  const ownByConnection = untouched.map((name) => ({ name, reason: 'it belongs to the connection' }));
+  const unfilled = maps.flatMap((values = {}) =>
     Object.entries(values).flatMap(([name, value]) => {
       const format = compileFormat(value);
-      if (!format.ok) return [{ name, reason: format.error.reason }];
+      if (!format.ok) return [{ name, reason: `its value ${format.error.reason}` }];
       const isFilledHost = isAuthority(name) && format.value.literal === undefined;
-      return isFilledHost ? [{ name, reason: 'has an operator, which the host of a request cannot have' }] : [];
+      return isFilledHost
+        ? [{ name, reason: 'its value has an operator, which the host of a request cannot have' }]
+        : [];
     }),
   );
+  return [...ownByConnection, ...unfilled];
 }
 
 function headerChanges({ set, add, remove = [] }: HeaderChangesSpec): HeaderChanges {
-  return { set: headerValues(set), add: headerValues(add), remove: remove.map((name) => name.toLowerCase()) };
+  const unfilled = Object.entries(set ?? {}).flatMap(([name, value]) => (compileFormat(value).ok ? [] : [name]));
+  const removed = [...remove, ...unfilled].map((name) => name.toLowerCase());
+  return { set: headerValues(set), add: headerValues(add), remove: removed };
 }
 
 function headerValues(values: Readonly<Record<string, string>> = {}): HeaderValue[] {
@@ -58,6 +67,10 @@ function authorityIn(values: Readonly<Record<string, string>> = {}): string {
   const found = Object.entries(values).find(([name]) => isAuthority(name));
   const format = found && compileFormat(found[1]);
   return format?.ok === true ? (format.value.literal ?? '') : '';
+}
+
+function isUntouchable(name: string): boolean {
+  return !isAuthority(name) && isConnectionHeader(name.toLowerCase());
 }
 
 function isAuthority(name: string): boolean {

@@ -58,7 +58,7 @@ function ruleNotes(store: ObjectStore, object: VirtualServiceObject, rule: HttpR
   const notes: string[] = [];
   for (const headers of [rule.headers, ...route.map((to) => to.headers)]) {
     for (const { name, reason } of unsupportedHeaders(headers)) {
-      notes.push(`${place} leaves out the header ${name}: its value ${reason}`);
+      notes.push(`${place} leaves out the header ${name}: ${reason}`);
     }
   }
   if (delegate !== undefined && delegateOf(store, object, delegate) === undefined) {

@@ -11,6 +11,32 @@ function problemsOf(value: string): string[] {
   return problems;
 }
 
+/** What the rules say of an HTTP rule, by field. */
+function fieldsOf(rule: object): string[] {
+  const spec = { hosts: ['a'], http: [rule] };
+  const fields: string[] = [];
+  checkKindRules('networking.istio.io', 'VirtualService', spec, (path) => fields.push(path.slice(3).join('.')));
+  return fields;
+}
+
+describe('the host that a route gives a request', () => {
+  const route = [{ destination: { host: 'a' } }];
+  const ways: [string, (authority: string) => object][] = [
+    ['headers.request.set.Host', (host) => ({ headers: { request: { set: { Host: host } } }, route })],
+    ['headers.request.add.:authority', (host) => ({ headers: { request: { add: { ':authority': host } } }, route })],
+    ['rewrite.authority', (authority) => ({ rewrite: { authority }, route })],
+    ['redirect.authority', (authority) => ({ redirect: { authority } })],
+  ];
+  for (const [field, rule] of ways) {
+    it(`is one that servers take, in ${field}`, () => {
+      for (const good of ['a', 'a.b:80', '[::1]:65535', '10.0.0.1', 'a_b']) assert.deepEqual(fieldsOf(rule(good)), []);
+      for (const bad of ['a b', 'a/b', 'a:b', 'a:65536', 'u@a', 'ä', '[::1', ':80', 'a\tb']) {
+        assert.deepEqual(fieldsOf(rule(bad)), [field], bad);
+      }
+    });
+  }
+});
+
 describe('the value of a header that a route sets', () => {
   it('may be any text, with operators and doubled percent signs', () => {
     for (const value of ['plain', 'a\tb', 'caf\u00e9', '%DOWNSTREAM_REMOTE_ADDRESS%', '100%%']) {
