@@ -14,6 +14,7 @@ const LOOKING = [
   'dump',
   'log-level',
   'profile',
+  'bug-report',
   'completion',
 ];
 

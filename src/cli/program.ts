@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { addAgentCommand } from './commands/agent.ts';
 import { addAnalyzeCommand } from './commands/analyze.ts';
+import { addBugReportCommand } from './commands/bug-report.ts';
 import { addCheckCommand } from './commands/check.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addControlCommand } from './commands/control.ts';
@@ -46,6 +47,7 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
   addDumpCommand(program, environment);
   addLogLevelCommand(program, environment);
   addProfileCommand(program, environment);
+  addBugReportCommand(program, environment);
   addInstallCommands(program, environment);
   addWaypointCommands(program, environment);
   addControlCommand(program, environment);

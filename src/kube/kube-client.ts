@@ -180,6 +180,12 @@ export class KubeClient {
     return this.#transport.call({ method: 'GET', path, ...deadline(options) });
   }
 
+  /** An answer that is no JSON, such as a log. */
+  text(path: string, query: URLSearchParams, options?: CallOptions): Promise<Result<string, KubeError>> {
+    const call = { method: 'GET', path, query, answersText: true, ...deadline(options) } as const;
+    return this.#transport.call(call) as Promise<Result<string, KubeError>>;
+  }
+
   /** Closes kept connections; what is under way fails. */
   close(): void {
     this.#transport.close();

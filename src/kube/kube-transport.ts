@@ -20,6 +20,8 @@ export interface KubeCall {
   readonly path: string;
   readonly query?: URLSearchParams;
   readonly body?: unknown;
+  /** Whether the answer is text, and is given as it is. */
+  readonly answersText?: boolean;
   /** Default `application/json`. */
   readonly contentType?: string;
   /** Until the last byte of the answer. */
@@ -88,7 +90,10 @@ export class KubeTransport {
         chunks.push(chunk);
         return undefined;
       },
-      end: () => parseAnswer(describe(call), Buffer.concat(chunks)),
+      end: () =>
+        call.answersText === true
+          ? ok(Buffer.concat(chunks).toString('utf8'))
+          : parseAnswer(describe(call), Buffer.concat(chunks)),
       timeout: () => fail(new KubeError('KUBE_TIMEOUT', `${describe(call)}: no answer in ${call.timeoutMs} ms`)),
     });
   }

@@ -82,6 +82,29 @@ describe('a waypoint', () => {
     );
   });
 
+  it('is looked at by the commands that look at a mesh, by way of the API server', async () => {
+    const json = async (...args: readonly string[]) => {
+      const { stdout, stderr } = await ambit([...args, '-o', 'json']);
+      assert.notEqual(stdout, '', stderr);
+      return JSON.parse(stdout);
+    };
+    const reports = (await json('status')) as { role: string; namespace: string; config?: { state: string } }[];
+    const gate = reports.find(({ role, namespace }) => role === 'waypoint' && namespace === NS);
+    assert.match(gate?.config?.state ?? '', /^(SYNCED|STALE)$/);
+    assert.ok(reports.some(({ role }) => role === 'ztunnel') && reports.some(({ role }) => role === 'control'));
+    const dump = (await json('dump', `${NS}/gate`)) as { services: unknown[]; policies: unknown[] };
+    assert.ok(dump.services.length > 0 && dump.policies.length > 0);
+    const tapping = ambit(['tap', '-n', NS, '--count', '1', '--for', '20s', '-o', 'json']);
+    let asking = true;
+    const load = (async () => {
+      while (asking) await ask();
+    })();
+    const tapped = await tapping;
+    asking = false;
+    await load;
+    assert.match(tapped.stdout, /"kind":"(request|connection)"/, tapped.stderr);
+  });
+
   it('goes with its Gateway, and all that belonged to it', async () => {
     await kubectl(['delete', 'gateway', '-n', NS, 'gate']);
     await until('nothing of it', async () => {

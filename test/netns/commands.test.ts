@@ -1,5 +1,6 @@
 /** The commands that look at a mesh, on one of `ambit up` with a waypoint. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -248,6 +249,22 @@ describe('commands', { timeout: 120_000 }, () => {
     await eventually('a client in plaintext', async () => (await ambit('strict', NS, '--dry-run')).status === 1);
     const { stdout } = await ambit('strict', NS, '--dry-run');
     assert.match(stdout, /^CLIENT .*\nstranger\.old +shop\.look +shop\.look +1\n/);
+  });
+
+  it('ambit bug-report has all that programs know, and no secret', async () => {
+    const file = join(folder, 'report.tar.gz');
+    const { status, stderr } = await ambit('bug-report', '-f', file);
+    assert.equal(status, 0, stderr);
+    const tar = (...args: readonly string[]) => execFileSync('tar', args, { cwd: folder, encoding: 'utf8' });
+    const names = tar('tzf', file).trim().split('\n');
+    assert.ok(!names.some((name) => name.endsWith('.missing')), names.join(' '));
+    for (const name of ['about.json', 'status.json', `look_${waypoint}/log.txt`, 'istio-system_control/dump.json']) {
+      assert.ok(names.includes(name), names.join(' '));
+    }
+    tar('xzf', file);
+    const text = names.map((name) => readFileSync(join(folder, name), 'utf8')).join('');
+    for (const secret of ['c2VjcmV0', 'PRIVATE KEY', 'eyJhbGci']) assert.ok(!text.includes(secret), secret);
+    assert.match(readFileSync(join(folder, 'istio-system_ztunnel-node1/log.txt'), 'utf8'), /ztunnel started/);
   });
 
   it('names what there is when it is asked for what there is not', async () => {

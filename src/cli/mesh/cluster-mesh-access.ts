@@ -12,6 +12,8 @@ import { GATEWAY_NAME_LABEL } from '../../model/waypoint-objects.ts';
 import type { MeshAccess } from './mesh-access.ts';
 
 const TIMEOUT_MS = 10_000;
+const LOG_LINES = 5000;
+const LOG_BYTES = 4 * 1024 * 1024;
 
 /** How the pods of each role are found (facts l7-and-control 4.2, 7.4). */
 const SELECTORS: Readonly<Record<ProxyRole, string>> = {
@@ -42,6 +44,13 @@ export class ClusterMeshAccess implements MeshAccess {
     const stream = await portForward(this.#config, { namespace, pod: name, port }, TIMEOUT_MS);
     if (stream.ok) return stream.value;
     throw stream.error;
+  }
+
+  async logOf({ namespace, name }: MeshProxy): Promise<string> {
+    const bounds = new URLSearchParams({ tailLines: String(LOG_LINES), limitBytes: String(LOG_BYTES) });
+    const log = await this.#client.text(`/api/v1/namespaces/${namespace}/pods/${name}/log`, bounds);
+    if (log.ok) return log.value;
+    throw new AmbitError(log.error.code, log.error.message, { cause: log.error });
   }
 
   close(): void {

@@ -24,7 +24,7 @@ export async function findMesh(flags: MeshFlags, environment: NodeJS.ProcessEnv)
   const isUp = !wantsCluster && livingRuns(runBase(environment)).length > 0;
   if (flags.name !== undefined || isUp) {
     const { folder } = findRun(environment, flags.name);
-    return new LocalMeshAccess(folder.path.slice(folder.path.lastIndexOf('/') + 1), folder.proxySocket);
+    return new LocalMeshAccess(folder.path.slice(folder.path.lastIndexOf('/') + 1), folder.proxySocket, folder.logs);
   }
   const { client, config } = await clusterConnection(flags, environment);
   return new ClusterMeshAccess(client, config);

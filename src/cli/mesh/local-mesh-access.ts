@@ -1,5 +1,7 @@
 /** The mesh of `ambit up`, by the socket in its run folder. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { z } from 'zod';
 import { AmbitError, errorText } from '../../base/errors.ts';
@@ -7,6 +9,7 @@ import { type MeshProxy, proxyName } from '../../model/mesh-proxy.ts';
 import type { MeshAccess } from './mesh-access.ts';
 
 const TIMEOUT_MS = 5000;
+const LOG_CHARS = 4 * 1024 * 1024;
 const proxySchema = z.object({
   role: z.enum(['control', 'ztunnel', 'waypoint']),
   namespace: z.string(),
@@ -20,8 +23,11 @@ export class LocalMeshAccess implements MeshAccess {
   readonly where: string;
   readonly controlPort = 15014;
   readonly #socketPath: string;
+  readonly #logs: string;
 
-  constructor(name: string, socketPath: string) {
+  /** @param logs folder of the programs' logs */
+  constructor(name: string, socketPath: string, logs: string) {
+    this.#logs = logs;
     this.where = `ambit up ${name}`;
     this.#socketPath = socketPath;
   }
@@ -57,6 +63,16 @@ export class LocalMeshAccess implements MeshAccess {
       asked.on('error', (error) => reject(this.#gone(error)));
       asked.end();
     });
+  }
+
+  async logOf({ role, name, node }: MeshProxy): Promise<string> {
+    const files = readdirSync(this.#logs).filter((file) => {
+      if (role === 'control') return file === 'control.log';
+      return role === 'ztunnel' ? file.startsWith(`${node}_ztunnel`) : file.includes(name);
+    });
+    const texts = files.map((file) => readFileSync(join(this.#logs, file), 'utf8').slice(-LOG_CHARS));
+    if (texts.length === 0) throw new Error(`${this.#logs} has no log of it`);
+    return texts.join('');
   }
 
   close(): void {

@@ -11,6 +11,8 @@ export interface MeshAccess {
   proxies(): Promise<readonly MeshProxy[]>;
   /** Opens a connection to a loopback port. @throws AmbitError */
   open(proxy: MeshProxy, port: number): Promise<Duplex>;
+  /** The last of what it logged. @throws AmbitError, or of the system */
+  logOf(proxy: MeshProxy): Promise<string>;
   close(): void;
   /** Where the control plane answers questions about itself. */
   readonly controlPort: number;

@@ -39,6 +39,14 @@ describe('KubeTransport', () => {
   const stream = (onLine: (value: unknown) => void) =>
     transport.stream({ method: 'GET', path: '/', timeoutMs: 5000 }, onLine, new AbortController().signal);
 
+  it('gives text as it is where text is asked for, and refuses it elsewhere', async () => {
+    pieces = [Buffer.from('not '), Buffer.from('JSON\n')];
+    const call = { method: 'GET', path: '/log', timeoutMs: 5000 } as const;
+    const text = await transport.call({ ...call, answersText: true });
+    assert.deepEqual(text, { ok: true, value: 'not JSON\n' });
+    assert.equal((await transport.call(call)).ok, false);
+  });
+
   it('gives every line of a stream whole, wherever the stream is cut into pieces', async () => {
     await fc.assert(
       fc.asyncProperty(
