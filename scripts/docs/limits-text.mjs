@@ -199,10 +199,16 @@ export const LIMIT_GROUPS = [
         'An endpoint is ejected no longer, unless `baseEjectionTime` is longer.',
       ],
       [
-        'balance/ring-hash.ts',
+        'model/hash-table-sizes.ts',
         'MAX_RING_SIZE',
         '',
         'Points of a hash ring, as long as it has no more endpoints; a `minimumRingSize` above it counts as this.',
+      ],
+      [
+        'model/hash-table-sizes.ts',
+        'MAX_MAGLEV_SIZE',
+        '',
+        'Places of a table of Maglev; a `tableSize` above it counts as this.',
       ],
       [
         'model/manifest/traffic-policy.ts',

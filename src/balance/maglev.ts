@@ -2,6 +2,7 @@
  * MAGLEV: a table with a host in each place, filled by taking turns, each host in an order of its own (facts l7-and-control
  * 10.5). Faster than a ring and more even; when a host goes, a few requests of others move, too.
  */
+import { MAX_MAGLEV_SIZE } from '../model/hash-table-sizes.ts';
 import type { BalancedHost, Balancer, PickContext, WeightedHost } from './balancer.ts';
 import { hashPoint } from './hash-point.ts';
 import { xxHash64 } from './xxhash64.ts';
@@ -14,8 +15,9 @@ export class MaglevBalancer<H extends BalancedHost> implements Balancer<H> {
   readonly #table: Uint32Array;
   readonly #size: bigint;
 
-  /** @param size a prime number, or places stay empty */
-  constructor(hosts: readonly WeightedHost<H>[], size: number) {
+  /** @param wantedSize a prime number, or places stay empty; the largest table is built for a larger one */
+  constructor(hosts: readonly WeightedHost<H>[], wantedSize: number) {
+    const size = Math.min(wantedSize, MAX_MAGLEV_SIZE);
     this.#hosts = hosts;
     this.#size = BigInt(size);
     this.#table = filledTable(hosts, size);

@@ -2,13 +2,12 @@
  * RING_HASH: hosts are on a ring, each at many points by its weight; a request goes to the first point at or after its own
  * (facts l7-and-control 10.5). When a host goes, or is passed over for a while, only its own requests move.
  */
+import { MAX_RING_SIZE } from '../model/hash-table-sizes.ts';
 import type { BalancedHost, Balancer, PickContext, WeightedHost } from './balancer.ts';
 import { hashPoint } from './hash-point.ts';
 import { type HashRing, hashRing, placeOf, type RingMember } from './hash-ring.ts';
 
 export const DEFAULT_RING_SIZE = 1024;
-/** A policy may ask for more; beyond it hosts gain no evenness, and changes of hosts would hold up requests. */
-const MAX_RING_SIZE = 1_048_576;
 const NOBODY = 0xffff_ffff;
 
 export class RingHashBalancer<H extends BalancedHost> implements Balancer<H> {

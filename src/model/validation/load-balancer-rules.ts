@@ -1,10 +1,12 @@
 /** How requests are spread over the endpoints of a service (facts l7-and-control 2.2, 2.6). */
+
+import { MAX_MAGLEV_SIZE, MAX_RING_SIZE } from '../hash-table-sizes.ts';
 import type { FieldReader, ReportProblem } from '../manifest/field-reader.ts';
 import { checkLocalitySettings } from './locality-rules.ts';
 import { checkDuration, checkPercent, headerNameProblem, numberOf } from './value-rules.ts';
 
 /** A table of Maglev is smaller than this. */
-export const MAX_MAGLEV_TABLE = 5_000_011;
+const MAX_MAGLEV_TABLE = 5_000_011;
 const HASH_KEYS = ['httpHeaderName', 'httpCookie', 'useSourceIp', 'httpQueryParameterName'];
 const WITH_WARMUP = ['UNSPECIFIED', 'ROUND_ROBIN', 'LEAST_REQUEST', 'LEAST_CONN'];
 
@@ -40,9 +42,16 @@ function checkConsistentHash(hash: FieldReader, warn: ReportProblem): void {
   if (hash.has('minimumRingSize')) {
     warn([...hash.path, 'minimumRingSize'], 'is deprecated: use ringHash.minimumRingSize');
   }
+  for (const ring of [hash, hash.child('ringHash')]) {
+    if ((numberOf(ring, 'minimumRingSize') ?? 0) > MAX_RING_SIZE) {
+      warn([...ring.path, 'minimumRingSize'], `counts as ${MAX_RING_SIZE}, the largest ring of a waypoint`);
+    }
+  }
   const size = numberOf(hash.child('maglev'), 'tableSize');
   if (size !== undefined && (size >= MAX_MAGLEV_TABLE || !isPrime(size))) {
     hash.child('maglev').report('tableSize', `must be a prime number below ${MAX_MAGLEV_TABLE}, is ${size}`);
+  } else if (size !== undefined && size > MAX_MAGLEV_SIZE) {
+    warn([...hash.path, 'maglev', 'tableSize'], `counts as ${MAX_MAGLEV_SIZE}, the largest table of a waypoint`);
   }
 }
 

@@ -212,11 +212,21 @@ describe('hash rings', () => {
     assert.ok([...few].every((place) => more.has(place)));
   });
 
-  it('are no larger than a million points, whatever a policy asks for', () => {
+  it('are no larger than 65,536 points, whatever a policy asks for', () => {
     assert.equal(
       ringMembers(hosts([1, 1, 2]), 8_388_608).reduce((sum, { points }) => sum + points, 0),
-      1_048_576,
+      65_536,
     );
+  });
+
+  it('of Maglev are no larger than 131,071 places, whatever a policy asks for', () => {
+    const many = hosts([1, 1]);
+    const largest = new MaglevBalancer(many, 4_999_999);
+    const same = new MaglevBalancer(many, 131_071);
+    for (let hash = 0n; hash < 200n; hash++) {
+      const context = { hash: hash * 0x9e37_79b9_7f4a_7c15n } as never;
+      assert.equal(largest.pick(context), same.pick(context));
+    }
   });
 });
 

@@ -227,6 +227,18 @@ describe('a DestinationRule', () => {
       /deprecated/,
     ],
     [
+      'a ring that is larger than waypoints build',
+      balancer({ consistentHash: { useSourceIp: true, ringHash: { minimumRingSize: 8_388_608 } } }),
+      balancer({ consistentHash: { useSourceIp: true, ringHash: { minimumRingSize: 65_536 } } }),
+      /counts as 65536/,
+    ],
+    [
+      'a table of Maglev that is larger than waypoints build',
+      balancer({ consistentHash: { useSourceIp: true, maglev: { tableSize: 4_999_999 } } }),
+      balancer({ consistentHash: { useSourceIp: true, maglev: { tableSize: 131_071 } } }),
+      /counts as 131071/,
+    ],
+    [
       'hashing of nothing',
       balancer({ consistentHash: { maglev: {} } }),
       balancer({ consistentHash: { httpHeaderName: 'a', maglev: {} } }),
