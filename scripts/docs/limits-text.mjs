@@ -250,7 +250,7 @@ export const LIMIT_GROUPS = [
         'waypoint/request-body.ts',
         'REPLAY_BUDGET_BYTES',
         'bytes',
-        'Bodies that are kept for another try, of all requests of a waypoint together.',
+        'Bodies that are kept for another try or sent as copies, of all requests of a waypoint together.',
       ],
       [
         'model/extension-provider.ts',
@@ -318,6 +318,12 @@ export const LIMIT_GROUPS = [
         'MIRROR_TIMEOUT_MS',
         'ms',
         'A copy of a request that is not answered for so long is given up.',
+      ],
+      [
+        'waypoint/mirror-request.ts',
+        'MIRROR_OVERHEAD_BYTES',
+        'bytes',
+        'What a copy counts for besides its body in the budget of kept bodies; copies that do not fit are dropped.',
       ],
       [
         'waypoint/mirror-request.ts',

@@ -7,12 +7,13 @@ import type { Cancellation } from '../../../src/waypoint/cancellation.ts';
 import type { Cluster } from '../../../src/waypoint/clusters.ts';
 import type { HttpUpstreams } from '../../../src/waypoint/http-upstreams.ts';
 import { mirrorRequest } from '../../../src/waypoint/mirror-request.ts';
+import { ReplayBudget } from '../../../src/waypoint/request-body.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
 
 const self = createWorkload({ uid: 'waypoint' });
 
 /** Sends a copy to where so many wait already, and no connection comes. */
-function mirrored(waiting: number) {
+function mirrored(waiting: number, budgetBytes = 1_000_000) {
   const clock = new ManualClock();
   const log: string[] = [];
   const cluster: Cluster = {
@@ -34,8 +35,9 @@ function mirrored(waiting: number) {
       return new Promise((resolve) => signal.onAbort(() => resolve(fail(proxyError('CLIENT_DISCONNECTED', 'over')))));
     },
   } as unknown as HttpUpstreams;
-  const request = { cluster, version: 'http1', headers: [], body: Buffer.alloc(0), self, forwarded: '' } as const;
-  return { clock, log, sent: mirrorRequest(request, { http, clock }) };
+  const replayBudget = new ReplayBudget(budgetBytes);
+  const request = { cluster, version: 'http1', headers: [], body: Buffer.alloc(1000), self, forwarded: '' } as const;
+  return { clock, log, replayBudget, sent: mirrorRequest(request, { http, clock, replayBudget }) };
 }
 
 describe('the copy of a request', () => {
@@ -44,6 +46,18 @@ describe('the copy of a request', () => {
     clock.advance(15_000);
     await sent;
     assert.deepEqual(log, ['waits', 'done', 'released']);
+  });
+
+  it('holds its part of the budget of bodies until it is over, and is dropped where none is left', async () => {
+    const { clock, replayBudget, sent } = mirrored(0, 20_000);
+    assert.equal(replayBudget.take(10_000), false);
+    clock.advance(15_000);
+    await sent;
+    assert.equal(replayBudget.take(20_000), true);
+    const dropped = mirrored(0, 10_000);
+    await dropped.sent;
+    assert.deepEqual(dropped.log, []);
+    assert.equal(dropped.replayBudget.take(10_000), true);
   });
 
   it('is dropped where too many wait', async () => {
