@@ -12,7 +12,7 @@ import { errorText } from '../base/errors.ts';
 import type { HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 import type { Workload } from '../model/workload.ts';
-import type { Fault, SessionPersistence } from '../proto/gen/ambit.ts';
+import type { Fault } from '../proto/gen/ambit.ts';
 import {
   type CompiledPort,
   type CompiledRoute,
@@ -27,6 +27,7 @@ import { AccessRecord, type RecordDeps } from './access-record.ts';
 import type { ConnectTarget } from './connect-target.ts';
 import { ExchangeAttributes } from './exchange-attributes.ts';
 import { ExchangeFormat, type FormattedConnection, type FormattedMessages } from './exchange-format.ts';
+import { ExchangeSession } from './exchange-session.ts';
 import { applyEdits, type HeaderEdits } from './external-authorization/header-edits.ts';
 import { describeSpan, FinishedExchange } from './finished-exchange.ts';
 import { ForwardedRequest } from './forward-request.ts';
@@ -56,7 +57,6 @@ import { clientHeaders, type RequestClient, RequestFields } from './request-fiel
 import type { ClientLabels } from './request-telemetry.ts';
 import { type RequestTrace, traceRequest } from './request-tracer.ts';
 import { backendTarget, DEFAULT_PLAN, ownTarget, type RouteTarget, type RouteTargetDeps } from './route-target.ts';
-import { readSession, type Session, sessionHeader } from './session.ts';
 import type { TelemetryPlan } from './telemetry-settings.ts';
 import type { Endpoint } from './upstreams.ts';
 
@@ -145,7 +145,7 @@ class HttpExchange {
   #trace: RequestTrace | undefined;
   #matched: CompiledRoute | undefined;
   #answerHeaders: readonly HttpHeader[] | undefined;
-  #session: { readonly policy: SessionPersistence; readonly before: Session | undefined } | undefined;
+  #session: ExchangeSession | undefined;
   /** As the endpoint gets them; the client's before. */
   #sentHeaders: readonly HttpHeader[];
 
@@ -301,7 +301,7 @@ class HttpExchange {
       self,
       forwarded,
       hashKey,
-      endpointId: this.#session?.before?.endpointId,
+      endpointId: this.#session?.endpointId,
       retry: plan.retry,
       timeoutMs,
       isHurried: timeoutMs !== plan.timeoutMs,
@@ -314,30 +314,15 @@ class HttpExchange {
   #readSession(plan: ForwardPlan): void {
     const policy = plan.session ?? this.#context.routes()?.session;
     if (policy === undefined) return;
-    const before = readSession(policy, (name) => this.#request.header(name), this.#nowSec);
-    this.#session = { policy, before };
+    const nowSec = Math.floor(this.#deps.clock.nowMs() / MS_PER_SECOND);
+    this.#session = new ExchangeSession(policy, (name) => this.#request.header(name), nowSec);
   }
 
-  get #nowSec(): number {
-    return Math.floor(this.#deps.clock.nowMs() / MS_PER_SECOND);
-  }
-
-  /** The one with the endpoint that the client had before, as long as it gets requests at all; else one by weight. */
+  /** The one with the endpoint that the client had before; else one by weight. */
   #chooseBackend(plan: ForwardPlan): RouteBackend | undefined {
-    const id = this.#session?.before?.endpointId;
-    const holds = (backend: RouteBackend) =>
-      backend.weight > 0 && id !== undefined && this.#targetOf(backend)?.cluster.holds(this.#context.self, id) === true;
-    const named = id !== undefined && plan.backends.length > 1 ? plan.backends.find(holds) : undefined;
-    return named ?? chooseBackend(plan, this.#deps.random());
-  }
-
-  /** Tells the client which endpoint it got. */
-  #withSession(headers: readonly HttpHeader[]): readonly HttpHeader[] {
-    const { endpoint } = this.#record;
-    const header =
-      this.#session && endpoint && sessionHeader(this.#session.policy, this.#session.before, endpoint, this.#nowSec);
-    if (header === undefined) return headers;
-    return [...headers.filter(([name]) => name !== header[0] || name === 'set-cookie'), header];
+    const { self } = this.#context;
+    const holds = (backend: RouteBackend, id: string) => this.#targetOf(backend)?.cluster.holds(self, id) === true;
+    return this.#session?.backendOf(plan, holds) ?? chooseBackend(plan, this.#deps.random());
   }
 
   #formatContext(
@@ -431,7 +416,8 @@ class HttpExchange {
       ['x-envoy-upstream-service-time', String(Math.round(this.#record.durationMs))],
       ['server', 'istio-envoy'],
     ];
-    const sent = this.#withSession(this.#changed(answer));
+    const changed = this.#changed(answer);
+    const sent = this.#session?.mark(changed, this.#record.endpoint) ?? changed;
     this.#answerHeaders = sent;
     return sent;
   }
