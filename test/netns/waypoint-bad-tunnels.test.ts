@@ -209,7 +209,9 @@ describe('a CONNECT request (rows 10, 18)', { timeout: 110_000 }, () => {
     assert.match(answer, /"url":"\/tunnel"/);
     assert.match(
       await waypoint.accessLine('/tunnel'),
-      new RegExp(`src.addr=${podIp('stranger')}:\\d+ src.workload="stranger" src.namespace="web" src.identity="${CLIENT}"`),
+      new RegExp(
+        `src.addr=${podIp('stranger')}:\\d+ src.workload="stranger" src.namespace="web" src.identity="${CLIENT}"`,
+      ),
     );
     await waypoint.withstood();
   });
