@@ -2,6 +2,12 @@
 # beside the project) offers up, down, load-image and kubectl; without one it is kind.
 ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 LAB=${AMBIT_CLUSTER_LAB:-$ROOT/../shared/kube}
+# Absolute, also for the scripts that this one calls from another folder.
+if [ -d "$LAB" ]; then
+  LAB=$(CDPATH='' cd -- "$LAB" && pwd)
+  AMBIT_CLUSTER_LAB=$LAB
+  export AMBIT_CLUSTER_LAB
+fi
 LAB_DIR=${AMBIT_CLUSTER_DIR:-/tmp/kube}
 KIND_NAME=${AMBIT_KIND_NAME:-ambit}
 IMAGES=$ROOT/build/images
