@@ -11,8 +11,9 @@ export interface ShadowOutcome {
 
 /** Undefined where no such policy says anything. */
 export function shadowOutcome(policies: readonly RequestPolicy[], subject: RequestSubject): ShadowOutcome | undefined {
-  const shadows = policies.filter(({ action, dryRun }) => action === 'AUDIT' || dryRun);
-  if (shadows.length === 0) return undefined;
+  // Most requests meet none: they allocate nothing.
+  if (!policies.some(isShadow)) return undefined;
+  const shadows = policies.filter(isShadow);
   const hits = (action: RequestPolicy['action']) =>
     shadows.flatMap((policy) => {
       const rule = policy.action === action ? policy.match(subject) : -1;
@@ -22,6 +23,10 @@ export function shadowOutcome(policies: readonly RequestPolicy[], subject: Reque
   const wouldDeny = hits('DENY')[0] ?? (lacksAllow ? 'none' : undefined);
   const audited = hits('AUDIT');
   return audited.length === 0 && wouldDeny === undefined ? undefined : { audited, wouldDeny };
+}
+
+function isShadow({ action, dryRun }: RequestPolicy): boolean {
+  return action === 'AUDIT' || dryRun;
 }
 
 /** As fields of the access log. */

@@ -2,10 +2,8 @@
  * External authorizers that MeshConfig names in `extensionProviders` (facts l7-and-control 6.6). Providers of other kinds
  * are left alone.
  */
-import { parseDurationMs } from '../base/duration.ts';
 import type { FieldReader } from './manifest/field-reader.ts';
-import { isHostname } from './manifest/hostname.ts';
-import { isNamespaceName } from './manifest/object-meta.ts';
+import { readProviderService, readProviderTimeout } from './provider-service.ts';
 
 /** What both protocols have. */
 interface AnyAuthorizer {
@@ -97,34 +95,15 @@ function readAuthorizer(name: string, protocol: typeof HTTP | typeof GRPC, field
   if (!fields.has('port')) fields.report('port', 'is required');
   const common = {
     name,
-    ...readService(fields),
+    ...readProviderService(fields),
     port: port ?? 0,
-    timeoutMs: readTimeout(fields),
+    timeoutMs: readProviderTimeout(fields, DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS),
     failOpen: fields.boolean('failOpen') ?? false,
     statusOnError: readStatus(fields),
     clearRouteCache: fields.boolean('clearRouteCache') ?? false,
     body: readBody(fields),
   };
   return protocol === GRPC ? { ...common, protocol: 'grpc' } : { ...common, protocol: 'http', ...readHttp(fields) };
-}
-
-/** `[namespace/]host`. */
-function readService(fields: FieldReader): { readonly namespace: string; readonly hostname: string } {
-  const service = fields.required('service').toLowerCase();
-  const slash = service.indexOf('/');
-  const namespace = slash < 0 ? '' : service.slice(0, slash);
-  const hostname = service.slice(slash + 1);
-  const isNamed = isHostname(hostname, false) && (slash < 0 || isNamespaceName(namespace));
-  if (service !== '' && !isNamed) fields.report('service', `"${service}" is not HOST or NAMESPACE/HOST`);
-  return { namespace, hostname };
-}
-
-function readTimeout(fields: FieldReader): number {
-  const text = fields.string('timeout');
-  if (text === undefined) return DEFAULT_TIMEOUT_MS;
-  const timeoutMs = parseDurationMs(text) ?? 0;
-  if (timeoutMs < 1 || timeoutMs > MAX_TIMEOUT_MS) fields.report('timeout', `"${text}" is no duration such as 5s`);
-  return Math.round(timeoutMs);
 }
 
 function readStatus(fields: FieldReader): number {

@@ -2,10 +2,8 @@
  * What MeshConfig says of traces and access logs: providers that are told of requests, which of them are asked by default,
  * and the file of the access log (facts l7-and-control 6.5, 8.1, 8.4).
  */
-import { parseDurationMs } from '../base/duration.ts';
 import type { FieldReader } from './manifest/field-reader.ts';
-import { isHostname } from './manifest/hostname.ts';
-import { isNamespaceName } from './manifest/object-meta.ts';
+import { readProviderService, readProviderTimeout } from './provider-service.ts';
 
 /** A service that takes what it is sent. */
 export interface CollectorAddress {
@@ -246,26 +244,12 @@ function readFormat(format: FieldReader): LineFormat {
 function readCollector(fields: FieldReader, settings: FieldReader): CollectorAddress {
   const port = fields.integer('port', 1, 65_535) ?? 0;
   if (!fields.has('port')) fields.report('port', 'is required');
-  return { ...readService(fields), port, timeoutMs: readTimeout(settings), headers: readHeaders(settings) };
-}
-
-/** `[namespace/]host`. */
-function readService(fields: FieldReader): { readonly namespace: string; readonly hostname: string } {
-  const service = fields.required('service').toLowerCase();
-  const slash = service.indexOf('/');
-  const namespace = slash < 0 ? '' : service.slice(0, slash);
-  const hostname = service.slice(slash + 1);
-  const isNamed = isHostname(hostname, false) && (slash < 0 || isNamespaceName(namespace));
-  if (service !== '' && !isNamed) fields.report('service', `"${service}" is not HOST or NAMESPACE/HOST`);
-  return { namespace, hostname };
-}
-
-function readTimeout(fields: FieldReader): number {
-  const text = fields.string('timeout');
-  if (text === undefined) return DEFAULT_TIMEOUT_MS;
-  const timeoutMs = parseDurationMs(text) ?? 0;
-  if (timeoutMs < 1 || timeoutMs > MAX_TIMEOUT_MS) fields.report('timeout', `"${text}" is no duration such as 5s`);
-  return Math.round(timeoutMs);
+  return {
+    ...readProviderService(fields),
+    port,
+    timeoutMs: readProviderTimeout(settings, DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS),
+    headers: readHeaders(settings),
+  };
 }
 
 function readHeaders(fields: FieldReader): Map<string, string> {

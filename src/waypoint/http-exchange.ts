@@ -452,13 +452,12 @@ class HttpExchange {
     const { logs } = this.#plan;
     if (this.#trace === undefined && logs.length === 0) return;
     const messages = this.#messages(this.#sentHeaders, this.#answerHeaders);
-    const context = new FinishedExchange(this.#context, messages, this.#record, this.#deps.clock);
+    const context = this.#finished(messages);
     this.#trace?.finish((plan) => describeSpan(plan, this.#context, messages, context, this.#record, this.#matched));
     for (const { write, filter } of logs) if (filter === undefined || filter(this.#attributes(context))) write(context);
   }
 
-  #finished(): FinishedExchange {
-    const messages = this.#messages(this.#sentHeaders, this.#answerHeaders);
+  #finished(messages = this.#messages(this.#sentHeaders, this.#answerHeaders)): FinishedExchange {
     return new FinishedExchange(this.#context, messages, this.#record, this.#deps.clock);
   }
 

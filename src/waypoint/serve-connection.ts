@@ -202,9 +202,12 @@ class ServedConnection implements StreamHandler {
 
   #authorizeBytes(subject: RequestSubject): void {
     const policies = this.#policies();
-    const shadow = shadowFields(shadowOutcome(policies, subject));
-    if (Object.keys(shadow).length > 0)
-      this.#deps.accessLog.info('policy matched', { 'src.addr': this.#connection.clientAddress, ...shadow });
+    const shadow = shadowOutcome(policies, subject);
+    if (shadow !== undefined)
+      this.#deps.accessLog.info('policy matched', {
+        'src.addr': this.#connection.clientAddress,
+        ...shadowFields(shadow),
+      });
     const decision = authorizeRequest(policies, subject);
     if (!decision.allowed) return this.#refuse(policyDenied(decision.rule));
     const connection = { ...this.#connection, release: () => this.#replay() };
