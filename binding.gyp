@@ -14,6 +14,7 @@
         'src/native/socket-endpoints.cc',
         'src/native/process-limits.cc',
         'src/native/seqpacket.cc',
+        'src/native/socket-send.cc',
         'src/native/socket-settings.cc',
       ],
       'defines': ['NAPI_DISABLE_CPP_EXCEPTIONS', 'NAPI_VERSION=9'],

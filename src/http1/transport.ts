@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { SocketIntake } from '../http2/socket-intake.ts';
 import type { ByteTransport, TransportSink } from '../http2/transport.ts';
+import { SocketSender } from '../native/socket-sender.ts';
 
 export interface PausableTransport extends ByteTransport {
   /** Whether the memory of received chunks is used again when `onData` returns. */
@@ -16,6 +17,7 @@ export interface PausableTransport extends ByteTransport {
 class PausableSocket implements PausableTransport {
   readonly #socket: Socket;
   readonly #intake: SocketIntake | undefined;
+  readonly #sender: SocketSender | undefined;
   #error: Error | undefined;
   #paused = false;
   readonly lendsMemory: boolean;
@@ -23,6 +25,7 @@ class PausableSocket implements PausableTransport {
   constructor(socket: Socket, intake: SocketIntake | undefined) {
     this.#socket = socket;
     this.#intake = intake;
+    this.#sender = SocketSender.of(socket);
     this.lendsMemory = intake !== undefined;
     socket.setNoDelay(true);
   }
@@ -48,7 +51,9 @@ class PausableSocket implements PausableTransport {
   }
 
   write(bytes: Uint8Array, onWritten: () => void): void {
-    this.#socket.write(bytes, onWritten);
+    const taken = this.#sender?.send(bytes) ?? 0;
+    if (taken === bytes.length) process.nextTick(onWritten);
+    else this.#socket.write(taken === 0 ? bytes : bytes.subarray(taken), onWritten);
   }
 
   end(): void {

@@ -5,9 +5,10 @@
 #include "conntrack.h"
 #include "fd-watch.h"
 #include "open-socket.h"
-#include "socket-endpoints.h"
 #include "process-limits.h"
 #include "seqpacket.h"
+#include "socket-endpoints.h"
+#include "socket-send.h"
 #include "socket-settings.h"
 
 namespace {
@@ -19,6 +20,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("acceptBatch", Napi::Function::New<ambit::AcceptBatch>(env, "acceptBatch"));
   exports.Set("originalDestination", Napi::Function::New<ambit::OriginalDestination>(env, "originalDestination"));
   exports.Set("localEndpoint", Napi::Function::New<ambit::LocalEndpoint>(env, "localEndpoint"));
+  exports.Set("sendNow", Napi::Function::New<ambit::SendNow>(env, "sendNow"));
   exports.Set("setSocketOptions", Napi::Function::New<ambit::SetSocketOptions>(env, "setSocketOptions"));
   exports.Set("raiseFileLimit", Napi::Function::New<ambit::RaiseFileLimit>(env, "raiseFileLimit"));
   exports.Set("seqpacketListen", Napi::Function::New<ambit::SeqpacketListen>(env, "seqpacketListen"));

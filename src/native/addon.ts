@@ -85,6 +85,8 @@ export interface NativeAddon {
   ): number;
   originalDestination(fd: number): Endpoint | number;
   localEndpoint(fd: number): Endpoint | number;
+  /** Sends without waiting: the count of bytes taken, 0 when the kernel takes none now, or a failure. */
+  sendNow(fd: number, bytes: Uint8Array): number;
   setSocketOptions(fd: number, options: StreamSocketOptions & { readonly mark?: number }): number;
   raiseFileLimit(): number;
   dropRedirected(netnsFd: number, ports: readonly number[]): number;

@@ -1,0 +1,61 @@
+/**
+ * Writes to a TCP socket of node:net by one system call, past the queues and callbacks of its stream, which cost more
+ * than the copy into the kernel as long as messages are small.
+ *
+ * Invariants:
+ * - Bytes leave in the order of calls: while the stream has bytes waiting, nothing goes past it.
+ * - Nothing is written to a descriptor that the socket gave up: its number may be another connection's by now.
+ */
+import type { Socket } from 'node:net';
+import { getSystemErrorMap } from 'node:util';
+import { hasNativeAddon, type NativeAddon, nativeAddon } from './addon.ts';
+import { readFailure } from './from-errno.ts';
+
+/** What node:net keeps under a socket; it lets go of it when the socket closes. */
+interface SocketHandle {
+  readonly fd?: number;
+}
+
+const handleOf = (socket: Socket): SocketHandle | null | undefined =>
+  (socket as unknown as { readonly _handle?: SocketHandle | null })._handle;
+
+export class SocketSender {
+  readonly #socket: Socket;
+  readonly #handle: SocketHandle;
+  readonly #fd: number;
+  readonly #addon: NativeAddon;
+
+  private constructor(socket: Socket, handle: SocketHandle, fd: number) {
+    this.#socket = socket;
+    this.#handle = handle;
+    this.#fd = fd;
+    this.#addon = nativeAddon();
+  }
+
+  /** @returns undefined for what is not an open TCP socket (TLS writes records of its own), and without the addon */
+  static of(socket: Socket): SocketSender | undefined {
+    const handle = handleOf(socket);
+    const fd = handle?.fd;
+    if (handle == null || fd === undefined || fd < 0 || socket.connecting || 'encrypted' in socket) return undefined;
+    return hasNativeAddon() ? new SocketSender(socket, handle, fd) : undefined;
+  }
+
+  /**
+   * Sends what the kernel takes at once. A socket that is found broken is destroyed with its error.
+   * @returns how many bytes were taken; the rest is to be written to the socket
+   */
+  send(bytes: Uint8Array): number {
+    const socket = this.#socket;
+    if (handleOf(socket) !== this.#handle || socket.writableLength > 0) return 0;
+    const taken = this.#addon.sendNow(this.#fd, bytes);
+    if (taken < 0) socket.destroy(writeError(taken));
+    return Math.max(taken, 0);
+  }
+}
+
+/** As node:net says it. */
+function writeError(failure: number): Error {
+  const { errnoName: code } = readFailure(failure);
+  const errno = [...getSystemErrorMap()].find(([, [name]]) => name === code)?.[0];
+  return Object.assign(new Error(`write ${code}`), { code, errno, syscall: 'write' });
+}
