@@ -134,7 +134,7 @@ export function plainEngine({ endpointPort, samplingShare, dialer }: PlainEngine
     clientAddress: '127.0.0.1:1',
     forwarded: '',
     spoken: 'http1',
-    clientCertificate: undefined,
+    requestClient: { ip: LOOPBACK, certificate: undefined },
     subject: {
       identity: undefined,
       sourceIp: LOOPBACK,

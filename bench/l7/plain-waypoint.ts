@@ -3,6 +3,7 @@
  * the port of the endpoint, and the share of requests that are traced (none: nothing is).
  */
 import { ok } from '../../src/base/result.ts';
+import type { Dialer } from '../../src/hbone/dialer.ts';
 import { pausableTransport } from '../../src/http1/transport.ts';
 import { INTAKE_BYTES, SocketIntake } from '../../src/http2/socket-intake.ts';
 import { dialTcp } from '../../src/net/tcp-dialer.ts';
@@ -10,7 +11,9 @@ import { listenTcp } from '../../src/net/tcp-listener.ts';
 import { plainEngine } from './plain-engine.ts';
 
 const [listenPort = 0, endpointPort = 0, samplingShare] = process.argv.slice(2).map(Number);
-const dialer = { dial: async (destination: { address: string; port: number }) => ok(await dialTcp({ destination })) };
+const dialer: Dialer = {
+  dial: async (destination, { readInto } = {}) => ok(await dialTcp({ destination, ...(readInto && { readInto }) })),
+};
 const engine = plainEngine({ endpointPort, samplingShare, dialer });
 
 const buffer = Buffer.allocUnsafeSlow(INTAKE_BYTES);

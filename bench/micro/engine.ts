@@ -31,16 +31,16 @@ class Client implements PausableTransport {
     this.#sink?.onData(REQUEST);
   }
 
-  write(_bytes: Uint8Array, onWritten: () => void): void {
-    process.nextTick(onWritten);
+  write(): boolean {
     setImmediate(this.#onAnswer);
+    return true;
   }
 
-  end(): void {}
-  destroy(): void {}
-  pause(): void {}
-  resume(): void {}
-  abort(): void {}
+  readonly end = (): void => undefined;
+  readonly destroy = (): void => undefined;
+  readonly pause = (): void => undefined;
+  readonly resume = (): void => undefined;
+  readonly abort = (): void => undefined;
 }
 
 /** The part of a socket that the engine uses, with an endpoint behind it that answers each write in the next turn. */

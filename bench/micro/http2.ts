@@ -64,12 +64,13 @@ class Pipe implements ByteTransport {
     this.sink = sink;
   }
 
-  write(bytes: Uint8Array, onWritten: () => void): void {
+  write(bytes: Uint8Array, onWritten: () => void): boolean {
     const copy = Buffer.from(bytes);
     this.pending.push(() => {
       onWritten();
       this.other?.sink?.onData(copy);
     });
+    return false;
   }
 
   pump(): boolean {

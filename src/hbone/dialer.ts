@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { AmbitError, errorText } from '../base/errors.ts';
 import type { Result } from '../base/result.ts';
+import type { ReadInto } from '../net/inbound-connection.ts';
 import { type ProxyError, proxyError } from './proxy-error.ts';
 
 export interface Address {
@@ -9,9 +10,14 @@ export interface Address {
   readonly port: number;
 }
 
+export interface DialerOptions {
+  /** Where reads go from the beginning, in place of the socket's `data` events. */
+  readonly readInto?: ReadInto;
+}
+
 /** Opens TCP connections, within the connect timeout, wherever the proxy's side of them is. */
 export interface Dialer {
-  dial(destination: Address): Promise<Result<Socket, ProxyError>>;
+  dial(destination: Address, options?: DialerOptions): Promise<Result<Socket, ProxyError>>;
 }
 
 /** Why a connection did not come up. */

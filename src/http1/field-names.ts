@@ -39,6 +39,9 @@ const PLAIN_NAMES =
     .trim()
     .split(/\s+/);
 
+/** What is known to be a name: it need not be looked at again, character by character. */
+export const KNOWN_NAMES: ReadonlySet<string> = new Set([...OWN_ROLES, ...HOP_NAMES, ...PLAIN_NAMES]);
+
 const SLOTS = 1024;
 const table: (FieldName | undefined)[] = Array.from({ length: SLOTS });
 for (const role of OWN_ROLES) insert({ text: role, role });

@@ -1,6 +1,7 @@
 /** What heads and trailers that go out are made of, checked so that no value can break out of its place. */
 import type { HttpHeader } from '../http/http-stream.ts';
-import { CLASSES, DIGIT, isAll, TARGET, TOKEN, VALUE } from './chars.ts';
+import { CLASSES, COLON, DIGIT, isAll, TARGET, TOKEN, VALUE } from './chars.ts';
+import { KNOWN_NAMES } from './field-names.ts';
 import { MAX_CONTENT_LENGTH_DIGITS } from './limits.ts';
 import { isHost } from './target.ts';
 
@@ -32,7 +33,8 @@ export class HeadParts {
 
   constructor(headers: readonly HttpHeader[]) {
     for (const [name, value] of headers) {
-      this.problem ??= name.charCodeAt(0) === 0x3a ? this.#takePseudo(name, value) : this.#takeField(name, value);
+      this.problem = name.charCodeAt(0) === COLON ? this.#takePseudo(name, value) : this.#takeField(name, value);
+      if (this.problem !== undefined) return;
     }
     if (this.cookies !== '') this.fields += `cookie: ${this.cookies}\r\n`;
   }
@@ -59,7 +61,7 @@ export class HeadParts {
   }
 
   #takeField(name: string, value: string): string | undefined {
-    if (!isAll(name, TOKEN)) return 'a header name is no token';
+    if (!KNOWN_NAMES.has(name) && !isAll(name, TOKEN)) return 'a header name is no token';
     if (!isFieldValue(value)) return `header ${name} holds forbidden characters`;
     if (OWN.has(name)) return this.#takeOwn(name, value);
     if (name === 'cookie') this.cookies += this.cookies === '' ? value : `; ${value}`;
@@ -70,7 +72,7 @@ export class HeadParts {
   #takeOwn(name: string, value: string): string | undefined {
     if (name === 'upgrade') this.upgrade = value;
     // HTTP/2 has no Host, or one that says what :authority says.
-    else if (name === 'host') this.authority ??= value;
+    else if (name === 'host' && this.authority === undefined) return this.#takePseudo(':authority', value);
     else if (name === 'content-length') {
       if (this.contentBytes >= 0) return this.contentBytes === Number(value) ? undefined : 'content-length is repeated';
       if (value.length > MAX_CONTENT_LENGTH_DIGITS || !isAll(value, DIGIT)) return 'content-length is invalid';

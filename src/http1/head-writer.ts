@@ -2,7 +2,6 @@
 import type { HttpHeader } from '../http/http-stream.ts';
 import { HeadParts } from './head-parts.ts';
 import type { BodyKind, RequestContext } from './message-head.ts';
-import { isHost } from './target.ts';
 
 /** A head as it goes out, and how its body has to be written. */
 export interface WrittenHead {
@@ -74,7 +73,7 @@ export function writeRequestHead(headers: readonly HttpHeader[], endStream: bool
   const connect = method === 'CONNECT';
   const target = connect ? authority : path;
   if (method === '' || target === undefined || target === '') return 'a request lacks its method or target';
-  if (authority === undefined || !isHost(authority)) return 'a request lacks its authority';
+  if (authority === undefined) return 'a request lacks its authority';
   if (!connect && !isPath(path, method)) return 'the path is no path';
   const upgrade = parts.upgrade !== undefined && endStream ? parts.upgrade : undefined;
   const contentBytes = connect ? 0 : Math.max(0, parts.contentBytes);

@@ -127,8 +127,8 @@ export class Http1Link {
   endSide(): void {
     if (this.#sideEnded) return;
     this.#sideEnded = true;
+    this.output.flush();
     if (this.output.bytes === 0) this.#transport.end();
-    else this.output.flush();
   }
 
   /** Sends what was written and closes. What still comes in is dropped. */
@@ -138,8 +138,8 @@ export class Http1Link {
     this.#held = undefined;
     this.#owedBytes = 0;
     this.#resume();
-    this.#awaitEnd();
     this.endSide();
+    this.#awaitEnd();
   }
 
   /** Closes at once, so that the peer takes nothing for complete. */
@@ -169,6 +169,7 @@ export class Http1Link {
 
   /** Waits for the peer: to take the last output as long as it takes any, then to close its side. */
   #awaitEnd(): void {
+    if (this.#state === 'closed') return;
     this.#graceTimer?.cancel();
     const { bytes, sentBytes } = this.output;
     this.#graceTimer = this.#clock.after(bytes === 0 ? CLOSE_GRACE_MS : FLUSH_TIMEOUT_MS, () => {

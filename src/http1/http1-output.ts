@@ -22,6 +22,7 @@ export class Http1Output {
     this.#scheduled = false;
     this.flush();
   };
+  readonly #drainedLater = (): void => this.#drained();
   readonly #full: { readonly block: Buffer; readonly length: number }[] = [];
   #block: Buffer = NO_BLOCK;
   #position = 0;
@@ -35,7 +36,10 @@ export class Http1Output {
   /** Given to the transport since the start. */
   sentBytes = 0;
 
-  /** @param onDrained called after the output was found blocked and has room again, and whenever it became empty */
+  /**
+   * @param onDrained called after the output was found blocked and has room again, and whenever it became empty later than
+   *   in `flush` itself
+   */
   constructor(transport: ByteTransport, pool: BlockPool, onDrained: () => void) {
     this.#transport = transport;
     this.#pool = pool;
@@ -76,14 +80,17 @@ export class Http1Output {
 
   /** Sends what there is, unless the transport is still busy, which then continues by itself. */
   flush(): void {
-    if (this.#inFlight !== undefined || this.#closed) return;
-    const full = this.#full.shift();
-    if (full !== undefined) {
-      this.#send(full.block, full.length);
-    } else if (this.#position > 0) {
-      const block = this.#block;
-      this.#block = NO_BLOCK;
-      this.#send(block, this.#position);
+    while (this.#inFlight === undefined && !this.#closed) {
+      const full = this.#full.shift();
+      if (full !== undefined) {
+        this.#send(full.block, full.length);
+      } else if (this.#position > 0) {
+        const block = this.#block;
+        const length = this.#position;
+        this.#block = NO_BLOCK;
+        this.#position = 0;
+        this.#send(block, length);
+      } else return;
     }
   }
 
@@ -117,23 +124,33 @@ export class Http1Output {
   }
 
   #send(block: Buffer, length: number): void {
-    if (this.#block === NO_BLOCK) this.#position = 0;
     this.#inFlight = block;
     this.#inFlightBytes = length;
     this.sentBytes += length;
-    this.#transport.write(length === block.length ? block : block.subarray(0, length), this.#written);
+    const isTaken = this.#transport.write(length === block.length ? block : block.subarray(0, length), this.#written);
+    if (!isTaken) return;
+    this.#taken();
+    // Whoever was told to wait is somewhere above this call.
+    if (this.#wasBlocked) process.nextTick(this.#drainedLater);
   }
 
-  #onWritten(): void {
+  #taken(): void {
     const block = this.#inFlight;
     this.#inFlight = undefined;
     if (block !== undefined) this.#pool.release(block);
+    if (!this.#closed) this.bytes -= this.#inFlightBytes;
+  }
+
+  #onWritten(): void {
+    this.#taken();
     if (this.#closed) return;
-    this.bytes -= this.#inFlightBytes;
     this.flush();
-    if (this.bytes === 0 || (this.#wasBlocked && this.bytes < BLOCKED_BYTES / 2)) {
-      this.#wasBlocked = false;
-      this.#onDrained();
-    }
+    this.#drained();
+  }
+
+  #drained(): void {
+    if (this.#closed || (this.bytes > 0 && !(this.#wasBlocked && this.bytes < BLOCKED_BYTES / 2))) return;
+    this.#wasBlocked = false;
+    this.#onDrained();
   }
 }

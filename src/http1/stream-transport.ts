@@ -31,9 +31,10 @@ class StreamTransport implements PausableTransport, StreamHandler {
     });
   }
 
-  write(bytes: Uint8Array, onWritten: () => void): void {
-    if (this.#stream.write(bytes) || !this.#stream.canSend) queueMicrotask(onWritten);
-    else this.#onWritten = onWritten;
+  write(bytes: Uint8Array, onWritten: () => void): boolean {
+    if (this.#stream.write(bytes) || !this.#stream.canSend) return true;
+    this.#onWritten = onWritten;
+    return false;
   }
 
   end(): void {

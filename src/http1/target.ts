@@ -1,5 +1,5 @@
 /** Request targets and Host values (RFC 9112 3.2, RFC 3986 3.2.2). */
-import { DIGIT, HOST, isAll } from './chars.ts';
+import { CLASSES, COLON, DIGIT, HOST, isAll } from './chars.ts';
 
 export interface RequestTarget {
   /** Undefined in origin and asterisk form, where Host says it. */
@@ -8,6 +8,8 @@ export interface RequestTarget {
   readonly path: string;
 }
 
+const OPENING_BRACKET = 0x5b;
+const CLOSING_BRACKET = 0x5d;
 const MAX_PORT = 65_535;
 const IPV6 = /^\[[0-9A-Fa-f:.]+\]$/;
 const ABSOLUTE = /^https?:\/\/([^/?]*)(.*)$/i;
@@ -27,14 +29,17 @@ export function parseTarget(method: string, text: string): RequestTarget | undef
 
 /** Whether `text` is a host with an optional port: no user, no list, no empty name. */
 export function isHost(text: string): boolean {
-  if (!isAll(text, HOST)) return false;
-  if (text.charCodeAt(0) === 0x5b) {
+  if (text.charCodeAt(0) === OPENING_BRACKET) {
     const close = text.indexOf(']');
     return IPV6.test(text.slice(0, close + 1)) && isPort(text, close + 1);
   }
-  const colon = text.indexOf(':');
-  if (text.includes('[') || text.includes(']')) return false;
-  return colon < 0 || (colon > 0 && isPort(text, colon));
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === COLON) return at > 0 && isPort(text, at);
+    if (code > 0xff || ((CLASSES[code] ?? 0) & HOST) === 0) return false;
+    if (code === OPENING_BRACKET || code === CLOSING_BRACKET) return false;
+  }
+  return text.length > 0;
 }
 
 /** Whether what begins at `at` is nothing or a colon and a port. */

@@ -1,7 +1,7 @@
 /** What an HTTP/1 connection needs of a byte stream: that of HTTP/2 (`http2/transport.ts`), and control over reading. */
 import type { Socket } from 'node:net';
 import type { SocketIntake } from '../http2/socket-intake.ts';
-import type { ByteTransport, TransportSink } from '../http2/transport.ts';
+import { type ByteTransport, type TransportSink, writeSocket } from '../http2/transport.ts';
 import { SocketSender } from '../native/socket-sender.ts';
 
 export interface PausableTransport extends ByteTransport {
@@ -50,10 +50,8 @@ class PausableSocket implements PausableTransport {
     if (!this.#paused) this.#socket.resume();
   }
 
-  write(bytes: Uint8Array, onWritten: () => void): void {
-    const taken = this.#sender?.send(bytes) ?? 0;
-    if (taken === bytes.length) process.nextTick(onWritten);
-    else this.#socket.write(taken === 0 ? bytes : bytes.subarray(taken), onWritten);
+  write(bytes: Uint8Array, onWritten: () => void): boolean {
+    return writeSocket(this.#socket, this.#sender, bytes, onWritten);
   }
 
   end(): void {

@@ -118,7 +118,8 @@ export class OutputQueue {
   #send(block: Buffer, length: number): void {
     this.#inFlight = block;
     this.#inFlightBytes = length;
-    this.#transport.write(length === block.length ? block : block.subarray(0, length), this.#written);
+    const bytes = length === block.length ? block : block.subarray(0, length);
+    if (this.#transport.write(bytes, this.#written)) process.nextTick(this.#written);
   }
 
   #onWritten(): void {

@@ -10,6 +10,7 @@
  */
 import type { Socket } from 'node:net';
 import { AmbitError } from '../base/errors.ts';
+import { SocketSender } from '../native/socket-sender.ts';
 import { isOrdinaryEnd } from '../net/from-node-error.ts';
 import { FRAME_HEADER_BYTES } from './frame.ts';
 import type { Header } from './header.ts';
@@ -49,6 +50,8 @@ class Relay implements StreamHandler {
   /** Received pieces the socket has not passed to the kernel yet, in the order of writing, and their sum. */
   readonly #owed: Buffer[] = [];
   #owedBytes = 0;
+  /** Set while the relay runs, where there is a way past the queue of the socket. */
+  #sender: SocketSender | undefined;
   #flushPending = false;
   #corked = false;
   #socketClosed = false;
@@ -65,6 +68,7 @@ class Relay implements StreamHandler {
   start(): void {
     const socket = this.#socket;
     socket.setNoDelay(true);
+    this.#sender = SocketSender.of(socket);
     socket.on('error', (error) => this.#socketFailed(error));
     socket.on('close', () => this.#onSocketClose());
     socket.on('end', () => this.#stream.end());
@@ -111,6 +115,18 @@ class Relay implements StreamHandler {
       return;
     }
     if (chunk.length >= BULK_BYTES && !this.#corked) this.#cork();
+    const sent = this.#corked ? 0 : (this.#sender?.send(chunk) ?? 0);
+    if (sent === chunk.length) {
+      stream.consume(sent);
+      return;
+    }
+    this.#queue(stream, sent === 0 ? chunk : chunk.subarray(sent), sent);
+  }
+
+  /** What the kernel does not take at once. @param sentBytes of the same piece that it took */
+  #queue(stream: Http2Stream, chunk: Buffer, sentBytes: number): void {
+    const socket = this.#socket;
+    if (sentBytes > 0) stream.consume(sentBytes);
     socket.write(chunk);
     if (socket.writableLength === 0) {
       stream.consume(chunk.length);

@@ -1,5 +1,6 @@
 /** What an HTTP/2 connection needs of a byte stream, and the adapter for sockets of node:net and node:tls. */
 import type { Socket } from 'node:net';
+import { SocketSender } from '../native/socket-sender.ts';
 
 /** Told what happens on a transport. */
 export interface TransportSink {
@@ -15,10 +16,10 @@ export interface ByteTransport {
   /** Starts delivery to `sink`; called once. */
   start(sink: TransportSink): void;
   /**
-   * Sends bytes; `onWritten` is called when they were taken over and their memory may be used again, not before
-   * `write` returned. The connection writes again only after that.
+   * Sends bytes. The connection writes again only after they were taken over, and their memory may be used again.
+   * @returns true when that is so at once; else `onWritten` is called, not before `write` returned
    */
-  write(bytes: Uint8Array, onWritten: () => void): void;
+  write(bytes: Uint8Array, onWritten: () => void): boolean;
   /** Ends this side once everything written went out. */
   end(): void;
   /** Closes at once. */
@@ -27,10 +28,12 @@ export interface ByteTransport {
 
 class SocketTransport implements ByteTransport {
   readonly #socket: Socket;
+  readonly #sender: SocketSender | undefined;
   #error: Error | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    this.#sender = SocketSender.of(socket);
     socket.setNoDelay(true);
   }
 
@@ -45,8 +48,8 @@ class SocketTransport implements ByteTransport {
     if (socket.destroyed) process.nextTick(() => sink.onClosed(this.#error));
   }
 
-  write(bytes: Uint8Array, onWritten: () => void): void {
-    this.#socket.write(bytes, onWritten);
+  write(bytes: Uint8Array, onWritten: () => void): boolean {
+    return writeSocket(this.#socket, this.#sender, bytes, onWritten);
   }
 
   end(): void {
@@ -56,6 +59,19 @@ class SocketTransport implements ByteTransport {
   destroy(): void {
     this.#socket.destroy();
   }
+}
+
+/** As `ByteTransport.write`, to a socket. @param sender undefined: only the stream takes bytes */
+export function writeSocket(
+  socket: Socket,
+  sender: SocketSender | undefined,
+  bytes: Uint8Array,
+  onWritten: () => void,
+): boolean {
+  const taken = sender?.send(bytes) ?? 0;
+  if (taken === bytes.length) return true;
+  socket.write(taken === 0 ? bytes : bytes.subarray(taken), onWritten);
+  return false;
 }
 
 /** A transport over a connected `net.Socket` or secured `tls.TLSSocket`, with Nagle's algorithm off. */

@@ -121,6 +121,8 @@ export class RequestMetrics {
   readonly #byLabels = new Map<string, Series>();
   #nobody = new Edge(NOBODY);
   #entryCount = 0;
+  /** By status, of HTTP without flags. */
+  readonly #plainKeys = new Map<number, string>();
 
   constructor({ maxSeries = MAX_REQUEST_SERIES, idleMs = REQUEST_SERIES_IDLE_MS }: RequestMetricsOptions = {}) {
     this.#maxSeries = maxSeries;
@@ -140,26 +142,36 @@ export class RequestMetrics {
     nowMs: number,
     views?: readonly MetricView[],
   ): void {
-    const outcomeKey = `${outcome.code}${outcome.protocol}${outcome.grpcStatus}|${outcome.flags}`;
-    if (views === undefined)
-      return this.#count(edgeKey, labels, { own: outcomeKey, nobodys: outcomeKey }, outcome, nowMs);
+    const outcomeKey = this.#outcomeKey(outcome);
+    if (views === undefined) return this.#count(edgeKey, labels, outcomeKey, outcomeKey, outcome, nowMs);
     for (const view of views) {
       const values = view.added.map(([, value]) => value).join('\0');
       const nobodys = `${outcomeKey}|${view.id}`;
-      this.#count(edgeKey, labels, { own: `${nobodys}|${values}`, nobodys }, outcome, nowMs, view);
+      this.#count(edgeKey, labels, `${nobodys}|${values}`, nobodys, outcome, nowMs, view);
     }
   }
 
   #count(
     edgeKey: string,
     labels: () => RequestEdgeLabels,
-    keys: EntryKeys,
+    own: string,
+    nobodys: string,
     outcome: RequestOutcome,
     nowMs: number,
     view?: MetricView,
   ): void {
-    const known = this.#edges.get(edgeKey)?.entries.get(keys.own);
-    (known ?? this.#newEntry(edgeKey, labels, keys, outcome, view)).count(outcome, nowMs);
+    const known = this.#edges.get(edgeKey)?.entries.get(own);
+    (known ?? this.#newEntry(edgeKey, labels, { own, nobodys }, outcome, view)).count(outcome, nowMs);
+  }
+
+  /** Most requests end as others did: a string that was used before has its hash already. */
+  #outcomeKey({ code, protocol, grpcStatus, flags }: RequestOutcome): string {
+    const plain = protocol === 'http' && grpcStatus === '' && flags === '-';
+    const known = plain ? this.#plainKeys.get(code) : undefined;
+    if (known !== undefined) return known;
+    const key = `${code}${protocol}${grpcStatus}|${flags}`;
+    if (plain) this.#plainKeys.set(code, key);
+    return key;
   }
 
   /** Drops what nothing was counted in for the idle time. */

@@ -56,7 +56,6 @@ export class AccessRecord {
   #sentBytes = 0;
   #receivedBytes = 0;
   #written = false;
-  readonly #onEnd: () => void;
   status = 0;
   route = '';
   endpoint: Endpoint | undefined;
@@ -68,17 +67,17 @@ export class AccessRecord {
   requestMs: number | undefined;
   responseMs: number | undefined;
   /** Which metrics it is counted in; undefined for all. */
-  views: () => readonly MetricView[] | undefined = () => undefined;
-  /** Whether the waypoint's own line is written. */
-  hasOwnLine: () => boolean = () => true;
+  views: (() => readonly MetricView[]) | undefined;
+  /** Whether the waypoint's own line is written; undefined: it is. */
+  hasOwnLine: (() => boolean) | undefined;
+  /** Called when all is known, once. */
+  onEnd: (() => void) | undefined;
   /** Tries of the request; 0 before the first. */
   attempts = 0;
   /** Why there was no connection to an endpoint, the last time. */
   transportFailure: string | undefined;
 
-  /** @param onEnd called when all is known, once */
-  constructor(request: RequestFields, connection: RecordedConnection, deps: RecordDeps, onEnd: () => void) {
-    this.#onEnd = onEnd;
+  constructor(request: RequestFields, connection: RecordedConnection, deps: RecordDeps) {
     this.#request = request;
     this.#connection = connection;
     this.#hiddenParams = connection.tokenRules()?.params ?? NO_PARAMS;
@@ -196,10 +195,10 @@ export class AccessRecord {
       requestMessages: this.#requestMessages?.messages ?? 0,
       responseMessages: this.#responseMessages?.messages ?? 0,
     };
-    this.#deps.telemetry.count(client, service, this.endpoint, outcome, this.views());
-    const log = this.hasOwnLine() ? this.#deps.accessLog : this.#deps.tapLog;
+    this.#deps.telemetry.count(client, service, this.endpoint, outcome, this.views?.());
+    const log = this.hasOwnLine?.() !== false ? this.#deps.accessLog : this.#deps.tapLog;
     if (log.enabled('info')) this.#log(log, receivedBytes, durationMs, flags);
-    this.#onEnd();
+    this.onEnd?.();
   }
 
   #log(log: Logger, receivedBytes: number, durationMs: number, flags: string): void {

@@ -397,9 +397,9 @@ function hostnameResolver({ lookup = systemLookup(), random }: WaypointDeps) {
 
 function plainDialer({ clock, logger }: WaypointDeps): Dialer {
   return {
-    dial: async ({ address, port }) => {
+    dial: async (destination, { readInto } = {}) => {
       try {
-        return ok(await dialTcp({ destination: { address, port } }, { clock, log: logger }));
+        return ok(await dialTcp({ destination, ...(readInto && { readInto }) }, { clock, log: logger }));
       } catch (error) {
         return fail(connectError(error));
       }

@@ -8,7 +8,7 @@ export interface Cancellation {
 
 /** The side of whom the request belongs to. */
 export class RequestEnd implements Cancellation {
-  readonly #listeners = new Set<() => void>();
+  #listeners: Set<() => void> | undefined;
   #aborted = false;
 
   get aborted(): boolean {
@@ -17,18 +17,21 @@ export class RequestEnd implements Cancellation {
 
   /** How many listen. */
   get listeners(): number {
-    return this.#listeners.size;
+    return this.#listeners?.size ?? 0;
   }
 
   onAbort(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    const listeners = this.#listeners ?? new Set();
+    this.#listeners = listeners.add(listener);
+    return () => listeners.delete(listener);
   }
 
   /** The request is over. Calling it again does nothing. */
   abort(): void {
     if (this.#aborted) return;
     this.#aborted = true;
-    for (const listener of [...this.#listeners]) if (this.#listeners.delete(listener)) listener();
+    const listeners = this.#listeners;
+    if (listeners === undefined) return;
+    for (const listener of [...listeners]) if (listeners.delete(listener)) listener();
   }
 }

@@ -31,6 +31,8 @@ export interface PickedEndpoint {
 }
 
 export interface Cluster {
+  /** As Istio names it; undefined for a pod that was called by its own address. */
+  readonly name: string | undefined;
   readonly policy: TrafficPolicy | undefined;
   /** Undefined: no healthy upstream. Counts as an active request of the endpoint until `done`. */
   pick(self: Workload, request: PickRequest): PickedEndpoint | undefined;
@@ -51,18 +53,22 @@ export interface ClustersDeps {
   readonly namespace: string;
 }
 
-interface Kept {
-  readonly cluster: ServiceCluster;
-  usedMs: number;
-}
-
 const FORGET_AFTER_MS = 1_800_000;
 const SWEEP_MS = 300_000;
+
+/** The clusters of a service as it is now, by port and subset: there are few. */
+interface OfService {
+  readonly port: number;
+  readonly subset: string;
+  readonly cluster: ServiceCluster;
+}
 
 export class Clusters {
   readonly #deps: ClustersDeps;
   readonly #feed: TrafficFeed;
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new Map<string, ServiceCluster>();
+  /** What was asked for before, for as long as the service is the same object. */
+  #known = new WeakMap<Service, OfService[]>();
   #sweptMs = 0;
 
   constructor(deps: ClustersDeps) {
@@ -82,30 +88,40 @@ export class Clusters {
 
   /** Those that requests went to of late. */
   summaries(): ClusterSummary[] {
-    return [...this.#kept.values()].map(({ cluster }) => cluster.summary());
+    return [...this.#kept.values()].map((cluster) => cluster.summary());
   }
 
   /** Undefined when the subset is not there (503 NC). */
   get({ service, port, subset }: ClusterKey): Cluster | undefined {
     if (subset !== '' && this.#feed.subset(service, subset) === undefined) return undefined;
+    const known = this.#known.get(service);
+    const before = known?.find((one) => one.port === port && one.subset === subset)?.cluster;
+    const cluster = before ?? this.#cluster({ service, port, subset });
+    if (before === undefined) {
+      if (known === undefined) this.#known.set(service, [{ port, subset, cluster }]);
+      else known.push({ port, subset, cluster });
+    }
+    cluster.update(service);
+    return cluster;
+  }
+
+  #cluster({ service, port, subset }: ClusterKey): ServiceCluster {
+    const id = `${serviceKey(service)} ${port} ${subset}`;
+    const kept = this.#kept.get(id);
+    if (kept !== undefined) return kept;
+    // Only what is new makes them more.
     const nowMs = this.#deps.clock.monotonicMs();
     if (nowMs - this.#sweptMs >= SWEEP_MS) this.#sweep(nowMs);
-    const id = `${serviceKey(service)} ${port} ${subset}`;
-    const known = this.#kept.get(id);
-    if (known !== undefined) {
-      known.usedMs = nowMs;
-      known.cluster.update(service);
-      return known.cluster;
-    }
     const cluster = new ServiceCluster(service, port, subset, { ...this.#deps, feed: this.#feed });
-    this.#kept.set(id, { cluster, usedMs: nowMs });
+    this.#kept.set(id, cluster);
     return cluster;
   }
 
   #sweep(nowMs: number): void {
     this.#sweptMs = nowMs;
-    for (const [id, { cluster, usedMs }] of this.#kept) {
-      if (nowMs - usedMs >= FORGET_AFTER_MS && !cluster.isBusy) this.#kept.delete(id);
+    this.#known = new WeakMap();
+    for (const [id, cluster] of this.#kept) {
+      if (nowMs - cluster.usedMs >= FORGET_AFTER_MS && !cluster.isBusy) this.#kept.delete(id);
     }
   }
 }

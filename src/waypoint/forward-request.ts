@@ -6,6 +6,8 @@
  * - A request is sent again only while its body is whole and no response began.
  */
 import type { Clock, Timer } from '../base/clock.ts';
+import type { Result } from '../base/result.ts';
+import type { ProxyError } from '../hbone/proxy-error.ts';
 import type { HttpHeader, HttpStream } from '../http/http-stream.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 import type { Workload } from '../model/workload.ts';
@@ -17,7 +19,7 @@ import { connectOutcome } from './connect-outcome.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
 import { LOCAL_REPLIES, type LocalReply } from './local-reply.ts';
 import type { HttpUpstream } from './pooled-connection.ts';
-import { type ExchangeFailure, type RunningExchange, relayExchange } from './relay-exchange.ts';
+import { type ExchangeEvents, type ExchangeFailure, type RunningExchange, relayExchange } from './relay-exchange.ts';
 import type { RequestBody } from './request-body.ts';
 import type { Endpoint } from './upstreams.ts';
 
@@ -67,14 +69,17 @@ export interface ForwardDeps {
 /** Attempts on another connection when one that was kept open turns out to be gone. */
 const MAX_STALE_RETRIES = 2;
 
-export class ForwardedRequest {
+const NO_IDS: ReadonlySet<string> = new Set();
+
+export class ForwardedRequest implements ExchangeEvents {
   readonly #request: OutboundRequest;
   readonly #events: ForwardEvents;
   readonly #deps: ForwardDeps;
-  readonly #avoid = new Set<string>();
-  /** Priorities of the tries so far, and those that had their share of them. */
-  readonly #tried: number[] = [];
-  readonly #leave = new Set<number>();
+  /** Endpoints that failed it; made with the first one. */
+  #avoid: Set<string> | undefined;
+  /** Priorities of the tries so far, and those that had their share of them; made when that is counted. */
+  #tried: number[] | undefined;
+  #leave: Set<number> | undefined;
   /** Of the endpoint that the client had before, until a try there failed. */
   #endpointId: string | undefined;
   #permit: Permit | undefined;
@@ -84,6 +89,8 @@ export class ForwardedRequest {
   #stale = 0;
   #picked: PickedEndpoint | undefined;
   #exchange: RunningExchange | undefined;
+  /** Whether the connection of the present try had carried requests before. */
+  #wasReused = false;
   #status = 0;
   #totalTimer: Timer | undefined;
   /** Of the present try, or the pause before the next. */
@@ -102,7 +109,7 @@ export class ForwardedRequest {
     this.#permit = this.#request.cluster.admitRequest();
     if (this.#permit === undefined) return this.#fail(LOCAL_REPLIES.upstreamOverflow);
     if (this.#request.body.ended) this.bodyEnded();
-    void this.#try();
+    this.#try();
   }
 
   /** The client has sent all of the request: from here on its time counts. */
@@ -123,25 +130,24 @@ export class ForwardedRequest {
 
   /** The client went away while no endpoint had the request. */
   cancel(): void {
-    this.#end(undefined);
+    this.#end();
   }
 
-  async #try(): Promise<void> {
-    const { cluster, self, version, forwarded, hashKey, body } = this.#request;
-    const named = this.#endpointId;
-    const picked = cluster.pick(self, { hashKey, avoid: this.#avoid, leave: this.#leave, endpointId: named });
+  #try(): void {
+    const { cluster, self, version, forwarded, hashKey } = this.#request;
+    const endpointId = this.#endpointId;
+    const picked = cluster.pick(self, { hashKey, avoid: this.#avoid ?? NO_IDS, leave: this.#leave, endpointId });
     if (picked === undefined) return this.#fail(LOCAL_REPLIES.noHealthyUpstream);
     this.#picked = picked;
     this.#events.onEndpoint(picked.endpoint, this.#retries + 1);
-    const upstream = await this.#deps.http.acquire(
-      picked.endpoint,
-      version,
-      self,
-      forwarded,
-      cluster.policy,
-      this.#ended,
-    );
-    if (this.#ended.aborted || body.closed !== undefined) {
+    const { http } = this.#deps;
+    const upstream = http.acquire(picked.endpoint, version, self, forwarded, cluster.policy, this.#ended);
+    if (upstream instanceof Promise) void upstream.then((acquired) => this.#acquired(picked, acquired));
+    else this.#acquired(picked, upstream);
+  }
+
+  #acquired(picked: PickedEndpoint, upstream: Result<HttpUpstream, ProxyError>): void {
+    if (this.#ended.aborted || this.#request.body.closed !== undefined) {
       if (upstream.ok) upstream.value.release();
       if (this.#picked === picked) this.#finishTry(undefined);
       return;
@@ -152,31 +158,18 @@ export class ForwardedRequest {
     const outcome = connectOutcome(upstream.error);
     this.#finishTry(outcome);
     if (outcome === undefined) return this.#fail(LOCAL_REPLIES.connectFailed);
+    const wasNamed = this.#endpointId !== undefined;
     this.#endpointId = undefined;
     // The endpoint that a client had before may well be gone: that says nothing about the others.
-    if (named !== undefined) void this.#try();
+    if (wasNamed) this.#try();
     else this.#failedTry({ kind: 'connect-failure' }, LOCAL_REPLIES.connectFailed);
   }
 
   #send(upstream: HttpUpstream): void {
     const { stream, body, retry } = this.#request;
-    const headers: readonly HttpHeader[] = [
-      ...this.#request.headers,
-      [ATTEMPT_COUNT_HEADER, String(this.#retries + 1)],
-    ];
-    const exchange = relayExchange(
-      stream,
-      upstream,
-      { headers, body, keepBody: retry.attempts > this.#retries },
-      {
-        rejects: (response) => this.#rejects(response),
-        onResponse: (response) => this.#onResponse(response),
-        onData: (chunk) => this.#events.onData(chunk),
-        onTrailers: (trailers) => this.#events.onTrailers(trailers),
-        onFailed: (failure) => this.#onLost(failure, upstream.reused),
-        onDone: (aborted) => this.#onDone(aborted),
-      },
-    );
+    const headers = [...this.#request.headers, attemptCount(this.#retries + 1)];
+    this.#wasReused = upstream.reused;
+    const exchange = relayExchange(stream, upstream, { headers, body, keepBody: retry.attempts > this.#retries }, this);
     if (exchange.ok) {
       if (this.#ended.aborted) return;
       this.#exchange = exchange.value;
@@ -187,12 +180,15 @@ export class ForwardedRequest {
     this.#finishTry(undefined);
     if (exchange.error.code.endsWith('_HEADERS_INVALID')) this.#fail(LOCAL_REPLIES.badRequest);
     // The connection was lost, or filled up, while this request waited for it.
-    else if (this.#stale++ < MAX_STALE_RETRIES) void this.#try();
+    else if (this.#stale++ < MAX_STALE_RETRIES) this.#try();
     else this.#failedTry({ kind: 'connect-failure' }, LOCAL_REPLIES.connectFailed);
   }
 
+  // What the present try tells.
+
   /** Whether an answer is worse than another try. */
-  #rejects(headers: readonly HttpHeader[]): boolean {
+  rejects(headers: readonly HttpHeader[]): boolean {
+    if (this.#retries >= this.#request.retry.attempts) return false;
     const status = Number(headers[0]?.[1] ?? 0);
     const header = (name: string) => headers.find(([own]) => own === name)?.[1];
     if (!this.#mayRetry({ kind: 'response', status, header })) return false;
@@ -202,18 +198,26 @@ export class ForwardedRequest {
     return true;
   }
 
-  #onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[] {
+  onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[] {
     this.#tryTimer?.cancel();
     this.#status = Number(headers[0]?.[1] ?? 0);
     return this.#events.onResponse(headers);
   }
 
-  #onLost({ reply, unseen }: ExchangeFailure, wasReused: boolean): void {
+  onData(chunk: Buffer): void {
+    this.#events.onData(chunk);
+  }
+
+  onTrailers(trailers: readonly HttpHeader[]): void {
+    this.#events.onTrailers(trailers);
+  }
+
+  onFailed({ reply, unseen }: ExchangeFailure): void {
     const { body, idempotent } = this.#request;
-    const isStale = unseen === 'never' || (unseen === 'maybe' && wasReused && idempotent);
+    const isStale = unseen === 'never' || (unseen === 'maybe' && this.#wasReused && idempotent);
     this.#exchange = undefined;
     this.#finishTry(isStale ? undefined : { kind: 'reset' });
-    if (isStale && body.whole && this.#stale++ < MAX_STALE_RETRIES) void this.#try();
+    if (isStale && body.whole && this.#stale++ < MAX_STALE_RETRIES) this.#try();
     else this.#failedTry(unseen === 'never' ? { kind: 'refused' } : { kind: 'reset', sent: true }, reply);
   }
 
@@ -236,7 +240,7 @@ export class ForwardedRequest {
     this.#retries += 1;
     this.#endpointId = undefined;
     const pauseMs = this.#request.retry.pauseMs(this.#retries, random());
-    this.#tryTimer = clock.after(pauseMs, () => void this.#try());
+    this.#tryTimer = clock.after(pauseMs, () => this.#try());
   }
 
   #tryOutOfTime(): void {
@@ -260,10 +264,10 @@ export class ForwardedRequest {
     this.#fail(LOCAL_REPLIES.requestTimeout);
   }
 
-  #onDone(aborted: 'upstream' | 'downstream' | undefined): void {
+  onDone(aborted: 'upstream' | 'downstream' | undefined): void {
     if (aborted === 'upstream') this.#finishTry({ kind: 'reset' });
     else this.#finishTry(this.#status === 0 ? undefined : { kind: 'status', status: this.#status });
-    this.#end(() => this.#events.onDone(this.#timedOut ? 'timeout' : aborted));
+    if (this.#end()) this.#events.onDone(this.#timedOut ? 'timeout' : aborted);
   }
 
   #finishTry(outcome: Parameters<PickedEndpoint['done']>[0]): void {
@@ -271,30 +275,43 @@ export class ForwardedRequest {
     const picked = this.#picked;
     this.#picked = undefined;
     if (picked === undefined) return;
-    if (outcome !== undefined && this.#request.retry.avoidsPrevious) this.#avoid.add(picked.endpoint.workload.uid);
     picked.done(outcome);
-    if (outcome !== undefined) this.#noteTried(picked.priority);
+    if (outcome === undefined) return;
+    const { avoidsPrevious, triesPerPriority } = this.#request.retry;
+    if (avoidsPrevious) {
+      this.#avoid ??= new Set();
+      this.#avoid.add(picked.endpoint.workload.uid);
+    }
+    if (triesPerPriority > 0) this.#noteTried(picked.priority, triesPerPriority);
   }
 
   /** After every few tries the priorities that they went to are left. */
-  #noteTried(priority: number): void {
-    const { triesPerPriority } = this.#request.retry;
-    if (triesPerPriority === 0) return;
+  #noteTried(priority: number, triesPerPriority: number): void {
+    this.#tried ??= [];
     this.#tried.push(priority);
-    if (this.#tried.length % triesPerPriority === 0) for (const one of this.#tried) this.#leave.add(one);
+    if (this.#tried.length % triesPerPriority !== 0) return;
+    this.#leave ??= new Set();
+    for (const one of this.#tried) this.#leave.add(one);
   }
 
   #fail(reply: LocalReply): void {
-    this.#end(() => this.#events.onFailed(reply, this.#retries));
+    if (this.#end()) this.#events.onFailed(reply, this.#retries);
   }
 
-  #end(report: (() => void) | undefined): void {
-    if (this.#ended.aborted) return;
+  /** @returns false when it was over before */
+  #end(): boolean {
+    if (this.#ended.aborted) return false;
     this.#ended.abort();
     this.#totalTimer?.cancel();
     this.#finishTry(undefined);
     this.#permit?.release();
     this.#retryPermit?.release();
-    report?.();
+    return true;
   }
+}
+
+const FIRST_ATTEMPT: HttpHeader = [ATTEMPT_COUNT_HEADER, '1'];
+
+function attemptCount(attempt: number): HttpHeader {
+  return attempt === 1 ? FIRST_ATTEMPT : [ATTEMPT_COUNT_HEADER, String(attempt)];
 }

@@ -7,6 +7,7 @@
  * - Every request ends in exactly one line of the access log.
  */
 import { randomBytes } from 'node:crypto';
+import type { ShadowOutcome } from '../authz/shadow-policies.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
@@ -30,7 +31,7 @@ import { ExchangeFormat, type FormattedConnection, type FormattedMessages } from
 import { ExchangeSession } from './exchange-session.ts';
 import { applyEdits, type HeaderEdits } from './external-authorization/header-edits.ts';
 import { describeSpan, FinishedExchange } from './finished-exchange.ts';
-import { ForwardedRequest } from './forward-request.ts';
+import { type ForwardEvents, ForwardedRequest } from './forward-request.ts';
 import { grpcWebRequest } from './grpc-web/grpc-web-request.ts';
 import { GrpcWebStream } from './grpc-web/grpc-web-stream.ts';
 import { type HashKey, hashKeyOf } from './hash-key.ts';
@@ -49,11 +50,12 @@ import type { OpenDecisions } from './open-decisions.ts';
 import {
   type AdmissionContext,
   type AdmissionDeps,
+  type AdmissionEvents,
   type AdmittedRequest,
   RequestAdmission,
 } from './request-admission.ts';
-import { type ReplayBudget, RequestBody } from './request-body.ts';
-import { clientHeaders, type RequestClient, RequestFields } from './request-fields.ts';
+import { type BodyEvents, type ReplayBudget, RequestBody } from './request-body.ts';
+import { clientHeaders, type RequestChanges, type RequestClient, RequestFields } from './request-fields.ts';
 import type { ClientLabels } from './request-telemetry.ts';
 import { type RequestTrace, traceRequest } from './request-tracer.ts';
 import { backendTarget, DEFAULT_PLAN, ownTarget, type RouteTarget, type RouteTargetDeps } from './route-target.ts';
@@ -65,8 +67,8 @@ export interface HttpConnectionContext extends AdmissionContext, FormattedConnec
   readonly target: ConnectTarget;
   readonly self: Workload;
   readonly client: ClientLabels;
-  /** Who the client is, for endpoints; undefined: they are not told. */
-  readonly clientCertificate: string | undefined;
+  /** Who the client is, for endpoints. */
+  readonly requestClient: RequestClient;
   readonly forwarded: string;
   readonly spoken: UpstreamVersion;
   readonly subject: AdmissionContext['subject'];
@@ -93,6 +95,14 @@ const MILLION = 1_000_000;
 /** Switching Protocols. */
 const UPGRADED = 101;
 const MS_PER_SECOND = 1000;
+/** Behind it goes what is done after the present call; `queueMicrotask` costs more. */
+const DONE = Promise.resolve();
+const NO_CHANGES: RequestChanges['headers'] = [];
+const NO_CORS = { kind: 'none' } as const;
+const NO_HASH_KEY: HashKey = { key: undefined, setCookie: undefined };
+/** What the waypoint says of itself, in place of what an endpoint says. */
+const SERVER: HttpHeader = ['server', 'istio-envoy'];
+const OWN_OF_ANSWERS: ReadonlySet<string> = new Set(['server', 'x-envoy-upstream-service-time']);
 
 /** Takes a request. @returns the handler of its stream */
 export function handleRequest(
@@ -120,11 +130,11 @@ function handlePlainRequest(
 ): HttpStreamHandler {
   const exchange = new HttpExchange(stream, headers, endStream, context, deps);
   // The handler has to be in place before anything is answered.
-  queueMicrotask(() => exchange.guarded(() => exchange.start()));
+  void DONE.then(() => exchange.start());
   return exchange.body;
 }
 
-class HttpExchange {
+class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents {
   readonly #stream: HttpStream;
   readonly #context: HttpConnectionContext;
   readonly #deps: HttpExchangeDeps;
@@ -135,8 +145,8 @@ class HttpExchange {
   #forwarded: ForwardedRequest | undefined;
   #delay: Timer | undefined;
   #responseEdits: HeaderEdits | undefined;
-  /** What the route, and what CORS, change of the response. */
-  #responseChanges: (HeaderChange | undefined)[] = [];
+  /** What the route, and what CORS, change of the response; undefined for nothing. */
+  #responseChanges: HeaderChange[] | undefined;
   #mirror: (() => void) | undefined;
   #isAllowed: () => boolean = () => true;
   #unwatch: (() => void) | undefined;
@@ -162,39 +172,33 @@ class HttpExchange {
     this.#sentHeaders = clientHeaders(headers);
     this.#request = new RequestFields(this.#sentHeaders);
     this.#plan = context.telemetry();
-    this.#record = new AccessRecord(this.#request, context, deps, () => this.#over());
-    const { metrics, ownLine } = this.#plan;
+    this.#record = new AccessRecord(this.#request, context, deps);
+    const { metrics, ownLine, logs, tracing } = this.#plan;
+    if (tracing !== undefined || logs.length > 0) this.#record.onEnd = () => this.#over();
     if (ownLine === undefined || ownLine.filter !== undefined) this.#record.hasOwnLine = () => this.#hasOwnLine();
     if (metrics !== undefined) {
       this.#record.views = () => metrics.views(() => this.#attributes(this.#finished()));
     }
-    this.#admission = new RequestAdmission(this.#request, context, deps, {
-      onAdmitted: (admitted) => this.guarded(() => this.#route(admitted)),
-      onRefused: (reply) => this.#reply(reply),
-      onShadow: (shadow) => {
-        this.#record.shadow = shadow;
-      },
-    });
-    this.body = new RequestBody(endStream, deps.replayBudget, {
-      onData: (chunk) => this.#record.received(chunk),
-      onEnded: () => this.#bodyEnded(),
-      onClosed: () => this.#clientGone(),
-    });
-  }
-
-  /** A defect that one request meets ends that request, and nobody else's. */
-  guarded(run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      this.#deps.accessLog.error('request failed', { error: errorText(error) });
-      this.#forwarded?.cancel();
-      if (this.#stream.state !== 'closed') this.#stream.reset(Http2Code.INTERNAL_ERROR);
-    }
+    this.#admission = new RequestAdmission(this.#request, context, deps, this);
+    this.body = new RequestBody(endStream, deps.replayBudget, this);
   }
 
   start(): void {
-    if (this.body.closed !== undefined) return;
+    try {
+      if (this.body.closed === undefined) this.#start();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** A defect that one request meets ends that request, and nobody else's. */
+  #fail(error: unknown): void {
+    this.#deps.accessLog.error('request failed', { error: errorText(error) });
+    this.#forwarded?.cancel();
+    if (this.#stream.state !== 'closed') this.#stream.reset(Http2Code.INTERNAL_ERROR);
+  }
+
+  #start(): void {
     const request = this.#request;
     const { tracing } = this.#plan;
     if (tracing !== undefined) {
@@ -205,6 +209,24 @@ class HttpExchange {
     if (upgrade !== undefined && upgrade.toLowerCase() !== 'websocket')
       return this.#reply(LOCAL_REPLIES.upgradeRefused);
     this.#admission.start(this.#stream, this.body);
+  }
+
+  // What admission tells.
+
+  onAdmitted(admitted: AdmittedRequest): void {
+    try {
+      this.#route(admitted);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  onRefused(reply: LocalReply): void {
+    this.#reply(reply);
+  }
+
+  onShadow(shadow: ShadowOutcome): void {
+    this.#record.shadow = shadow;
   }
 
   #route({ request, routed, responseEdits, isAllowed }: AdmittedRequest): void {
@@ -219,12 +241,12 @@ class HttpExchange {
     if (route === undefined) return this.#reply(LOCAL_REPLIES.noRoute);
     this.#record.route = route.name;
     this.#matched = route;
-    this.#responseChanges.push(route.responseHeaders);
-    const cors = route.cors?.(this.#request) ?? { kind: 'none' };
+    this.#changeResponse(route.responseHeaders);
+    const cors = route.cors?.(this.#request) ?? NO_CORS;
     if (this.#isTooCostly(this.#request)) return;
     if (cors.kind === 'answer')
       return this.#reply({ status: 200, body: '', flag: '-', details: 'cors', headers: cors.headers });
-    if (cors.kind === 'mark') this.#responseChanges.push(replacing(cors.headers));
+    if (cors.kind === 'mark') this.#changeResponse(replacing(cors.headers));
     if (route.fault === undefined) this.#act(route);
     else this.#inject(route.fault, route);
   }
@@ -277,21 +299,17 @@ class HttpExchange {
     const rewritten = this.#request.rewritten(backend.path);
     if (this.#isTooCostly(this.#request)) return;
     if (rewritten === undefined) return this.#reply(LOCAL_REPLIES.badRequest);
-    this.#responseChanges.push(backend.responseHeaders);
+    this.#changeResponse(backend.responseHeaders);
     const { key: hashKey, setCookie } = this.#hashKey(to);
-    if (setCookie !== undefined) this.#responseChanges.push((headers) => [...headers, ['set-cookie', setCookie]]);
-    const client = this.#client();
-    this.#clusterName = to.clusterName;
-    const contextOf: ContextOf = (headers) => this.#formatContext(headers, undefined);
-    const change = (by: HeaderChange | undefined) => by && ((headers: readonly HttpHeader[]) => by(headers, contextOf));
-    const headers = [change(route?.requestHeaders), change(backend.requestHeaders)];
-    const changes = { target: rewritten, authority: backend.authority, headers };
-    const headersFor = (version: UpstreamVersion) => {
-      const own = this.#request.forUpstream(version, changes, client);
-      return this.#trace?.write(own) ?? own;
+    if (setCookie !== undefined) this.#changeResponse((headers) => [...headers, ['set-cookie', setCookie]]);
+    this.#clusterName = to.cluster.name;
+    const changes = {
+      target: rewritten,
+      authority: backend.authority,
+      headers: this.#requestChanges(route?.requestHeaders, backend.requestHeaders),
     };
     const timeoutMs = requestTimeoutMs(plan.timeoutMs, this.#request.grpcTimeout);
-    this.#sentHeaders = headersFor(to.version);
+    this.#sentHeaders = this.#headersFor(to.version, changes);
     const request = {
       ...to,
       stream: this.#stream,
@@ -306,9 +324,28 @@ class HttpExchange {
       timeoutMs,
       isHurried: timeoutMs !== plan.timeoutMs,
     };
-    this.#prepareMirrors(plan, headersFor);
-    this.#forwarded = new ForwardedRequest(request, this.#events, this.#deps);
+    if (plan.mirrors.length > 0) this.#prepareMirrors(plan, changes);
+    this.#forwarded = new ForwardedRequest(request, this, this.#deps);
     this.#forwarded.start();
+  }
+
+  /** What routes change of the request, with what they fill in. */
+  #requestChanges(...changes: readonly (HeaderChange | undefined)[]): RequestChanges['headers'] {
+    const contextOf: ContextOf = (headers) => this.#formatContext(headers, undefined);
+    if (changes.every((change) => change === undefined)) return NO_CHANGES;
+    return changes.map((change) => change && ((headers: readonly HttpHeader[]) => change(headers, contextOf)));
+  }
+
+  /** The request as an endpoint gets it that speaks this version. */
+  #headersFor(version: UpstreamVersion, changes: RequestChanges): readonly HttpHeader[] {
+    const own = this.#request.forUpstream(version, changes, this.#context.requestClient);
+    return this.#trace?.write(own) ?? own;
+  }
+
+  #changeResponse(change: HeaderChange | undefined): void {
+    if (change === undefined) return;
+    this.#responseChanges ??= [];
+    this.#responseChanges.push(change);
   }
 
   #readSession(plan: ForwardPlan): void {
@@ -341,16 +378,13 @@ class HttpExchange {
     return { request: this.#request, requestHeaders, responseHeaders, upstreamCluster: this.#clusterName, traceId };
   }
 
-  #client(): RequestClient {
-    const { clientCertificate, subject } = this.#context;
-    return { ip: subject.sourceIp, certificate: clientCertificate };
-  }
-
   #hashKey({ cluster }: RouteTarget): HashKey {
+    const policy = cluster.policy?.loadBalancer?.hash;
+    if (policy === undefined) return NO_HASH_KEY;
     const { subject } = this.#context;
     const request = this.#request;
     const hashed = { path: request.target, sourceIp: subject.sourceIp, header: (name: string) => request.header(name) };
-    return hashKeyOf(cluster.policy?.loadBalancer?.hash, hashed, () => randomBytes(8).toString('hex'));
+    return hashKeyOf(policy, hashed, () => randomBytes(8).toString('hex'));
   }
 
   #targetOf(backend: RouteBackend | undefined): RouteTarget | undefined {
@@ -358,30 +392,38 @@ class HttpExchange {
     return named && backendTarget(named, this.#calledPort, this.#preferred, this.#deps);
   }
 
-  readonly #events = {
-    onEndpoint: (endpoint: Endpoint, attempt: number) => {
-      this.#record.endpoint = endpoint;
-      this.#record.attempts = attempt;
-    },
-    onConnectFailed: (reason: string) => {
-      this.#record.transportFailure = reason;
-    },
-    onResponse: (headers: readonly HttpHeader[]) => this.#onResponse(headers),
-    onData: (chunk: Buffer) => this.#record.sent(chunk),
-    onTrailers: (trailers: readonly HttpHeader[]) => this.#record.responseFields(trailers),
-    onFailed: (reply: LocalReply, retries: number) => {
-      if (retries === 0) return this.#reply(reply);
-      this.#record.flag('URX');
-      this.#reply(afterRetries(reply));
-    },
-    onDone: (aborted: 'upstream' | 'downstream' | 'timeout' | undefined) => {
-      this.#unwatch?.();
-      this.#record.end(aborted, this.body);
-    },
-  };
+  // What the tries tell.
+
+  onEndpoint(endpoint: Endpoint, attempt: number): void {
+    this.#record.endpoint = endpoint;
+    this.#record.attempts = attempt;
+  }
+
+  onConnectFailed(reason: string): void {
+    this.#record.transportFailure = reason;
+  }
+
+  onData(chunk: Buffer): void {
+    this.#record.sent(chunk);
+  }
+
+  onTrailers(trailers: readonly HttpHeader[]): void {
+    this.#record.responseFields(trailers);
+  }
+
+  onFailed(reply: LocalReply, retries: number): void {
+    if (retries === 0) return this.#reply(reply);
+    this.#record.flag('URX');
+    this.#reply(afterRetries(reply));
+  }
+
+  onDone(aborted: 'upstream' | 'downstream' | 'timeout' | undefined): void {
+    this.#unwatch?.();
+    this.#record.end(aborted, this.body);
+  }
 
   /** Copies go out once the request is whole, whatever becomes of it. */
-  #prepareMirrors(plan: ForwardPlan, headersFor: (version: UpstreamVersion) => readonly HttpHeader[]): void {
+  #prepareMirrors(plan: ForwardPlan, changes: RequestChanges): void {
     const { random } = this.#deps;
     const { self, forwarded } = this.#context;
     const chosen = plan.mirrors.filter(({ sharePpm }) => random() * MILLION < sharePpm);
@@ -393,29 +435,38 @@ class HttpExchange {
       for (const { backend } of chosen) {
         const to = backend && backendTarget(backend, this.#calledPort, this.#preferred, this.#deps);
         if (to === undefined) continue;
-        void mirrorRequest({ ...to, headers: headersFor(to.version), body, self, forwarded }, this.#deps);
+        void mirrorRequest(
+          { ...to, headers: this.#headersFor(to.version, changes), body, self, forwarded },
+          this.#deps,
+        );
       }
     };
     if (this.body.ended) this.#mirror();
     else this.body.retain();
   }
 
-  #bodyEnded(): void {
+  // What the body tells.
+
+  onBodyData(chunk: Buffer): void {
+    this.#record.received(chunk);
+  }
+
+  onBodyEnded(): void {
     this.#record.requestMs = this.#record.durationMs;
     this.#forwarded?.bodyEnded();
     this.#mirror?.();
   }
 
-  #onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[] {
-    this.#record.status = Number(headers[0]?.[1] ?? 0);
-    if (this.#record.status === UPGRADED) this.#watchPolicies();
-    this.#record.responseFields(headers);
-    this.#record.responseMs = this.#record.durationMs;
-    const answer: readonly HttpHeader[] = [
-      ...headers.filter(([name]) => name !== 'server' && name !== 'x-envoy-upstream-service-time'),
-      ['x-envoy-upstream-service-time', String(Math.round(this.#record.durationMs))],
-      ['server', 'istio-envoy'],
-    ];
+  onResponse(headers: readonly HttpHeader[]): readonly HttpHeader[] {
+    const record = this.#record;
+    record.status = Number(headers[0]?.[1] ?? 0);
+    if (record.status === UPGRADED) this.#watchPolicies();
+    record.responseFields(headers);
+    const responseMs = record.durationMs;
+    record.responseMs = responseMs;
+    const answer: HttpHeader[] = [];
+    for (const header of headers) if (!OWN_OF_ANSWERS.has(header[0])) answer.push(header);
+    answer.push(['x-envoy-upstream-service-time', String(Math.round(responseMs))], SERVER);
     const changed = this.#changed(answer);
     const sent = this.#session?.mark(changed, this.#record.endpoint) ?? changed;
     this.#answerHeaders = sent;
@@ -432,8 +483,11 @@ class HttpExchange {
   }
 
   #changed(headers: readonly HttpHeader[]): readonly HttpHeader[] {
-    const contextOf: ContextOf = (list) => this.#formatContext(this.#sentHeaders, list);
-    const changed = this.#responseChanges.reduce((list, change) => change?.(list, contextOf) ?? list, headers);
+    let changed = headers;
+    if (this.#responseChanges !== undefined) {
+      const contextOf: ContextOf = (list) => this.#formatContext(this.#sentHeaders, list);
+      for (const change of this.#responseChanges) changed = change(changed, contextOf);
+    }
     return this.#responseEdits === undefined ? changed : applyEdits(changed, this.#responseEdits);
   }
 
@@ -472,7 +526,7 @@ class HttpExchange {
     return ownLine.filter(this.#attributes(this.#finished()));
   }
 
-  #clientGone(): void {
+  onClientGone(): void {
     this.#admission.cancel();
     this.#delay?.cancel();
     this.#forwarded?.cancel();

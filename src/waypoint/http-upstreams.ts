@@ -18,6 +18,7 @@ import { type ProxyError, proxyError } from '../hbone/proxy-error.ts';
 import { streamTransport } from '../http1/stream-transport.ts';
 import { pausableTransport } from '../http1/transport.ts';
 import type { BlockPool } from '../http2/block-pool.ts';
+import { INTAKE_BYTES } from '../http2/socket-intake.ts';
 import type { Workload } from '../model/workload.ts';
 import type { TrafficPolicy } from '../proto/gen/ambit.ts';
 import type { Cancellation } from './cancellation.ts';
@@ -57,12 +58,21 @@ interface Opening {
 
 interface EndpointSlot {
   readonly connections: Set<PooledConnection>;
+  /** Those of HTTP/1 that nobody uses; the one that was used last is taken first, so that the others grow old. */
+  readonly free: PooledConnection[];
   /** HTTP/2: the connection that everybody waits for. */
   opening: Opening | undefined;
   /** Connections that are being opened. */
   pending: number;
   /** Requests that may not open a connection, in line for one of those that are there. */
   readonly waiting: WaitingLine;
+}
+
+/** The name of an endpoint's slot, as it was made last. */
+interface SlotKey {
+  readonly limits: PoolLimits;
+  readonly version: UpstreamVersion;
+  readonly text: string;
 }
 
 const MAX_SWEEP_MS = 30_000;
@@ -73,6 +83,10 @@ export class HttpUpstreams {
   readonly #deps: HttpUpstreamsDeps;
   readonly #slots = new Map<string, EndpointSlot>();
   readonly #limits = new PoolLimitsByPolicy();
+  /** Endpoints are the same objects for as long as they stay: their names are not put together for every request. */
+  readonly #keys = new WeakMap<Endpoint, SlotKey>();
+  /** All plain connections are read into it, one after the other. */
+  #intakeBuffer: Buffer | undefined;
   #sweep: Timer | undefined;
   #sweepMs = MAX_SWEEP_MS;
   #stopped = false;
@@ -82,29 +96,43 @@ export class HttpUpstreams {
   }
 
   /**
-   * A connection to the endpoint, open already or new; to be used in this turn, or released.
+   * A connection to the endpoint, open already or new; to be used in this turn, or released. Answers at once where a
+   * connection is free.
    * @param policy its limits; UPSTREAM_OVERFLOW where as many wait for a connection as may
    * @param signal when the request is over, and waits no more
    */
-  async acquire(
+  acquire(
     endpoint: Endpoint,
     declared: UpstreamVersion,
     self: Workload,
     forwarded: string,
     policy?: TrafficPolicy,
     signal?: Cancellation,
-  ): Promise<Result<HttpUpstream, ProxyError>> {
+  ): Result<HttpUpstream, ProxyError> | Promise<Result<HttpUpstream, ProxyError>> {
     if (this.#stopped) return fail(draining());
     if (signal?.aborted === true) return fail(requestOver());
     const limits = this.#limits.of(policy);
     const version = upstreamVersion(declared, policy);
-    const key = `${limits.id} ${version} ${endpoint.workload.uid} ${endpoint.port}`;
+    const key = this.#keyOf(endpoint, version, limits);
     const upstream = checkOut(this.#slots.get(key));
     if (upstream !== undefined) return ok(upstream);
+    return this.#waitInLine({ key, endpoint, version, self, forwarded, policy, limits, signal });
+  }
+
+  #keyOf(endpoint: Endpoint, version: UpstreamVersion, limits: PoolLimits): string {
+    const known = this.#keys.get(endpoint);
+    if (known?.limits === limits && known.version === version) return known.text;
+    const text = `${limits.id} ${version} ${endpoint.workload.uid} ${endpoint.port}`;
+    this.#keys.set(endpoint, { limits, version, text });
+    return text;
+  }
+
+  async #waitInLine(request: OpenRequest): Promise<Result<HttpUpstream, ProxyError>> {
+    const { limits, signal } = request;
     const place = limits.breaker.admit('pending');
     if (place === undefined) return fail(proxyError('UPSTREAM_OVERFLOW', 'upstream overflow: too many requests wait'));
     const forget = signal?.onAbort(() => place.release());
-    const waited = await this.#wait({ key, endpoint, version, self, forwarded, policy, limits, signal });
+    const waited = await this.#wait(request);
     forget?.();
     place.release();
     return waited;
@@ -152,7 +180,7 @@ export class HttpUpstreams {
   #slot(key: string): EndpointSlot {
     let slot = this.#slots.get(key);
     if (slot === undefined) {
-      slot = { connections: new Set(), opening: undefined, pending: 0, waiting: new WaitingLine() };
+      slot = { connections: new Set(), free: [], opening: undefined, pending: 0, waiting: new WaitingLine() };
       this.#slots.set(key, slot);
     }
     return slot;
@@ -213,9 +241,15 @@ export class HttpUpstreams {
       onClosed: (pooled) => {
         counted.release();
         slot.connections.delete(pooled);
+        const at = slot.free.indexOf(pooled);
+        if (at >= 0) slot.free.splice(at, 1);
         this.#vacated(key, slot);
       },
       onRoom: () => void slot.waiting.callFirst(),
+      onFree: (pooled) => {
+        slot.free.push(pooled);
+        void slot.waiting.callFirst();
+      },
     };
     return new Promise((resolve) => {
       const answer = (result: Result<Upstream, ProxyError>) => {
@@ -227,8 +261,22 @@ export class HttpUpstreams {
         this.#vacated(key, slot);
         resolve(result.ok ? fail(draining()) : result);
       };
-      void this.#deps.upstreams.connect(endpoint, self, forwarded, answer, policy, ALPN[version]);
+      void this.#deps.upstreams.connect(
+        endpoint,
+        self,
+        forwarded,
+        answer,
+        policy,
+        ALPN[version],
+        this.#readBuffer(version),
+      );
     });
+  }
+
+  /** For HTTP/1 only: the codec of HTTP/2 keeps what it is given. */
+  #readBuffer(version: UpstreamVersion): Buffer | undefined {
+    if (version === 'http1') this.#intakeBuffer ??= Buffer.allocUnsafeSlow(INTAKE_BYTES);
+    return version === 'http1' ? this.#intakeBuffer : undefined;
   }
 
   #add(slot: EndpointSlot, pooled: PooledConnection, { connection }: PoolLimits): void {
@@ -267,6 +315,10 @@ function draining(): ProxyError {
 
 function checkOut(slot: EndpointSlot | undefined): HttpUpstream | undefined {
   if (slot === undefined) return undefined;
+  for (let free = slot.free.pop(); free !== undefined; free = slot.free.pop()) {
+    const upstream = free.checkOut();
+    if (upstream !== undefined) return upstream;
+  }
   for (const connection of slot.connections) {
     const upstream = connection.checkOut();
     if (upstream !== undefined) return upstream;
@@ -275,5 +327,7 @@ function checkOut(slot: EndpointSlot | undefined): HttpUpstream | undefined {
 }
 
 function transportOf(upstream: Upstream) {
-  return upstream.kind === 'tunnel' ? streamTransport(upstream.stream) : pausableTransport(upstream.socket);
+  return upstream.kind === 'tunnel'
+    ? streamTransport(upstream.stream)
+    : pausableTransport(upstream.socket, upstream.intake);
 }

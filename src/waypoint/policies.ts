@@ -39,6 +39,7 @@ export class WaypointPolicies {
   readonly #byTarget = new Map<string, Held[]>();
   /** By the targets that were asked for together; dropped at each change. */
   readonly #pools = new Map<string, Pool>();
+  #poolsByList = new WeakMap<readonly string[], Pool>();
 
   /**
    * @param onTokenRules hears of all rules for tokens that are in force, after each change
@@ -83,7 +84,17 @@ export class WaypointPolicies {
     return this.#pool(targets).tokenRules;
   }
 
+  /** @param targets the same list for the same connection */
   #pool(targets: readonly string[]): Pool {
+    let pool = this.#poolsByList.get(targets);
+    if (pool === undefined) {
+      pool = this.#poolOf(targets);
+      this.#poolsByList.set(targets, pool);
+    }
+    return pool;
+  }
+
+  #poolOf(targets: readonly string[]): Pool {
     const key = targets.join(' ');
     const known = this.#pools.get(key);
     if (known !== undefined) return known;
@@ -116,6 +127,7 @@ export class WaypointPolicies {
   #index(): void {
     this.#byTarget.clear();
     this.#pools.clear();
+    this.#poolsByList = new WeakMap();
     for (const held of this.#held.values()) {
       for (const target of held.targets) {
         const list = this.#byTarget.get(target);

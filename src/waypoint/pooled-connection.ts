@@ -37,10 +37,12 @@ export interface PooledEvents {
   onClosed(pooled: PooledConnection): void;
   /** There may be room for one more request. */
   onRoom(): void;
+  /** As `onRoom`, of a connection that nobody uses now. */
+  onFree(pooled: PooledConnection): void;
 }
 
-/** Whether a connection has done as much as it may. */
-export function isSpent(limits: ConnectionLimits, requests: number, ageMs: number): boolean {
+/** Whether a connection that is open since then has done as much as it may. */
+export function isSpent(limits: ConnectionLimits, requests: number, openedMs: number, clock: Clock): boolean {
   const { maxRequests, maxAgeMs } = limits;
-  return (maxRequests > 0 && requests >= maxRequests) || (maxAgeMs > 0 && ageMs >= maxAgeMs);
+  return (maxRequests > 0 && requests >= maxRequests) || (maxAgeMs > 0 && clock.monotonicMs() - openedMs >= maxAgeMs);
 }

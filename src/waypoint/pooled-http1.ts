@@ -1,7 +1,8 @@
 /** An HTTP/1.1 connection to an endpoint: one request at a time. */
 import type { Clock } from '../base/clock.ts';
 import { AmbitError } from '../base/errors.ts';
-import { fail } from '../base/result.ts';
+import { fail, type Result } from '../base/result.ts';
+import type { HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
 import { Http1ClientConnection } from '../http1/client-connection.ts';
 import type { PausableTransport } from '../http1/transport.ts';
 import type { ConnectionLimits } from './pool-limits.ts';
@@ -13,13 +14,15 @@ import {
   type PooledEvents,
 } from './pooled-connection.ts';
 
-export class PooledHttp1 implements PooledConnection {
+/** It is its own upstream: whoever checked it out is the only one who uses it. */
+export class PooledHttp1 implements PooledConnection, HttpUpstream {
   readonly #connection: Http1ClientConnection;
   readonly #clock: Clock;
   readonly #limits: ConnectionLimits;
   readonly #events: PooledEvents;
   readonly #openedMs: number;
   #checkedOut = false;
+  reused = false;
   #idleSinceMs: number;
 
   constructor(
@@ -44,11 +47,20 @@ export class PooledHttp1 implements PooledConnection {
     const connection = this.#connection;
     if (this.#checkedOut || !connection.acceptsRequests || this.#isSpent()) return undefined;
     this.#checkedOut = true;
-    return {
-      reused: connection.requests > 0,
-      request: (headers, handler, endStream) => connection.request(headers, handler, endStream),
-      release: () => this.#returned(),
-    };
+    this.reused = connection.requests > 0;
+    return this;
+  }
+
+  request(
+    headers: readonly HttpHeader[],
+    handler: HttpStreamHandler,
+    endStream: boolean,
+  ): Result<HttpStream, AmbitError> {
+    return this.#connection.request(headers, handler, endStream);
+  }
+
+  release(): void {
+    this.#returned();
   }
 
   /** Stands for a connection that was lost before its first request. */
@@ -71,10 +83,10 @@ export class PooledHttp1 implements PooledConnection {
     this.#idleSinceMs = this.#clock.monotonicMs();
     if (!connection.acceptsRequests && connection.idle) return connection.destroy();
     if (this.#isSpent()) connection.drain();
-    else this.#events.onRoom();
+    else this.#events.onFree(this);
   }
 
   #isSpent(): boolean {
-    return isSpent(this.#limits, this.#connection.requests, this.#clock.monotonicMs() - this.#openedMs);
+    return isSpent(this.#limits, this.#connection.requests, this.#openedMs, this.#clock);
   }
 }

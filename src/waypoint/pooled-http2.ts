@@ -108,7 +108,7 @@ export class PooledHttp2 implements PooledConnection {
   }
 
   #isSpent(): boolean {
-    return isSpent(this.#limits, this.#requests + this.#promised, this.#clock.monotonicMs() - this.#openedMs);
+    return isSpent(this.#limits, this.#requests + this.#promised, this.#openedMs, this.#clock);
   }
 
   #ended(): void {

@@ -12,7 +12,6 @@ import { fail, ok, type Result } from '../base/result.ts';
 import type { HttpCloseReason, HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
 import { StreamPipe } from '../http/stream-pipe.ts';
 import { Http2Code } from '../http2/http2-error.ts';
-
 import { LOCAL_REPLIES, type LocalReply } from './local-reply.ts';
 import type { HttpUpstream } from './pooled-connection.ts';
 import type { RequestBody } from './request-body.ts';
@@ -61,13 +60,14 @@ export function relayExchange(
   const exchange = new Exchange(downstream, body, events);
   // What asks for a tunnel has no body: bytes follow only once it was granted.
   const asksForTunnel = headers.some(([name]) => name === 'upgrade');
-  const opened = upstream.request(headers, exchange.fromUpstream, body.empty || asksForTunnel);
+  const opened = upstream.request(headers, exchange, body.empty || asksForTunnel);
   if (!opened.ok) return fail(opened.error);
   exchange.start(opened.value, keepBody && !asksForTunnel);
   return ok(exchange);
 }
 
-class Exchange implements RunningExchange {
+/** Handler of both streams: what is not about the client's is about the upstream's. */
+class Exchange implements RunningExchange, HttpStreamHandler {
   readonly #downstream: HttpStream;
   readonly #body: RequestBody;
   readonly #events: ExchangeEvents;
@@ -95,20 +95,16 @@ class Exchange implements RunningExchange {
     const body = this.#body;
     const downstream = this.#downstream;
     this.#upstream = upstream;
-    this.#up.connect(
-      { consume: (bytes) => body.consume(downstream, bytes), releaseCredit: () => body.release(downstream) },
-      upstream,
-    );
+    this.#up.connect(this, upstream);
     this.#down.connect(upstream, downstream);
-    downstream.setHandler(this.fromDownstream);
+    downstream.setHandler(this);
     if (body.empty) this.#up.ended = true;
     else {
       body.sendTo((chunk) => this.#up.data(chunk), keepBody);
       if (body.trailers !== undefined) this.#up.trailers(body.trailers);
       if (body.ended) this.#up.end();
     }
-    if (downstream.state === 'closed')
-      this.fromDownstream.onClosed(downstream, { kind: 'reset', by: 'peer', code: Http2Code.CANCEL });
+    if (downstream.state === 'closed') this.onClosed(downstream, { kind: 'reset', by: 'peer', code: Http2Code.CANCEL });
   }
 
   abandon(): void {
@@ -120,56 +116,70 @@ class Exchange implements RunningExchange {
     this.#upstream?.reset(Http2Code.CANCEL);
   }
 
-  readonly fromDownstream: HttpStreamHandler = {
-    onHeaders: (stream, trailers) => {
-      this.#body.onHeaders(stream, trailers);
-      this.#up.trailers(this.#body.trailers ?? []);
-    },
-    onData: (_stream, chunk) => {
+  /** The upstream took bytes of the request. */
+  consume(bytes: number): void {
+    this.#body.consume(this.#downstream, bytes);
+  }
+
+  /** The upstream takes no more of the request. */
+  releaseCredit(): void {
+    this.#body.release(this.#downstream);
+  }
+
+  onHeaders(stream: HttpStream, headers: readonly HttpHeader[], endStream: boolean): void {
+    if (stream !== this.#downstream) return this.#headers(headers, endStream);
+    this.#body.onHeaders(stream, headers);
+    this.#up.trailers(this.#body.trailers ?? []);
+  }
+
+  onData(stream: HttpStream, chunk: Buffer): void {
+    if (stream === this.#downstream) {
       this.#body.receive(chunk);
       this.#up.data(chunk);
-    },
-    onEnd: () => {
-      this.#body.onEnd();
-      this.#up.end();
-    },
-    onWritable: () => this.#down.resume(),
-    onClosed: (stream, reason) => {
-      this.#downstreamClosed = true;
-      this.#body.closed = reason;
-      this.#body.forget();
-      stream.releaseCredit();
-      this.#down.abandon();
-      if (reason.kind !== 'normal' && !this.#upstreamClosed) {
-        this.#aborted ??= 'downstream';
-        this.#upstream?.reset(Http2Code.CANCEL);
-      }
-      this.#finish();
-    },
-  };
-
-  readonly fromUpstream: HttpStreamHandler = {
-    onHeaders: (_stream, headers, endStream) => this.#headers(headers, endStream),
-    onData: (stream, chunk) => {
-      if (this.#abandoned) return stream.consume(chunk.length);
+    } else if (this.#abandoned) stream.consume(chunk.length);
+    else {
       this.#events.onData(chunk);
       this.#down.data(chunk);
-    },
-    onEnd: () => {
-      if (!this.#abandoned) this.#down.end();
-    },
-    onWritable: () => {
-      if (!this.#abandoned) this.#up.resume();
-    },
-    onClosed: (stream, reason) => {
-      this.#upstreamClosed = true;
-      stream.releaseCredit();
-      if (this.#abandoned) return;
-      this.#up.abandon();
-      this.#judge(reason);
-      this.#finish();
-    },
-  };
+    }
+  }
+
+  onEnd(stream: HttpStream): void {
+    if (stream === this.#downstream) {
+      this.#body.onEnd();
+      this.#up.end();
+    } else if (!this.#abandoned) this.#down.end();
+  }
+
+  onWritable(stream: HttpStream): void {
+    if (stream === this.#downstream) this.#down.resume();
+    else if (!this.#abandoned) this.#up.resume();
+  }
+
+  onClosed(stream: HttpStream, reason: HttpCloseReason): void {
+    stream.releaseCredit();
+    if (stream === this.#downstream) this.#downstreamOver(reason);
+    else this.#upstreamOver(reason);
+  }
+
+  #downstreamOver(reason: HttpCloseReason): void {
+    this.#downstreamClosed = true;
+    this.#body.closed = reason;
+    this.#body.forget();
+    this.#down.abandon();
+    if (reason.kind !== 'normal' && !this.#upstreamClosed) {
+      this.#aborted ??= 'downstream';
+      this.#upstream?.reset(Http2Code.CANCEL);
+    }
+    this.#finish();
+  }
+
+  #upstreamOver(reason: HttpCloseReason): void {
+    this.#upstreamClosed = true;
+    if (this.#abandoned) return;
+    this.#up.abandon();
+    this.#judge(reason);
+    this.#finish();
+  }
 
   #headers(headers: readonly HttpHeader[], endStream: boolean): void {
     if (this.#abandoned) return;

@@ -78,7 +78,8 @@ export class RequestAdmission {
 
   start(stream: HttpStream, body: RequestBody): void {
     this.#body = body;
-    const custom = matchCustom(this.#context.policies(), this.#subject(undefined));
+    const policies = this.#context.policies();
+    const custom = policies.length === 0 ? undefined : matchCustom(policies, this.#subject(undefined));
     if (custom === undefined) return this.#authenticate();
     const asked = { stream, body, fields: this.#request, connection: this.#context };
     this.#endCheck = checkRequest(custom, asked, this.#deps.external, (outcome) => this.#onChecked(outcome));
@@ -120,16 +121,21 @@ export class RequestAdmission {
   #authorize(token: Claims | undefined): void {
     if (this.#cancelled) return;
     const policies = this.#context.policies();
+    if (policies.length === 0) return this.#admit(token);
     const subject = this.#subject(token);
     const shadow = shadowOutcome(policies, subject);
     if (shadow !== undefined) this.#events.onShadow(shadow);
     const decision = authorizeRequest(policies, subject);
     if (!decision.allowed) return this.#events.onRefused(accessDenied(decision.rule));
+    this.#admit(token);
+  }
+
+  #admit(token: Claims | undefined): void {
     this.#events.onAdmitted({
       request: this.#request,
       routed: this.#routed,
       responseEdits: this.#responseEdits,
-      isAllowed: () => authorizeRequest(this.#context.policies(), subject).allowed,
+      isAllowed: () => authorizeRequest(this.#context.policies(), this.#subject(token)).allowed,
     });
   }
 

@@ -41,9 +41,12 @@ interface Hold {
 }
 
 export interface BodyEvents {
-  onData?(chunk: Buffer): void;
-  onEnded(): void;
-  onClosed(): void;
+  /** A part came from the client. */
+  onBodyData?(chunk: Buffer): void;
+  /** The client has sent all of it. */
+  onBodyEnded(): void;
+  /** The client went away before anybody took over. */
+  onClientGone(): void;
 }
 
 export const REPLAY_BUDGET_BYTES = 64 * 1024 * 1024;
@@ -60,16 +63,14 @@ const DROP: HttpStreamHandler = {
 
 export class RequestBody implements HttpStreamHandler {
   readonly #budget: ReplayBudget;
-  readonly #onClosed: () => void;
-  readonly #onEnded: () => void;
-  readonly #onData: ((chunk: Buffer) => void) | undefined;
+  readonly #events: BodyEvents;
   #chunks: Buffer[] = [];
   #heldBytes = 0;
   /** What the budget counts for this request. */
   #budgetBytes = 0;
   #trailers: readonly HttpHeader[] | undefined;
   /** Names of headers that are not the client's to set. */
-  readonly #reserved = new Set<string>();
+  #reserved: Set<string> | undefined;
   #ended: boolean;
   #keeps = true;
   #retained = false;
@@ -82,17 +83,10 @@ export class RequestBody implements HttpStreamHandler {
   receivedBytes = 0;
   closed: HttpCloseReason | undefined;
 
-  /**
-   * @param onData a part came from the client
-   * @param onEnded the client has sent all of it
-   * @param onClosed the client went away before anybody took over
-   */
   constructor(ended: boolean, budget: ReplayBudget, events: BodyEvents) {
     this.#ended = ended;
     this.#budget = budget;
-    this.#onEnded = events.onEnded;
-    this.#onData = events.onData;
-    this.#onClosed = events.onClosed;
+    this.#events = events;
   }
 
   get ended(): boolean {
@@ -125,11 +119,12 @@ export class RequestBody implements HttpStreamHandler {
 
   /** What may go on of the client's trailers. */
   get trailers(): readonly HttpHeader[] | undefined {
-    return this.#trailers?.filter(([name]) => isTrailerName(name) && !this.#reserved.has(name));
+    return this.#trailers?.filter(([name]) => isTrailerName(name) && this.#reserved?.has(name) !== true);
   }
 
   /** These headers are set by others than the client: endpoints may read a trailer of the name like them. */
   reserve(names: Iterable<string>): void {
+    this.#reserved ??= new Set();
     for (const name of names) this.#reserved.add(name);
   }
 
@@ -146,7 +141,7 @@ export class RequestBody implements HttpStreamHandler {
     if (this.#ended) return;
     this.#ended = true;
     this.#held('whole');
-    this.#onEnded();
+    this.#events.onBodyEnded();
   }
 
   onWritable(): void {
@@ -158,7 +153,7 @@ export class RequestBody implements HttpStreamHandler {
     this.#hold = undefined;
     stream.releaseCredit();
     this.forget();
-    this.#onClosed();
+    this.#events.onClientGone();
   }
 
   /**
@@ -179,7 +174,7 @@ export class RequestBody implements HttpStreamHandler {
   /** Counts what came, and keeps it as long as it may. */
   receive(chunk: Buffer): void {
     this.receivedBytes += chunk.length;
-    this.#onData?.(chunk);
+    this.#events.onBodyData?.(chunk);
     if (!this.#keeps) return;
     this.#chunks.push(chunk);
     this.#heldBytes += chunk.length;

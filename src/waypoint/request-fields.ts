@@ -27,6 +27,8 @@ const BETWEEN_PROXIES = 'x-envoy-';
 /** Says who the client is, as `x-forwarded-for` does. */
 const EXTERNAL_ADDRESS = 'x-envoy-external-address';
 
+const COLON = 0x3a;
+
 /** Where an id says whether its request is traced: the version of the UUID. */
 const TRACED_AT = 14;
 const TRACED = '9';
@@ -81,25 +83,31 @@ export class RequestFields implements RoutedRequest {
   readonly valid: boolean;
   readonly authority: string;
   #requestId: string;
+  /** Whether the id is the client's. */
+  readonly hasOwnId: boolean;
   readonly regexBudget = new RegexBudget();
   readonly isGrpc: boolean;
   readonly idempotent: boolean;
 
   constructor(headers: readonly HttpHeader[]) {
     this.#headers = headers;
-    this.method = this.header(':method') ?? '';
-    this.scheme = this.header(':scheme') ?? 'http';
-    const written = this.header(':path') ?? '';
-    const target = normalizePath(written);
-    this.#target = target ?? written;
+    const known = readKnown(headers);
+    this.method = known.method;
+    this.scheme = known.scheme;
+    const target = normalizePath(known.path);
+    this.#target = target ?? known.path;
     this.#path = withoutQuery(this.#target);
     // Where a client says it by `host` alone, that is what the endpoint will see (RFC 9113 8.3.1).
-    const hosts = headers.filter(([name]) => name === 'host');
-    this.authority = this.header(':authority') ?? (hosts.length === 1 ? (hosts[0]?.[1] ?? '') : '');
+    this.authority = known.authority ?? (known.hosts === 1 ? known.host : '');
     this.valid = target !== undefined && this.authority !== '';
-    this.#requestId = this.header('x-request-id') ?? randomUUID();
+    this.hasOwnId = known.requestIds > 0;
+    // Two of them are one with a comma, as any header.
+    this.#requestId =
+      known.requestIds === 1
+        ? known.requestId
+        : ((this.hasOwnId ? this.header('x-request-id') : undefined) ?? randomUUID());
     this.idempotent = IDEMPOTENT.has(this.method);
-    this.isGrpc = this.header('content-type')?.startsWith('application/grpc') === true;
+    this.isGrpc = known.contentType?.startsWith('application/grpc') === true;
   }
 
   /** The client's, else one of the waypoint's own. */
@@ -109,7 +117,7 @@ export class RequestFields implements RoutedRequest {
 
   /** Lets an id of the waypoint's own say that the request is traced; a client's stays as it is (facts l7-and-control 8.2). */
   markTraced(): void {
-    if (this.header('x-request-id') !== undefined) return;
+    if (this.hasOwnId) return;
     this.#requestId = `${this.#requestId.slice(0, TRACED_AT)}${TRACED}${this.#requestId.slice(TRACED_AT + 1)}`;
   }
 
@@ -179,25 +187,88 @@ export class RequestFields implements RoutedRequest {
 
   /** What goes on to the endpoint. Unlike at a waypoint of Istio the client's IP is appended to `x-forwarded-for`. */
   forUpstream(version: UpstreamVersion, changes: RequestChanges, client: RequestClient): readonly HttpHeader[] {
-    const own = this.#headers.filter(
-      ([name]) => !name.startsWith(':') && !NOT_FORWARDED.has(name) && !(version === 'http2' && name === 'upgrade'),
-    );
     const { target } = changes;
     const headers: HttpHeader[] = [
       [':method', this.method],
       [':scheme', this.scheme],
       [':authority', changes.authority || this.authority],
       [':path', target],
-      ...own,
     ];
-    const before = this.header('x-forwarded-for');
-    headers.push(['x-forwarded-for', before ? `${before},${client.ip}` : client.ip]);
+    let addresses = '';
+    let saysScheme = false;
+    let saysId = false;
+    for (const header of this.#headers) {
+      const name = header[0];
+      if (name.charCodeAt(0) === COLON || (version === 'http2' && name === 'upgrade')) continue;
+      if (name === 'x-forwarded-for') addresses += `${header[1]},`;
+      else if (!NOT_FORWARDED.has(name)) headers.push(header);
+      saysScheme ||= name === 'x-forwarded-proto';
+      saysId ||= name === 'x-request-id';
+    }
+    headers.push(['x-forwarded-for', addresses === ',' ? client.ip : addresses + client.ip]);
     if (client.certificate !== undefined) headers.push(['x-forwarded-client-cert', client.certificate]);
-    if (this.header('x-forwarded-proto') === undefined) headers.push(['x-forwarded-proto', this.scheme]);
-    if (this.header('x-request-id') === undefined) headers.push(['x-request-id', this.requestId]);
+    if (!saysScheme) headers.push(['x-forwarded-proto', this.scheme]);
+    if (!saysId) headers.push(['x-request-id', this.requestId]);
     if (target !== this.target) headers.push(['x-envoy-original-path', this.target]);
     return changes.headers.reduce<readonly HttpHeader[]>((list, change) => change?.(list) ?? list, headers);
   }
+}
+
+/** What a request is known by, found in one pass over its headers. */
+interface KnownFields {
+  method: string;
+  scheme: string;
+  path: string;
+  authority: string | undefined;
+  /** The last of them, and how many there are. */
+  host: string;
+  hosts: number;
+  requestId: string;
+  requestIds: number;
+  /** The first. */
+  contentType: string | undefined;
+}
+
+function readKnown(headers: readonly HttpHeader[]): KnownFields {
+  const known: KnownFields = {
+    method: '',
+    scheme: 'http',
+    path: '',
+    authority: undefined,
+    host: '',
+    hosts: 0,
+    requestId: '',
+    requestIds: 0,
+    contentType: undefined,
+  };
+  for (const [name, value] of headers) {
+    switch (name) {
+      case ':method':
+        known.method = value;
+        break;
+      case ':scheme':
+        known.scheme = value;
+        break;
+      case ':path':
+        known.path = value;
+        break;
+      case ':authority':
+        known.authority = value;
+        break;
+      case 'host':
+        known.host = value;
+        known.hosts += 1;
+        break;
+      case 'x-request-id':
+        known.requestId = value;
+        known.requestIds += 1;
+        break;
+      case 'content-type':
+        known.contentType ??= value;
+        break;
+    }
+  }
+  return known;
 }
 
 function withoutQuery(target: string): string {

@@ -27,8 +27,17 @@ export interface RequestTelemetryDeps {
   readonly connections: TcpMetrics;
 }
 
+/** Where a client's last request went, and how metrics name that. */
+interface LastEdge {
+  readonly service: Service | undefined;
+  readonly workload: Workload | undefined;
+  readonly key: string;
+}
+
 export class RequestTelemetry {
   readonly #deps: RequestTelemetryDeps;
+  /** Requests of a connection mostly go where the one before went. */
+  readonly #lastEdges = new WeakMap<ClientLabels, LastEdge>();
   /** By workload: many requests go to few endpoints. */
   readonly #peerKeys = new WeakMap<Workload, string>();
 
@@ -58,10 +67,8 @@ export class RequestTelemetry {
     views?: readonly MetricView[],
   ): void {
     const service = endpoint?.service ?? called;
-    const serviceName = service === undefined ? '' : serviceKey(service);
-    const endpointKey = endpoint === undefined ? '' : this.#endpointKey(endpoint.workload);
     this.#deps.requests.count(
-      `${client.key}|${serviceName}|${endpointKey}`,
+      this.#edgeKey(client, service, endpoint?.workload),
       () => ({ reporter: 'waypoint', mutualTls: true, service, ...labelsOf(client, endpoint) }),
       outcome,
       this.#deps.clock.monotonicMs(),
@@ -76,6 +83,16 @@ export class RequestTelemetry {
       { reporter: 'waypoint', mutualTls: true, service, ...labelsOf(client, endpoint) },
       'server',
     );
+  }
+
+  #edgeKey(client: ClientLabels, service: Service | undefined, workload: Workload | undefined): string {
+    const last = this.#lastEdges.get(client);
+    if (last !== undefined && last.service === service && last.workload === workload) return last.key;
+    const serviceName = service === undefined ? '' : serviceKey(service);
+    const endpointKey = workload === undefined ? '' : this.#endpointKey(workload);
+    const key = `${client.key}|${serviceName}|${endpointKey}`;
+    this.#lastEdges.set(client, { service, workload, key });
+    return key;
   }
 
   #endpointKey(workload: Workload): string {

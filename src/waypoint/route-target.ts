@@ -11,8 +11,6 @@ import { type UpstreamVersion, upstreamVersion } from './http-upstreams.ts';
 /** A cluster of endpoints, and what is spoken to them. */
 export interface RouteTarget {
   readonly cluster: Cluster;
-  /** As Istio names it; undefined for a pod that was called by its own address. */
-  readonly clusterName: string | undefined;
   readonly version: UpstreamVersion;
 }
 
@@ -47,7 +45,7 @@ export function ownTarget(
   spoken: UpstreamVersion,
   { clusters }: RouteTargetDeps,
 ): RouteTarget | undefined {
-  if (target.kind === 'workload') return { cluster: singleEndpoint(target), clusterName: undefined, version: spoken };
+  if (target.kind === 'workload') return { cluster: singleEndpoint(target), version: spoken };
   return targetOf(target.service, target.port, '', spoken, clusters);
 }
 
@@ -73,8 +71,7 @@ function targetOf(
   clusters: Clusters,
 ): RouteTarget | undefined {
   const cluster = clusters.get({ service, port, subset });
-  const clusterName = `outbound|${port}|${subset}|${service.hostname}`;
-  return cluster && { cluster, clusterName, version: versionFor(service, port, spoken, cluster) };
+  return cluster && { cluster, version: versionFor(service, port, spoken, cluster) };
 }
 
 /** What the service declares, else what the client speaks; its DestinationRule may ask for HTTP/2. */
@@ -88,6 +85,7 @@ function versionFor(service: Service, port: number, spoken: UpstreamVersion, { p
 function singleEndpoint({ workload, port }: Extract<ConnectTarget, { kind: 'workload' }>): Cluster {
   const permit = { release: () => undefined };
   return {
+    name: undefined,
     policy: undefined,
     holds: () => false,
     pick: () => ({ endpoint: { workload, port, service: undefined }, priority: 0, done: () => undefined }),

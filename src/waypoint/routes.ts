@@ -7,6 +7,7 @@ import { type CompiledPort, compileRoutes } from '../routing/compile-routes.ts';
 import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/client/delta-client.ts';
 
 const MAX_REASON_CHARACTERS = 200;
+const NO_PORTS: ReadonlyMap<number, CompiledPort> = new Map();
 
 /**
  * In the place of routes that were refused: without them requests would go to the service itself, which nobody asked for.
@@ -30,6 +31,8 @@ export class Routes {
   readonly #byService = new Map<string, ReadonlyMap<number, CompiledPort>>();
   /** What these were made of, for people. */
   readonly #fed = new Map<string, Uint8Array>();
+  /** By the service as connections know it; new at each change. */
+  #byObject = new WeakMap<Service, ReadonlyMap<number, CompiledPort>>();
   #known = false;
 
   /** The subscription that fills this. */
@@ -53,8 +56,12 @@ export class Routes {
 
   /** What is configured for a port of the service; undefined for nothing. */
   of(service: Service, port: number): CompiledPort | undefined {
-    const ports = this.#byService.get(serviceKey(service));
-    return ports?.get(port) ?? ports?.get(0);
+    let ports = this.#byObject.get(service);
+    if (ports === undefined) {
+      ports = this.#byService.get(serviceKey(service)) ?? NO_PORTS;
+      this.#byObject.set(service, ports);
+    }
+    return ports.get(port) ?? ports.get(0);
   }
 
   #apply(resources: readonly ReceivedResource[], removed: readonly string[]): readonly RefusedResource[] {
@@ -74,6 +81,7 @@ export class Routes {
         if (!this.#byService.has(name)) this.#byService.set(name, unusableRoutes(reason));
       }
     }
+    this.#byObject = new WeakMap();
     this.#known = true;
     return refused;
   }

@@ -278,7 +278,7 @@ class ServedConnection implements StreamHandler {
       target: this.#target,
       self: this.#self,
       clientAddress,
-      clientCertificate: this.#clientCertificate(),
+      requestClient: { ip: this.#connection.clientIp, certificate: this.#clientCertificate() },
       client: this.#deps.telemetry.client(this.#connection.clientIp, this.#connection.peerIdentity),
       forwarded,
       spoken,

@@ -81,12 +81,20 @@ export class ServiceCluster {
   /** What the hosts were made of. */
   #madeOf: { readonly self: Workload; readonly revision: number; readonly labels: number } | undefined;
   #isNew = true;
+  readonly #serviceKey: string;
+  /** As Istio names it. */
+  readonly name: string;
+  /** When an endpoint was asked for last; monotonic. */
+  usedMs: number;
 
   constructor(service: Service, port: number, subset: string, deps: ServiceClusterDeps) {
     this.#service = service;
     this.#port = port;
     this.#subset = subset;
     this.#deps = deps;
+    this.#serviceKey = serviceKey(service);
+    this.name = `outbound|${port}|${subset}|${service.hostname}`;
+    this.usedMs = deps.clock.monotonicMs();
     this.update(service);
   }
 
@@ -109,7 +117,7 @@ export class ServiceCluster {
       retries: of('retries'),
     });
     return {
-      service: serviceKey(this.#service),
+      service: this.#serviceKey,
       port: this.#port,
       subset: this.#subset,
       policy: this.#policy,
@@ -215,6 +223,7 @@ export class ServiceCluster {
   /** Brings hosts and ejections up to date. @returns the monotonic time */
   #freshen(self: Workload): number {
     const nowMs = this.#deps.clock.monotonicMs();
+    this.usedMs = nowMs;
     this.#refresh(self, nowMs);
     if (this.#outliers?.sweep(nowMs) === true) this.#forgetBalancers();
     return nowMs;
@@ -236,7 +245,7 @@ export class ServiceCluster {
 
   #refresh(self: Workload, nowMs: number): void {
     const { state, feed } = this.#deps;
-    const revision = state.revision(serviceKey(this.#service));
+    const revision = state.revision(this.#serviceKey);
     const loadBalancer = this.#policy?.loadBalancer;
     const asksForLabels = this.#subset !== '' || (loadBalancer?.failoverPriority.length ?? 0) > 0;
     const labels = asksForLabels ? feed.labelsRevision : 0;

@@ -15,6 +15,7 @@ import type { TlsStore } from '../hbone/tls-store.ts';
 import { type TunnelKey, TunnelPool } from '../hbone/tunnel-pool.ts';
 import { HANDSHAKE_TIMEOUT_MS } from '../hbone/tunnel-settings.ts';
 import type { BlockPool } from '../http2/block-pool.ts';
+import { SocketIntake } from '../http2/socket-intake.ts';
 import type { Http2Stream } from '../http2/stream.ts';
 import { streamDuplex } from '../http2/stream-duplex.ts';
 import { formatAddress, type IpAddress } from '../model/address.ts';
@@ -32,7 +33,8 @@ import type { TlsCredentials } from './tls-credentials.ts';
 /** A connection to an endpoint: a stream of a tunnel, or a socket where the endpoint takes no tunnels. */
 export type Upstream =
   | { readonly kind: 'tunnel'; readonly stream: Http2Stream }
-  | { readonly kind: 'tcp'; readonly socket: Socket };
+  /** `intake`: what it is read by, where that was asked for and no TLS is in between. */
+  | { readonly kind: 'tcp'; readonly socket: Socket; readonly intake?: SocketIntake };
 
 export type UpstreamAnswer = (result: Result<Upstream, ProxyError>) => void;
 
@@ -76,6 +78,7 @@ export class Upstreams {
    * @param done called once; a stream's handler has to be set before it returns
    * @param policy how long it may take, and whether TLS is spoken to the endpoint
    * @param alpn what is offered over that TLS
+   * @param intakeBuffer reads of a plain socket go there
    */
   async connect(
     endpoint: Endpoint,
@@ -84,6 +87,7 @@ export class Upstreams {
     done: UpstreamAnswer,
     policy?: TrafficPolicy,
     alpn: readonly string[] = [],
+    intakeBuffer?: Uint8Array,
   ): Promise<void> {
     const { clock } = this.#deps;
     const { connectionPool, tls } = policy ?? {};
@@ -105,8 +109,10 @@ export class Upstreams {
       return answer(fail(proxyError('NO_RESOLVED_ADDRESS', text)));
     }
     if (workload.protocol !== 'HBONE') {
-      const socket = await this.#deps.dialer.dial({ address: ip, port: endpoint.port });
-      return answer(socket.ok ? ok({ kind: 'tcp', socket: socket.value }) : socket);
+      const intake = intakeBuffer && !wantsTls(tls) ? new SocketIntake(intakeBuffer) : undefined;
+      const reading = intake && { readInto: intake.onread };
+      const socket = await this.#deps.dialer.dial({ address: ip, port: endpoint.port }, reading);
+      return answer(socket.ok ? ok({ kind: 'tcp', socket: socket.value, ...(intake && { intake }) }) : socket);
     }
     return this.#connectThroughTunnel(endpoint, self, ip, forwarded, answer);
   }

@@ -4,10 +4,10 @@ import type { Clock } from '../../base/clock.ts';
 import { AmbitError, errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
-import { type Address, connectError, type Dialer } from '../../hbone/dialer.ts';
+import { type Address, connectError, type Dialer, type DialerOptions } from '../../hbone/dialer.ts';
 import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
 import type { StreamSocketOptions } from '../../native/addon.ts';
-import type { InboundConnection, ReadInto } from '../../net/inbound-connection.ts';
+import type { InboundConnection } from '../../net/inbound-connection.ts';
 import { readPortRange, SourcePorts } from '../../net/source-ports.ts';
 import { dialTcp } from '../../net/tcp-dialer.ts';
 import { listenTcp, type TcpListener } from '../../net/tcp-listener.ts';
@@ -16,10 +16,9 @@ import type { ZtunnelConfig } from '../config.ts';
 /** What a listener is for; decides about its socket options. */
 export type ListenerKind = 'outbound' | 'inbound-plaintext' | 'inbound-tunnel' | 'socks5';
 
-export interface PodDialOptions {
+export interface PodDialOptions extends DialerOptions {
   /** The address that the destination shall see. */
   readonly spoofedSource?: string | undefined;
-  readonly readInto?: ReadInto;
 }
 
 /** What the proxy needs of a network: tests put a plain one in its place. */

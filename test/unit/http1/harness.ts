@@ -30,6 +30,8 @@ export class TestTransport implements PausableTransport {
   readonly lendsMemory: boolean;
   output = '';
   stalled = false;
+  /** Whether what is written is taken in the next turn, as by TLS, and not at once. */
+  takesLater = false;
   paused = false;
   ended = false;
   destroyed = false;
@@ -46,10 +48,11 @@ export class TestTransport implements PausableTransport {
     this.#sink = sink;
   }
 
-  write(chunk: Uint8Array, onWritten: () => void): void {
+  write(chunk: Uint8Array, onWritten: () => void): boolean {
     this.output += Buffer.from(chunk).toString('latin1');
     if (this.stalled) this.#waiting.push(onWritten);
-    else process.nextTick(onWritten);
+    else if (this.takesLater) process.nextTick(onWritten);
+    return !this.stalled && !this.takesLater;
   }
 
   /** The peer reads again. */

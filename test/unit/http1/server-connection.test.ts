@@ -353,6 +353,7 @@ describe('the end of a server connection', () => {
     const { transport, connection, accepted, clock } = server();
     transport.receive(GET);
     transport.stalled = true;
+    transport.takesLater = true;
     accepted[0]?.stream.respond(OK);
     for (let count = 0; count < 4; count += 1) accepted[0]?.stream.write(Buffer.alloc(65_536));
     connection.drain();

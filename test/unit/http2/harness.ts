@@ -62,7 +62,7 @@ export class MemoryTransport implements ByteTransport {
     this.#sink = sink;
   }
 
-  write(bytes: Uint8Array, onWritten: () => void): void {
+  write(bytes: Uint8Array, onWritten: () => void): boolean {
     const copy = Buffer.from(bytes);
     const pass = () => {
       this.onOutput?.(copy);
@@ -71,6 +71,7 @@ export class MemoryTransport implements ByteTransport {
     };
     if (this.stalled) this.#stalledWrites.push(pass);
     else setImmediate(pass);
+    return false;
   }
 
   resume(): void {

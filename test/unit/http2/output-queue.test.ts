@@ -15,10 +15,11 @@ class ManualTransport implements ByteTransport {
     // Only the sending side is tested.
   }
 
-  write(bytes: Uint8Array, onWritten: () => void): void {
+  write(bytes: Uint8Array, onWritten: () => void): boolean {
     this.received.push(Buffer.from(bytes));
     this.inFlight.push(onWritten);
     this.most = Math.max(this.most, this.inFlight.length);
+    return false;
   }
 
   complete(): boolean {

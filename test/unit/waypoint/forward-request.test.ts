@@ -84,8 +84,8 @@ function setUp(options: Setup = {}) {
   };
   let forwarded: ForwardedRequest | undefined;
   const body = new RequestBody(ended, new ReplayBudget(options.budgetBytes ?? 1_000_000), {
-    onEnded: () => forwarded?.bodyEnded(),
-    onClosed: () => forwarded?.cancel(),
+    onBodyEnded: () => forwarded?.bodyEnded(),
+    onClientGone: () => forwarded?.cancel(),
   });
   downstream.setHandler(body);
   const retry = compileRetry({

@@ -40,6 +40,7 @@ async function answer(place: 'target' | 'header'): Promise<{ headers: readonly H
     clientAddress: '',
     forwarded: '',
     spoken: 'http1',
+    requestClient: { ip: '10.0.0.9', certificate: undefined },
     subject: { identity: undefined },
     tokenRules: () => undefined,
     policies: () => [],

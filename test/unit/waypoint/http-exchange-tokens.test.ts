@@ -100,6 +100,7 @@ function setUp(asks: 'asks' | 'does not ask' = 'asks') {
     clientAddress: '',
     forwarded: '',
     spoken: 'http1',
+    requestClient: { ip: '10.0.0.9', certificate: undefined },
     subject: { identity: undefined },
     tokenRules: () => rules,
     policies: () => [policy],

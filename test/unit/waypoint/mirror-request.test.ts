@@ -17,6 +17,7 @@ function mirrored(waiting: number, budgetBytes = 1_000_000) {
   const clock = new ManualClock();
   const log: string[] = [];
   const cluster: Cluster = {
+    name: undefined,
     policy: undefined,
     pick: () => ({
       endpoint: { workload: createWorkload({ uid: 'a' }), port: 80, service: undefined },

@@ -42,7 +42,10 @@ it('what an authorizer sets or removes of a request cannot be said by its client
     ['x-secret', 'a'],
   ];
   const stream = new FakeHttpStream();
-  const body = new RequestBody(false, new ReplayBudget(0), { onEnded: () => undefined, onClosed: () => undefined });
+  const body = new RequestBody(false, new ReplayBudget(0), {
+    onBodyEnded: () => undefined,
+    onClientGone: () => undefined,
+  });
   const admitted: AdmittedRequest[] = [];
   const admission = new RequestAdmission(
     new RequestFields(headers),

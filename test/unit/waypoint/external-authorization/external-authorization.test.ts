@@ -89,8 +89,8 @@ function setUp(options: Setup = {}) {
   const external = new ExternalAuthorization(deps);
   const client = new FakeHttpStream();
   const body = new RequestBody(options.ended ?? true, new ReplayBudget(options.budgetBytes ?? 1000), {
-    onEnded: () => undefined,
-    onClosed: () => end(),
+    onBodyEnded: () => undefined,
+    onClientGone: () => end(),
   });
   client.setHandler(body);
   const fields = new RequestFields([
