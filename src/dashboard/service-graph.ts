@@ -1,5 +1,5 @@
 /** The graph that the dashboard draws: workloads as nodes, what goes between them as edges. */
-import type { EdgeRates } from '../traffic/edge-rates.ts';
+import type { EdgeRates, Rates } from '../traffic/edge-rates.ts';
 import type { EdgePeer } from '../traffic/edges.ts';
 import { mergeReporters } from '../traffic/merge-reporters.ts';
 
@@ -11,24 +11,20 @@ export interface GraphNode {
   readonly kind: 'workload' | 'waypoint' | 'unknown';
 }
 
-export interface GraphEdge {
+/** What goes from one node to another for one service. The waypoint that requests go through is not drawn between: it sees them. */
+export interface GraphEdge extends Omit<Rates, 'receivedBytesPerSec' | 'sentBytesPerSec'> {
   readonly id: string;
+  /** Ids of nodes. */
   readonly from: string;
   readonly to: string;
+  /** `name.namespace`; empty where a pod was called by its address. */
   readonly service: string;
+  /** `http` and `grpc` where requests are seen, else `tcp`. */
   readonly protocol: string;
   readonly mutualTls: boolean;
-  /** The waypoint that requests go through is not drawn between them: it sees them. */
-  readonly requestsPerSec: number;
-  readonly successShare: number | undefined;
-  readonly codesPerSec: Readonly<Record<string, number>>;
-  readonly p50Ms: number | undefined;
-  readonly p95Ms: number | undefined;
-  readonly p99Ms: number | undefined;
-  readonly openedPerSec: number;
-  readonly failedPerSec: number;
-  readonly open: number;
+  /** Both directions. */
   readonly bytesPerSec: number;
+  /** Identities, `spiffe://…`; empty in plaintext. */
   readonly client: string;
   readonly server: string;
 }

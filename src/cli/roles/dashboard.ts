@@ -1,6 +1,8 @@
 /** `ambit dashboard`: the graph of the mesh in a browser, until Ctrl-C. */
 import { join } from 'node:path';
+import { apiRoutes } from '../../dashboard/api/api-routes.ts';
 import { serveDashboard } from '../../dashboard/dashboard-server.ts';
+import { LoopbackGate } from '../../dashboard/loopback-gate.ts';
 import { TrafficCollector } from '../../dashboard/traffic-collector.ts';
 import { LabelCache } from '../../traffic/parse-exposition.ts';
 import { commandClock } from '../command-clock.ts';
@@ -17,6 +19,8 @@ export interface DashboardFlags extends MeshFlags {
 /** Where the build puts the pages, seen from here whether compiled or not. */
 const PAGES = join(import.meta.dirname, '../../../dist/dashboard/pages');
 
+const HOST = '127.0.0.1';
+
 /** @throws AmbitError when there is no mesh, or the port is taken */
 export async function runDashboard({ port, ...flags }: DashboardFlags, environment: NodeJS.ProcessEnv): Promise<void> {
   const access = await findMesh(flags, environment);
@@ -25,10 +29,11 @@ export async function runDashboard({ port, ...flags }: DashboardFlags, environme
   const cache = new LabelCache();
   const source = { where: access.where, proxies: () => access.proxies(), read: () => readEdges(access, cache) };
   const collector = new TrafficCollector(source, commandClock);
-  const options = { port, pages: PAGES, where: access.where, version: VERSION };
-  const dashboard = await serveDashboard(options, collector);
+  const gate = new LoopbackGate();
+  const api = apiRoutes({ where: access.where, version: VERSION, collector });
+  const dashboard = await serveDashboard({ host: HOST, port, pages: PAGES }, { gate, api });
   const collecting = collector.run();
-  printLine(`dashboard of ${access.where}: ${dashboard.address}`);
+  printLine(`dashboard of ${access.where}: http://${HOST}:${dashboard.port}/?token=${gate.token}`);
   printLine('the address works once; Ctrl-C ends it');
   onShutdownSignal(() => {
     collector.stop();
