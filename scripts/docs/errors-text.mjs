@@ -288,6 +288,8 @@ export const PROCESS_ERRORS = [
       CLUSTER_UNREADABLE:
         'Use an account that may list and watch pods, services and the objects of Istio and the Gateway API.',
       CONTROL_UNREACHABLE: 'The text says what kept each control plane from answering: `ambit status`.',
+      PROMETHEUS_UNREACHABLE:
+        'Give `--prometheus` the address at which its own pages are, such as `http://localhost:9090`.',
       END_UNKNOWN: 'Name it as the text says.',
       HEADER_INVALID: 'Write the header as `NAME: VALUE`.',
       SECTION_UNKNOWN: 'The text names the sections that there are.',

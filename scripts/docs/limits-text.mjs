@@ -980,6 +980,16 @@ export const LIMIT_GROUPS = [
       ['cli/mesh/local-mesh-access.ts', 'TIMEOUT_MS', 'ms', 'Until the socket of `ambit up` answers.'],
       ['cli/mesh/mesh-access.ts', 'DEFAULT_TIMEOUT_MS', 'ms', 'Until a program of the mesh has answered.'],
       ['cli/mesh/mesh-access.ts', 'MAX_ANSWER_BYTES', 'bytes', 'A longer answer is not read.'],
+      [
+        'cli/explain/who-may-call.ts',
+        'MAX_PAIRS',
+        '',
+        'Pairs of clients and services that the dashboard judges at once; it says how many services are left out.',
+      ],
+      ['dashboard/live-tap.ts', 'MAX_VIEWERS', '', 'Browsers at the tap of the dashboard.'],
+      ['dashboard/live-tap.ts', 'PER_PROXY_PER_SEC', '', 'Records a second of each proxy there; others are counted.'],
+      ['dashboard/prometheus-history.ts', 'TIMEOUT_MS', 'ms', 'Until Prometheus has answered.'],
+      ['dashboard/api/series-api.ts', 'MAX_MINUTES', '', 'The longest history in minutes, from Prometheus: a month.'],
     ],
   },
 ];
@@ -1011,4 +1021,6 @@ export const NOT_LIMITS = [
   'kube/resource-kind.ts SERVICE_ENTRIES',
   'kube/resource-kind.ts WORKLOAD_ENTRIES',
   'hbone/fake-certificate-source.ts ROOT_LIFETIME_MS',
+  'dashboard/prometheus-history.ts MIN_STEP_SEC',
+  'dashboard/prometheus-history.ts MIN_WINDOW_SEC',
 ];

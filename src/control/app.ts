@@ -17,6 +17,7 @@ import { feedDump } from './feed-dump.ts';
 import { folderMesh, followFolderMesh } from './folder-mesh.ts';
 import { DEFAULT_MESH_OPTIONS, type MeshOptions } from './mesh-options.ts';
 import { ModelBuilder } from './model-builder.ts';
+import { type ListedObject, objectsDump } from './objects-dump.ts';
 import { problemReporter } from './problem-reporter.ts';
 import { DEFAULT_OVERLAP_MS, keepRoot } from './root-keeper.ts';
 import { serveControl } from './serve-control.ts';
@@ -98,6 +99,7 @@ async function start(
     ambientz: () => renderAmbientz(model.addresses, model.authorizations),
     resources: () => feedDump(model),
     status: currentStatus,
+    objects: () => folderObjects(source, store, model, mesh, currentStatus()),
     version: options.version ?? 'unknown',
     registry,
   });
@@ -120,6 +122,17 @@ async function start(
       await runCleanups();
     },
   };
+}
+
+function folderObjects(
+  { manifests }: FolderSource,
+  store: ObjectStore,
+  { notes }: ModelBuilder,
+  { rootNamespace }: MeshOptions,
+  status: ControlStatus,
+): readonly ListedObject[] {
+  const positions = new Map(manifests.accepted().map(({ key, position }) => [key, position]));
+  return objectsDump({ store, problems: manifests.problems(), notes, positions, rootNamespace }, status);
 }
 
 async function openAuthority(

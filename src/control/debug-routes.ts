@@ -8,18 +8,29 @@ export interface DebugRoutesDeps {
   /** The same as it goes over the wire, with what waypoints get. */
   readonly resources: () => unknown;
   readonly status: () => unknown;
+  /** The objects that configure the mesh, with what is wrong with them. */
+  readonly objects: () => unknown;
   readonly version: string;
   /** Whether proxies have what they should. */
   readonly registry: StreamRegistry;
 }
 
-export function debugRoutes({ isReady, ambientz, resources, status, version, registry }: DebugRoutesDeps): HttpRoutes {
+export function debugRoutes({
+  isReady,
+  ambientz,
+  resources,
+  status,
+  objects,
+  version,
+  registry,
+}: DebugRoutesDeps): HttpRoutes {
   return {
     'GET /ready': () => (isReady() ? { status: 200, body: 'ready\n' } : { status: 503, body: 'not ready\n' }),
     'GET /version': () => ({ status: 200, body: `${version}\n` }),
     'GET /debug/ambientz': (request) => localOnly(request, ambientz),
     'GET /debug/resourcesz': (request) => localOnly(request, resources),
     'GET /debug/syncz': (request) => localOnly(request, () => registry.reports()),
+    'GET /debug/objectsz': (request) => localOnly(request, objects),
     'GET /debug/statusz': (request) => localOnly(request, status),
   };
 }

@@ -31,6 +31,7 @@ import { MeshFollower } from './mesh-follower.ts';
 import { DEFAULT_MESH_OPTIONS } from './mesh-options.ts';
 import { ModelBuilder } from './model-builder.ts';
 import { monitoringRoutes } from './monitoring-routes.ts';
+import { type ListedObject, objectsDump } from './objects-dump.ts';
 import { ObservedConditions } from './observed-conditions.ts';
 import { RootConfigMaps } from './root-config-maps.ts';
 import { DEFAULT_OVERLAP_MS, keepRoot } from './root-keeper.ts';
@@ -218,12 +219,20 @@ export class KubeControl {
         this.#model === undefined ? {} : renderAmbientz(this.#model.addresses, this.#model.authorizations),
       resources: () => (this.#model === undefined ? {} : feedDump(this.#model)),
       status: () => this.status(),
+      objects: () => this.#objects(),
       version: this.#options.version,
       registry: this.#registry,
     });
     this.#debug = await serveHttp([host], this.#options.httpPort ?? 8080, debug);
     const routes = monitoringRoutes(() => this.#metrics.families(), this.#options.version);
     this.#monitoring = await serveHttp([host], this.#options.monitoringPort ?? 15014, routes);
+  }
+
+  #objects(): readonly ListedObject[] {
+    const { rootNamespace } = this.#mesh.mesh;
+    const notes = this.#model?.notes ?? new Map<string, string>();
+    const problems = this.#intake.problems();
+    return objectsDump({ store: this.#store, problems, notes, positions: new Map(), rootNamespace }, this.status());
   }
 
   #createMetrics(): ControlMetrics {

@@ -1,8 +1,10 @@
 /** The dashboard's pages and numbers over HTTP. Whoever asks passes the gate first; only GET is answered behind it. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { AmbitError, errorText } from '../base/errors.ts';
-import type { ApiHandler } from './api/api-handler.ts';
+import { type ApiHandler, NotShown } from './api/api-handler.ts';
 import { send, sendJson } from './http-answers.ts';
+import type { StreamHandler } from './live-tap.ts';
+import { openEvents } from './server-events.ts';
 import { sendPage } from './static-pages.ts';
 import { isAnswer, type ViewerGate } from './viewer.ts';
 
@@ -19,6 +21,8 @@ export interface DashboardParts {
   readonly gate: ViewerGate;
   /** By path. */
   readonly api: ReadonlyMap<string, ApiHandler>;
+  /** What goes on until the browser leaves, by path. */
+  readonly streams: ReadonlyMap<string, StreamHandler>;
 }
 
 export interface Dashboard {
@@ -32,7 +36,7 @@ export async function serveDashboard(options: DashboardOptions, parts: Dashboard
   const server = createServer((request, response) => {
     respond(request, response, pages, parts).catch((error: unknown) => {
       if (response.headersSent) response.destroy();
-      else send(response, { status: 502, body: `${errorText(error)}\n` });
+      else send(response, { status: error instanceof NotShown ? 404 : 502, body: `${errorText(error)}\n` });
     });
   });
   const bound = await new Promise<number>((resolve, reject) => {
@@ -59,7 +63,7 @@ async function respond(
   request: IncomingMessage,
   response: ServerResponse,
   pages: string,
-  { gate, api }: DashboardParts,
+  { gate, api, streams }: DashboardParts,
 ): Promise<void> {
   const url = URL.parse(request.url ?? '/', 'http://dashboard');
   if (url === null) return send(response, { status: 400, body: 'the path cannot be read\n' });
@@ -70,5 +74,7 @@ async function respond(
   if (request.method !== 'GET') return send(response, { status: 405, body: 'only GET is answered here\n' });
   const handler = api.get(url.pathname);
   if (handler !== undefined) return sendJson(response, await handler(viewer, url.searchParams));
+  const stream = streams.get(url.pathname);
+  if (stream !== undefined) return stream(viewer, url.searchParams, openEvents(response)).finally(() => response.end());
   await sendPage(response, pages, url.pathname);
 }

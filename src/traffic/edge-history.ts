@@ -7,6 +7,7 @@
  */
 import { type EdgeRates, edgeRates } from './edge-rates.ts';
 import type { Edge, EdgeReading } from './edges.ts';
+import { type GroupRates, groupRates } from './group-rates.ts';
 
 export interface EdgePoint {
   /** End of the step, wall clock. */
@@ -72,6 +73,14 @@ export class EdgeHistory {
     const last = this.#recent.at(-1);
     if (first === undefined || last === undefined || first === last) return [];
     return edgeRates(first.reading, last.reading, last.monotonicMs - first.monotonicMs);
+  }
+
+  /** The same of several edges together. @param groupOf undefined leaves an edge out */
+  groupsNow(groupOf: (edge: Edge) => string | undefined): GroupRates[] {
+    const [first] = this.#recent;
+    const last = this.#recent.at(-1);
+    if (first === undefined || last === undefined || first === last) return [];
+    return groupRates(first.reading, last.reading, last.monotonicMs - first.monotonicMs, groupOf);
   }
 
   /** The steps of the edges that are meant, by edge. */

@@ -3,6 +3,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { AmbitError } from '../../base/errors.ts';
 import { type LogFields, silentLogger } from '../../base/logger.ts';
+import type { AnalyzedMesh } from '../../control/analyze/analyze-mesh.ts';
 import { KubeIntake } from '../../control/kube-intake.ts';
 import { DEFAULT_REVISION } from '../../control/kube-options.ts';
 import { KubeSource } from '../../control/kube-source.ts';
@@ -11,7 +12,6 @@ import { ModelBuilder } from '../../control/model-builder.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
 import { ObjectStore } from '../../manifests/object-store.ts';
 import { commandClock } from '../command-clock.ts';
-import type { AnalyzedMesh } from './analyze-mesh.ts';
 
 const READ_WITHIN_MS = 60_000;
 /** What was refused once may have been a moment of the API server. */

@@ -11,6 +11,7 @@ export function addDashboardCommand(program: Command, environment: NodeJS.Proces
   withMesh(program.command('dashboard'))
     .description('serve a live graph of the mesh to a browser of this machine')
     .addOption(port)
+    .option('--prometheus <url>', 'a Prometheus that scrapes the proxies, for histories of more than an hour')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: DashboardFlags) => {
       const { runDashboard } = await import('../roles/dashboard.ts');

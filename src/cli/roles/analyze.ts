@@ -1,7 +1,8 @@
 /** `ambit analyze`: what is wrong with the configuration of a folder or a cluster. */
+
+import { type AnalyzedMesh, analyzeMesh, type Message } from '../../control/analyze/analyze-mesh.ts';
+import { type FindingLevel, isAtLeast } from '../../control/analyze/finding.ts';
 import { DEFAULT_MESH_OPTIONS } from '../../control/mesh-options.ts';
-import { type AnalyzedMesh, analyzeMesh, type Message } from '../analyze/analyze-mesh.ts';
-import { type FindingLevel, isAtLeast } from '../analyze/finding.ts';
 import { type ClusterFlags, clusterClient } from '../cluster-client.ts';
 import { printLine } from '../print-line.ts';
 import { printValue } from '../print-value.ts';

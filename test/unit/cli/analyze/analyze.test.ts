@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { Message } from '../../../../src/cli/analyze/analyze-mesh.ts';
+import type { Message } from '../../../../src/control/analyze/analyze-mesh.ts';
 import { runAmbit } from '../../../helpers/run-ambit.ts';
 
 const NS = 'shop';

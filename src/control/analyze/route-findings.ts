@@ -1,14 +1,14 @@
 /** VirtualServices and DestinationRules that contradict each other, or leave open what has to be said. */
 
-import { destinationObject } from '../../control/l7/virtual-service/route-destination.ts';
-import { expandHost } from '../../control/l7/virtual-service/route-hosts.ts';
-import { DEFAULT_MESH_OPTIONS } from '../../control/mesh-options.ts';
 import type { ObjectStore } from '../../manifests/object-store.ts';
 import type { DestinationRuleObject } from '../../model/manifest/destination-rule.ts';
 import { keyOf } from '../../model/manifest/manifest-object.ts';
 import { selectorMatches } from '../../model/manifest/object-meta.ts';
 import type { VirtualServiceObject } from '../../model/manifest/virtual-service.ts';
 import { TlsMode } from '../../proto/gen/ambit.ts';
+import { destinationObject } from '../l7/virtual-service/route-destination.ts';
+import { expandHost } from '../l7/virtual-service/route-hosts.ts';
+import { DEFAULT_MESH_OPTIONS } from '../mesh-options.ts';
 import type { Finding, FindingCode } from './finding.ts';
 import { labelsText } from './selector-findings.ts';
 

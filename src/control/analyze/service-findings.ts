@@ -1,9 +1,10 @@
 /** Ports whose protocol has to be found out from the bytes. */
-import { appProtocolOf } from '../../control/app-protocol.ts';
+
 import type { ObjectStore } from '../../manifests/object-store.ts';
 import { keyOf } from '../../model/manifest/manifest-object.ts';
 import { GATEWAY_NAME_LABEL } from '../../model/waypoint-objects.ts';
 import { AppProtocol } from '../../proto/gen/workload.ts';
+import { appProtocolOf } from '../app-protocol.ts';
 import type { Finding } from './finding.ts';
 
 /** Kubernetes itself is not of the mesh. */

@@ -1,0 +1,101 @@
+/**
+ * Requests and connections of all proxies as they end, for viewers who look just now.
+ *
+ * Invariants:
+ * - At most MAX_VIEWERS look at once; a viewer who leaves ends what was opened at proxies for it.
+ * - A viewer gets no more than it reads; what is left out, here or at a proxy, is counted and said.
+ * - Nothing is kept.
+ */
+import { z } from 'zod';
+import { errorText } from '../base/errors.ts';
+import { type MeshProxy, proxyName } from '../model/mesh-proxy.ts';
+import type { MeshPrograms } from './mesh-programs.ts';
+import type { Viewer } from './viewer.ts';
+
+/** To one browser. */
+export interface EventSink {
+  /** @returns false when the browser does not read fast enough: it was not sent */
+  send(event: string, data: object): boolean;
+  /** Aborted when the browser is gone. */
+  readonly signal: AbortSignal;
+}
+
+export type StreamHandler = (viewer: Viewer, query: URLSearchParams, sink: EventSink) => Promise<void>;
+
+const ADMIN_PORT = 15000;
+/** Proxies take eight listeners each, and those of commands are among them. */
+const MAX_VIEWERS = 4;
+const PER_PROXY_PER_SEC = 50;
+const FILTERS = ['namespace', 'workload', 'method', 'path', 'status'];
+const skippedSchema = z.object({ skipped: z.number() });
+const recordSchema = z
+  .object({ timeMs: z.number(), kind: z.enum(['request', 'connection']) })
+  .catchall(z.union([z.string(), z.number(), z.boolean()]));
+
+export class LiveTap {
+  readonly #programs: (viewer: Viewer) => MeshPrograms;
+  #viewers = 0;
+
+  constructor(programs: (viewer: Viewer) => MeshPrograms) {
+    this.#programs = programs;
+  }
+
+  /** Sends events `record`, `skipped`, `listening` and `missing` until the browser is gone. @throws Error when too many look */
+  readonly handler: StreamHandler = async (viewer, query, sink) => {
+    if (this.#viewers >= MAX_VIEWERS)
+      throw new Error(`${MAX_VIEWERS} browsers look at the tap already: close one of them`);
+    this.#viewers += 1;
+    try {
+      await this.#follow(viewer, query, sink);
+    } finally {
+      this.#viewers -= 1;
+    }
+  };
+
+  async #follow(viewer: Viewer, query: URLSearchParams, sink: EventSink): Promise<void> {
+    const programs = this.#programs(viewer);
+    const proxies = (await programs.proxies()).filter(({ role }) => role !== 'control');
+    const path = `/tap?${filterOf(query)}`;
+    let listening = 0;
+    let skipped = 0;
+    const onLine = (proxy: MeshProxy) => (line: string) => {
+      const value: unknown = JSON.parse(line);
+      const left = skippedSchema.safeParse(value);
+      if (left.success) skipped += left.data.skipped;
+      else {
+        const record = recordSchema.parse(value);
+        if (!isForViewer(viewer, record)) return;
+        if (!sink.send('record', { proxy: proxyName(proxy), ...record })) skipped += 1;
+      }
+      if (skipped > 0 && sink.send('skipped', { skipped })) skipped = 0;
+    };
+    const follow = async (proxy: MeshProxy) => {
+      const onOpen = () => {
+        listening += 1;
+        sink.send('listening', { listening, of: proxies.length });
+      };
+      try {
+        await programs.follow(proxy, { port: ADMIN_PORT, path }, sink.signal, { onOpen, onLine: onLine(proxy) });
+      } catch (error) {
+        sink.send('missing', { proxy: proxyName(proxy), reason: errorText(error) });
+      }
+    };
+    sink.send('listening', { listening, of: proxies.length });
+    await Promise.all(proxies.map(follow));
+  }
+}
+
+function filterOf(query: URLSearchParams): string {
+  const filter = new URLSearchParams({ 'max-rps': String(PER_PROXY_PER_SEC) });
+  for (const name of FILTERS) {
+    const value = query.get(name) ?? '';
+    if (value !== '') filter.set(name, value);
+  }
+  return filter.toString();
+}
+
+/** What begins or ends in a namespace that the viewer may read. */
+function isForViewer(viewer: Viewer, record: Readonly<Record<string, unknown>>): boolean {
+  const namespaces = [record['src.namespace'], record['dst.namespace']];
+  return namespaces.some((namespace) => typeof namespace === 'string' && namespace !== '' && viewer.mayRead(namespace));
+}

@@ -1,0 +1,63 @@
+/** Which policies are asked about calls of a workload or a service, and by whom. */
+
+import { policyKey } from '../model/policy.ts';
+import type { Service } from '../model/service.ts';
+import { MESH_TARGET } from '../model/waypoint-target.ts';
+import type { Workload } from '../model/workload.ts';
+import type { WaypointPolicy } from '../proto/gen/ambit.ts';
+import { policyTargets } from '../waypoint/policies.ts';
+import type { MeshFeed } from './mesh-feed.ts';
+
+export interface PolicyInForce {
+  /** `namespace/name`; that of a PeerAuthentication is made up. */
+  readonly id: string;
+  readonly kind: string;
+  readonly action: string;
+  readonly dryRun: boolean;
+  /** Who asks it: `ztunnel` for each connection to its pods, the waypoint for each request. */
+  readonly where: 'ztunnel' | 'waypoint';
+}
+
+export function policiesOfPods(
+  feed: MeshFeed,
+  pods: readonly Workload[],
+  services: readonly Service[],
+): PolicyInForce[] {
+  const atZtunnel = pods.flatMap((pod) => feed.state.policiesFor(pod).policies);
+  const found = new Map<string, PolicyInForce>();
+  for (const { dryRun, action, ...policy } of atZtunnel) {
+    const id = policyKey(policy);
+    const kind =
+      policy.name.startsWith('converted_') || policy.name.startsWith('istio_converted_')
+        ? 'PeerAuthentication'
+        : 'AuthorizationPolicy';
+    found.set(`ztunnel ${id}`, { id, kind, action: action.toUpperCase(), dryRun, where: 'ztunnel' });
+  }
+  for (const service of services) {
+    for (const policy of policiesOfService(feed, service)) found.set(`waypoint ${policy.kind} ${policy.id}`, policy);
+  }
+  return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Those of its waypoint. */
+export function policiesOfService(feed: MeshFeed, service: Service): PolicyInForce[] {
+  const waypoint = feed.waypointName(service.waypoint);
+  if (waypoint === undefined) return [];
+  const [namespace = '', name = ''] = waypoint.split('/');
+  const kind = service.canonical ? 'Service' : 'ServiceEntry';
+  const targets = new Set([
+    MESH_TARGET,
+    ...policyTargets({ namespace, name }, { kind, namespace: service.namespace, name: service.name }),
+  ]);
+  return feed.policies.filter((policy) => policy.targets.some((target) => targets.has(target))).map(atWaypoint);
+}
+
+function atWaypoint({ namespace, name, kind, manifest }: WaypointPolicy): PolicyInForce {
+  const { metadata, spec } = JSON.parse(manifest.toString('utf8')) as {
+    readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> };
+    readonly spec?: { readonly action?: string };
+  };
+  const dryRun = metadata?.annotations?.['istio.io/dry-run'] === 'true';
+  const action = kind === 'AuthorizationPolicy' ? (spec?.action ?? 'ALLOW') : 'TOKENS';
+  return { id: `${namespace}/${name}`, kind, action, dryRun, where: 'waypoint' };
+}
