@@ -12,11 +12,30 @@ export function milliseconds(value: number | undefined): string {
 export function percent(share: number | undefined): string {
   if (share === undefined) return '–';
   const value = share * 100;
-  return `${value === 100 ? '100' : value.toFixed(value > 99 ? 2 : 1)} %`;
+  return `${value === 100 || value === 0 ? value : value.toFixed(value > 99 ? 2 : 1)} %`;
+}
+
+export function bytesPerSecond(value: number): string {
+  const units = ['B/s', 'kB/s', 'MB/s', 'GB/s'];
+  const step = value < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(value) / 3));
+  return `${(value / 1000 ** step).toFixed(step === 0 ? 0 : 1)} ${units[step]}`;
 }
 
 /** `namespace/account`; the whole of it where it has another form. */
 export function identity(principal: string): string {
   if (principal === '') return 'nobody';
   return principal.replace(/^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\//, '$1/');
+}
+
+/** From now until then. */
+export function until(ms: number, nowMs: number): string {
+  const minutes = Math.round((ms - nowMs) / 60_000);
+  if (minutes <= 0) return 'over';
+  if (minutes < 120) return `${minutes} min`;
+  const hours = Math.round(minutes / 60);
+  return hours < 72 ? `${hours} h` : `${Math.round(hours / 24)} days`;
+}
+
+export function clockTime(ms: number): string {
+  return new Date(ms).toTimeString().slice(0, 8);
 }

@@ -1,29 +1,31 @@
-/** Where nodes and edges are drawn: left to right along the calls, namespaces as frames. */
+/** Where nodes and edges are drawn: along the calls, in frames of their namespaces, and of the waypoints in front of them. */
 import { Graph, layout } from '@dagrejs/dagre';
 import type { GraphEdge, GraphNode } from './mesh.ts';
 
-export const NODE = { width: 150, height: 44 };
-const PADDING = 18;
+export const NODE = { width: 156, height: 46 };
+const PADDING = 14;
 const TITLE = 18;
 
-export interface PlacedNode extends GraphNode {
+export interface Point {
   readonly x: number;
   readonly y: number;
 }
+
+export interface PlacedNode extends GraphNode, Point {}
 
 /** All edges between two nodes. */
 export interface PlacedLink {
   readonly id: string;
   readonly from: string;
   readonly to: string;
-  readonly edges: readonly GraphEdge[];
-  readonly points: readonly { readonly x: number; readonly y: number }[];
+  readonly points: readonly Point[];
 }
 
-export interface Frame {
-  readonly namespace: string;
-  readonly x: number;
-  readonly y: number;
+export interface Frame extends Point {
+  readonly id: string;
+  readonly kind: 'namespace' | 'waypoint';
+  /** Of the namespace, or of the waypoint. */
+  readonly name: string;
   readonly width: number;
   readonly height: number;
 }
@@ -31,25 +33,38 @@ export interface Frame {
 export interface Layout {
   readonly nodes: readonly PlacedNode[];
   readonly links: readonly PlacedLink[];
+  /** Outer ones first. */
   readonly frames: readonly Frame[];
-  readonly width: number;
-  readonly height: number;
+  readonly box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
 }
+
+/** `LR`: calls go to the right; `TB`: down, for narrow screens. */
+export type Direction = 'LR' | 'TB';
 
 /** Names what the layout depends on: the same shape is not laid out again. */
-export function shapeOf(nodes: readonly GraphNode[], edges: readonly GraphEdge[]): string {
+export function shapeOf(nodes: readonly GraphNode[], edges: readonly GraphEdge[], direction: Direction): string {
   const links = new Set(edges.map(({ from, to }) => `${from}>${to}`));
-  return [...nodes.map(({ id }) => id).sort(), ...[...links].sort()].join(' ');
+  return [direction, ...nodes.map(({ id, waypoint }) => `${id}@${waypoint}`).sort(), ...[...links].sort()].join(' ');
 }
 
-export function layOut(nodes: readonly GraphNode[], edges: readonly GraphEdge[]): Layout {
+export function layOut(nodes: readonly GraphNode[], edges: readonly GraphEdge[], direction: Direction): Layout {
   const graph = new Graph({ compound: true });
-  graph.setGraph({ rankdir: 'LR', nodesep: 26, ranksep: 90, marginx: 16, marginy: 16 });
+  const isWide = direction === 'LR';
+  graph.setGraph({
+    rankdir: direction,
+    nodesep: isWide ? 30 : 24,
+    ranksep: isWide ? 104 : 70,
+    marginx: 16,
+    marginy: 16,
+  });
   graph.setDefaultEdgeLabel(() => ({}));
-  for (const { id, namespace } of nodes) {
-    graph.setNode(id, { ...NODE });
-    graph.setNode(`namespace:${namespace}`, {});
-    graph.setParent(id, `namespace:${namespace}`);
+  for (const node of nodes) {
+    graph.setNode(node.id, { ...NODE });
+    const parent = frameId(node);
+    graph.setNode(namespaceId(node), {});
+    graph.setNode(parent, {});
+    if (parent !== namespaceId(node)) graph.setParent(parent, namespaceId(node));
+    graph.setParent(node.id, parent);
   }
   const between = Map.groupBy(edges, ({ from, to }) => `${from}>${to}`);
   for (const [{ from, to }] of between.values() as Iterable<[GraphEdge]>) graph.setEdge(from, to, {});
@@ -61,18 +76,57 @@ export function layOut(nodes: readonly GraphNode[], edges: readonly GraphEdge[])
   const links = [...between].map(([id, all]): PlacedLink => {
     const [{ from, to }] = all as [GraphEdge];
     const { points = [] } = graph.edge(from, to) as { points?: { x: number; y: number }[] };
-    return { id, from, to, edges: all, points };
+    return { id, from, to, points };
   });
-  const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
-  return { nodes: placed, links, frames: framesOf(placed), width, height: height + TITLE };
+  const frames = framesOf(placed);
+  return { nodes: placed, links, frames, box: boxOf(frames, links) };
+}
+
+function namespaceId({ namespace }: GraphNode): string {
+  return `namespace:${namespace}`;
+}
+
+function frameId(node: GraphNode): string {
+  return node.waypoint === '' ? namespaceId(node) : `${namespaceId(node)}:${node.waypoint}`;
 }
 
 function framesOf(nodes: readonly PlacedNode[]): Frame[] {
-  return [...Map.groupBy(nodes, ({ namespace }) => namespace)].map(([namespace, members]) => {
-    const left = Math.min(...members.map(({ x }) => x)) - NODE.width / 2 - PADDING;
-    const top = Math.min(...members.map(({ y }) => y)) - NODE.height / 2 - PADDING - TITLE;
-    const right = Math.max(...members.map(({ x }) => x)) + NODE.width / 2 + PADDING;
-    const bottom = Math.max(...members.map(({ y }) => y)) + NODE.height / 2 + PADDING;
-    return { namespace, x: left, y: top, width: right - left, height: bottom - top };
+  return [...Map.groupBy(nodes, namespaceId)].flatMap(([id, members]): Frame[] => {
+    const behind = [
+      ...Map.groupBy(
+        members.filter(({ waypoint }) => waypoint !== ''),
+        frameId,
+      ),
+    ];
+    const inner = behind.map(([innerId, all]): Frame => {
+      const name = all[0]?.waypoint ?? '';
+      return { id: innerId, kind: 'waypoint', name, ...around(all.map(boxOfNode)) };
+    });
+    const alone = members.filter(({ waypoint }) => waypoint === '').map(boxOfNode);
+    const name = members[0]?.namespace ?? '';
+    return [{ id, kind: 'namespace', name, ...around([...alone, ...inner]) }, ...inner];
   });
+}
+
+interface Box extends Point {
+  readonly width: number;
+  readonly height: number;
+}
+
+function boxOfNode({ x, y }: Point): Box {
+  return { x: x - NODE.width / 2, y: y - NODE.height / 2, ...NODE };
+}
+
+function around(boxes: readonly Box[]): Box {
+  const left = Math.min(...boxes.map(({ x }) => x)) - PADDING;
+  const top = Math.min(...boxes.map(({ y }) => y)) - PADDING - TITLE;
+  const right = Math.max(...boxes.map(({ x, width }) => x + width)) + PADDING;
+  const bottom = Math.max(...boxes.map(({ y, height }) => y + height)) + PADDING;
+  return { x: left, y: top, width: right - left, height: bottom - top };
+}
+
+function boxOf(frames: readonly Frame[], links: readonly PlacedLink[]): Box {
+  const points = links.flatMap((link) => link.points.map(({ x, y }) => ({ x, y, width: 0, height: 0 })));
+  const { x, y, width, height } = around([...frames, ...points]);
+  return { x, y: y + TITLE, width, height: height - TITLE };
 }

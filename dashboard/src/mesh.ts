@@ -2,6 +2,17 @@
 import type { GraphEdge, GraphNode } from '../../src/dashboard/service-graph.ts';
 import type { MeshProxy } from '../../src/model/mesh-proxy.ts';
 
+export type { Inventory, InventoryRow } from '../../src/dashboard/api/inventory-api.ts';
+export type { PolicyPage } from '../../src/dashboard/api/policies-api.ts';
+export type { ServiceView, VersionView } from '../../src/dashboard/api/service-api.ts';
+export type { WorkloadView } from '../../src/dashboard/api/workload-api.ts';
+export type { ObjectInForce } from '../../src/dashboard/mesh-reader.ts';
+export type { Permission } from '../../src/dashboard/permissions.ts';
+export type { PolicyInForce } from '../../src/dashboard/policies-in-force.ts';
+export type { RouteView } from '../../src/dashboard/route-view.ts';
+export type { Series } from '../../src/dashboard/series.ts';
+export type { EdgePoint } from '../../src/traffic/edge-history.ts';
+export type { Rates } from '../../src/traffic/edge-rates.ts';
 export type { GraphEdge, GraphNode, MeshProxy };
 
 export interface Mesh {
@@ -11,31 +22,14 @@ export interface Mesh {
   readonly readAtMs: number;
   readonly missing: readonly string[];
   readonly proxies: readonly MeshProxy[];
+  /** Whether there are histories of more than an hour. */
+  readonly hasLongHistory: boolean;
   readonly nodes: readonly GraphNode[];
   readonly edges: readonly GraphEdge[];
 }
 
-export interface HistoryPoint {
-  readonly atMs: number;
-  readonly requestsPerSec: number;
-  readonly errorsPerSec: number;
-  readonly p50Ms?: number;
-  readonly p99Ms?: number;
-  readonly openedPerSec: number;
-  readonly bytesPerSec: number;
-}
-
-export interface EdgeHistory {
-  readonly source: { readonly namespace: string; readonly workload: string };
-  readonly destination: { readonly namespace: string; readonly workload: string };
-  readonly protocol: string;
-  readonly reporter: string;
-  readonly points: readonly HistoryPoint[];
-}
-
-/** @throws Error with what the server says */
-export async function ask<T>(path: string): Promise<T> {
-  const answer = await fetch(path);
-  if (!answer.ok) throw new Error((await answer.text()).trim());
-  return (await answer.json()) as T;
+/** Of edges that go to or from a waypoint: what goes through one is counted there from end to end, too. */
+export function isHop(mesh: Pick<Mesh, 'nodes'>): (edge: GraphEdge) => boolean {
+  const waypoints = new Set(mesh.nodes.filter(({ kind }) => kind === 'waypoint').map(({ id }) => id));
+  return ({ from, to }) => waypoints.has(from) || waypoints.has(to);
 }

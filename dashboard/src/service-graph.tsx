@@ -1,122 +1,120 @@
-/** The graph of who calls whom, drawn as SVG. */
-import { useMemo } from 'preact/hooks';
-import { milliseconds, percent, perSecond } from './format.ts';
-import { healthOf, successOf } from './health.ts';
-import { layOut, NODE, type PlacedLink, type PlacedNode, shapeOf } from './lay-out.ts';
-import { LockShape } from './lock.tsx';
+/** The graph of who calls whom, drawn as SVG, with the traffic running over it. */
+import { useMemo, useRef } from 'preact/hooks';
+import { GraphLink } from './graph-link.tsx';
+import { GraphNodeShape } from './graph-node.tsx';
+import { successOf } from './health.ts';
+import { type Direction, type Frame, layOut, shapeOf } from './lay-out.ts';
 import type { GraphEdge, GraphNode } from './mesh.ts';
+import { pageOf } from './route.ts';
+import { type Stream, TrafficDots } from './traffic-dots.tsx';
+import { useView } from './use-view.ts';
 
 interface Props {
   readonly nodes: readonly GraphNode[];
   readonly edges: readonly GraphEdge[];
   readonly chosen: string | undefined;
+  readonly moves: boolean;
   readonly onChoose: (id: string | undefined) => void;
 }
 
-export function ServiceGraph({ nodes, edges, chosen, onChoose }: Props) {
-  const shape = shapeOf(nodes, edges);
+/** Below this scale the numbers at calls cannot be read, and are left out. */
+const READABLE = 0.55;
+const NARROW_PIXELS = 700;
+
+export function ServiceGraph({ nodes, edges, chosen, moves, onChoose }: Props) {
+  const direction: Direction = innerWidth < NARROW_PIXELS ? 'TB' : 'LR';
+  const shape = shapeOf(nodes, edges, direction);
   // Numbers change all the time, places only with the shape.
-  const places = useMemo(() => layOut(nodes, edges), [shape]);
+  const places = useMemo(() => layOut(nodes, edges, direction), [shape]);
+  const frame = useRef<HTMLDivElement>(null);
+  const { view, size, zoom, fit, onKey } = useView(frame, places.box, shape);
   const now = Map.groupBy(edges, ({ from, to }) => `${from}>${to}`);
-  const links = places.links.map((link) => ({ ...link, edges: now.get(link.id) ?? [] }));
-  const touches = ({ from, to }: PlacedLink) => chosen === undefined || from === chosen || to === chosen;
+  const inbound = Map.groupBy(edges, ({ to }) => to);
+  const touches = (from: string, to: string) => chosen === undefined || from === chosen || to === chosen;
+  const streams = places.links
+    .filter(({ from, to }) => touches(from, to))
+    .map(({ id, points }) => streamOf(points, now.get(id) ?? []));
+  const readable = view.scale >= READABLE ? '' : 'far';
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be drawn in
-    <svg
-      class="graph"
-      role="group"
-      aria-label="service graph"
-      viewBox={`0 ${-18} ${Math.max(places.width, 320)} ${Math.max(places.height, 120) + 18}`}
-      style={{ maxWidth: `${Math.max(places.width, 320) * 1.3}px` }}
-    >
-      <defs>
-        <marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">
-          <path d="M0 0 8 4 0 8z" />
-        </marker>
-      </defs>
-      {places.frames.map(({ namespace, ...box }) => (
-        <g key={namespace} class="frame">
-          <rect {...box} rx="10" />
-          <text x={box.x + 10} y={box.y + 15}>
-            {namespace || 'outside'}
-          </text>
-        </g>
-      ))}
-      {links.map((link) => (
-        <Link key={link.id} link={link} dim={!touches(link)} />
-      ))}
-      {places.nodes.map((node) => (
-        <Node
-          key={node.id}
-          node={node}
-          inbound={edges.filter(({ to }) => to === node.id)}
-          isChosen={node.id === chosen}
-          onChoose={() => onChoose(node.id === chosen ? undefined : node.id)}
-        />
-      ))}
-    </svg>
+    <div class="graph-frame">
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: keys move the view; what can be chosen has its own */}
+      <div class="graph-space" ref={frame} onKeyDown={onKey}>
+        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be drawn in */}
+        <svg
+          class={`graph ${readable}`}
+          role="group"
+          aria-label="service graph"
+          viewBox={`${view.x} ${view.y} ${Math.max(size.width, 1) / view.scale} ${Math.max(size.height, 1) / view.scale}`}
+        >
+          <defs>
+            <marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">
+              <path d="M0 0 8 4 0 8z" />
+            </marker>
+          </defs>
+          {places.frames.map((one) => (
+            <FrameShape key={one.id} frame={one} />
+          ))}
+          {places.links.map((link) => (
+            <GraphLink
+              key={link.id}
+              link={link}
+              edges={now.get(link.id) ?? []}
+              dim={!touches(link.from, link.to)}
+              near={chosen !== undefined && touches(link.from, link.to)}
+            />
+          ))}
+          {places.nodes.map((node) => (
+            <GraphNodeShape
+              key={node.id}
+              node={node}
+              inbound={inbound.get(node.id) ?? []}
+              isChosen={node.id === chosen}
+              onChoose={() => onChoose(node.id === chosen ? undefined : node.id)}
+            />
+          ))}
+        </svg>
+        {moves && <TrafficDots streams={streams} view={view} />}
+      </div>
+      <div class="zoom">
+        <button type="button" aria-label="zoom in" onClick={() => zoom(1.25)}>
+          +
+        </button>
+        <button type="button" aria-label="zoom out" onClick={() => zoom(0.8)}>
+          −
+        </button>
+        <button type="button" aria-label="show all" onClick={fit}>
+          ⤢
+        </button>
+      </div>
+    </div>
   );
 }
 
-function Link({ link, dim }: { link: PlacedLink; dim: boolean }) {
-  const { edges, points } = link;
+function FrameShape({ frame: { id: _id, kind, name, ...box } }: { readonly frame: Frame }) {
+  const label = (
+    <text x={box.x + 10} y={box.y + 15}>
+      {kind === 'waypoint' ? `⬡ ${name.split('/')[1]}` : name || 'outside'}
+    </text>
+  );
+  return (
+    <g class={`frame ${kind}`}>
+      <rect {...box} rx="9" />
+      {kind === 'waypoint' ? (
+        <a href={pageOf('workload', name)} aria-label={`waypoint ${name}`}>
+          {label}
+        </a>
+      ) : (
+        label
+      )}
+    </g>
+  );
+}
+
+function streamOf(points: Stream['points'], edges: readonly GraphEdge[]): Stream {
   const requests = edges.reduce((sum, { requestsPerSec }) => sum + requestsPerSec, 0);
-  const connections = edges.reduce((sum, { openedPerSec }) => sum + openedPerSec, 0);
-  const secure = edges.length > 0 && edges.every(({ mutualTls }) => mutualTls);
-  const middle = points[Math.floor(points.length / 2)] ?? { x: 0, y: 0 };
-  const path = points.map(({ x, y }, index) => `${index === 0 ? 'M' : 'L'}${x} ${y}`).join(' ');
-  const [latency] = edges.map(({ p99Ms }) => p99Ms).filter((value) => value !== undefined);
-  const text = requests > 0 ? perSecond(requests) : connections > 0 ? `${perSecond(connections)} conn` : '';
-  const title = `${link.from} → ${link.to}: ${text || 'quiet'}, ${secure ? 'mutual TLS' : 'no mutual TLS'}`;
-  return (
-    <g class={`link ${healthOf(edges)} ${dim ? 'dim' : ''}`} data-link={link.id}>
-      <title>{title}</title>
-      <path d={path} marker-end="url(#tip)" class={requests + connections > 0 ? 'flows' : ''} />
-      {edges.length > 0 && <LockShape closed={secure} x={middle.x - 4.5} y={middle.y - 5.5} />}
-      <text x={middle.x} y={middle.y - 9}>
-        {text}
-        {latency === undefined ? '' : ` · ${milliseconds(latency)}`}
-      </text>
-    </g>
-  );
-}
-
-interface NodeProps {
-  readonly node: PlacedNode;
-  readonly inbound: readonly GraphEdge[];
-  readonly isChosen: boolean;
-  readonly onChoose: () => void;
-}
-
-function Node({ node, inbound, isChosen, onChoose }: NodeProps) {
-  const success = successOf(inbound);
-  const rate = inbound.reduce((sum, { requestsPerSec }) => sum + requestsPerSec, 0);
-  const text = success === undefined ? node.kind : `${perSecond(rate)} · ${percent(success)}`;
-  const key = (event: KeyboardEvent) => {
-    if (event.key !== 'Enter' && event.key !== ' ') return;
-    event.preventDefault();
-    onChoose();
-  };
-  return (
-    // biome-ignore lint/a11y/useSemanticElements: SVG has no button
-    <g
-      class={`node ${node.kind} ${healthOf(inbound)} ${isChosen ? 'chosen' : ''}`}
-      transform={`translate(${node.x - NODE.width / 2} ${node.y - NODE.height / 2})`}
-      role="button"
-      tabindex={0}
-      aria-pressed={isChosen}
-      aria-label={`${node.name} in ${node.namespace}: ${text}`}
-      data-node={node.id}
-      onClick={onChoose}
-      onKeyDown={key}
-    >
-      <rect width={NODE.width} height={NODE.height} rx={node.kind === 'waypoint' ? 22 : 7} />
-      <text x={NODE.width / 2} y="19" class="name">
-        {node.name.length > 20 ? `${node.name.slice(0, 19)}…` : node.name}
-      </text>
-      <text x={NODE.width / 2} y="35" class="numbers">
-        {text}
-      </text>
-    </g>
-  );
+  const opened = edges.reduce((sum, { openedPerSec }) => sum + openedPerSec, 0);
+  const failed = edges.reduce((sum, { failedPerSec }) => sum + failedPerSec, 0);
+  const perSec = requests + opened + failed;
+  const lost = requests * (1 - (successOf(edges) ?? 1)) + failed;
+  return { points, perSec, failedShare: perSec === 0 ? 0 : lost / perSec };
 }

@@ -1,6 +1,6 @@
 /** The graph that the dashboard draws: workloads as nodes, what goes between them as edges. */
 import type { EdgeRates, Rates } from '../traffic/edge-rates.ts';
-import type { EdgePeer } from '../traffic/edges.ts';
+import type { EdgePeer, EdgeService } from '../traffic/edges.ts';
 import { mergeReporters } from '../traffic/merge-reporters.ts';
 
 export interface GraphNode {
@@ -9,6 +9,8 @@ export interface GraphNode {
   readonly namespace: string;
   readonly name: string;
   readonly kind: 'workload' | 'waypoint' | 'unknown';
+  /** The id of the waypoint that calls to it come through; empty for none. */
+  readonly waypoint: string;
 }
 
 /** What goes from one node to another for one service. The waypoint that requests go through is not drawn between: it sees them. */
@@ -36,26 +38,30 @@ export interface ServiceGraph {
 
 /** @param waypoints workloads that are waypoints, as `namespace/name` */
 export function serviceGraph(all: readonly EdgeRates[], waypoints: ReadonlySet<string>): ServiceGraph {
-  const nodes = new Map<string, GraphNode>();
+  const nodes = new Map<string, NamedNode>();
   const edges = mergeReporters(all).map((rates): GraphEdge => {
-    const from = nodeOf(nodes, rates.edge.source, waypoints, '');
-    const to = nodeOf(nodes, rates.edge.destination, waypoints, rates.edge.service.name);
+    const from = nodeOf(nodes, rates.edge.source, waypoints, { namespace: '', name: '' });
+    const to = nodeOf(nodes, rates.edge.destination, waypoints, rates.edge.service);
     return edgeOf(rates, from, to);
   });
-  return { nodes: [...nodes.values()], edges };
+  const through = new Map(edges.filter(({ from }) => waypoints.has(from)).map(({ from, to }) => [to, from]));
+  return { nodes: [...nodes.values()].map((node) => ({ ...node, waypoint: through.get(node.id) ?? '' })), edges };
 }
 
+type NamedNode = Omit<GraphNode, 'waypoint'>;
+
 function nodeOf(
-  nodes: Map<string, GraphNode>,
+  nodes: Map<string, NamedNode>,
   { namespace, workload }: EdgePeer,
   waypoints: ReadonlySet<string>,
-  service: string,
+  service: Pick<EdgeService, 'namespace' | 'name'>,
 ): string {
   // A request that no endpoint took has only the name of the service that was called.
-  const name = workload || service || 'unknown';
-  const id = `${namespace}/${name}`;
+  const name = workload || service.name || 'unknown';
+  const space = workload === '' ? service.namespace || namespace : namespace;
+  const id = `${space}/${name}`;
   const kind = waypoints.has(id) ? 'waypoint' : workload === '' ? 'unknown' : 'workload';
-  if (!nodes.has(id)) nodes.set(id, { id, namespace, name, kind });
+  if (!nodes.has(id)) nodes.set(id, { id, namespace: space, name, kind });
   return id;
 }
 
