@@ -12,6 +12,7 @@ import type { PausableTransport } from '../../src/http1/transport.ts';
 import { BlockPool } from '../../src/http2/block-pool.ts';
 import { MeshState } from '../../src/mesh/mesh-state.ts';
 import type { IpAddress } from '../../src/model/address.ts';
+import { createDefaultDenials } from '../../src/model/policy-tally.ts';
 import { createService } from '../../src/model/service.ts';
 import { spiffeId } from '../../src/model/spiffe.ts';
 import { createWorkload } from '../../src/model/workload.ts';
@@ -107,6 +108,7 @@ export function plainEngine({ endpointPort, samplingShare, dialer }: PlainEngine
   });
   const deps = {
     clock,
+    defaultDenials: createDefaultDenials(),
     random: Math.random,
     accessLog: silentLogger,
     tapLog: silentLogger,

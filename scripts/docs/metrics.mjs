@@ -8,6 +8,7 @@ import { FakeCertificateSource } from '../../src/hbone/fake-certificate-source.t
 import { Revocations } from '../../src/hbone/revocations.ts';
 import { ADDRESS_TYPE_URL } from '../../src/model/feed-encode.ts';
 import { createWorkload } from '../../src/model/workload.ts';
+import { policyFamily } from '../../src/telemetry/policy-metrics.ts';
 import { processFamilies } from '../../src/telemetry/process-metrics.ts';
 import { RequestMetrics } from '../../src/telemetry/request-metrics.ts';
 import { TcpMetrics } from '../../src/telemetry/tcp-metrics.ts';
@@ -25,6 +26,11 @@ import { sourceFiles } from './source-files.mjs';
 
 const { chainPem } = await new FakeCertificateSource(60_000, systemClock).fetch('spiffe://cluster.local/ns/a/sa/b');
 const CERTIFICATE = new X509Certificate(chainPem[0]);
+
+function policyDecisions() {
+  const policy = { namespace: 'a', name: 'p', action: 'ALLOW', dryRun: false, tally: { hits: 1, refusals: 0 } };
+  return policyFamily([policy], { enforced: 1, dryRun: 1 });
+}
 
 /** Every family with at least one sample, so that its labels show. */
 function families() {
@@ -54,6 +60,7 @@ function families() {
   const pods = podFamilies({ active: 1, pending: 1, started: 1, stopped: 1 });
   return [
     ...tcp.families(),
+    policyDecisions(),
     ...new ConnectionTracker().families(),
     ...revocations.families(),
     ...dns.families(),
@@ -110,7 +117,7 @@ function waypointFamilies() {
   const call = { protocol: 'grpc', grpcStatus: '0', ...outcome, ...messages };
   const labels = { reporter: 'waypoint', source: undefined, destination: undefined, service: undefined };
   requests.count('edge', () => labels, call, 0);
-  return [...requests.families(), ...reportFamilies()];
+  return [...requests.families(), policyDecisions(), ...reportFamilies()];
 }
 
 const exposedName = ({ name, type, bareName }) => (type === 'counter' && !bareName ? `${name}_total` : name);
@@ -125,7 +132,7 @@ function requireAllFamilies() {
   const known = new Set(allFamilies().map(({ name }) => name));
   for (const { path, text } of sourceFiles()) {
     if (!text.includes('MetricFamily')) continue;
-    for (const [, name] of text.matchAll(/'((?:istio|workload_manager|process)_[a-z0-9_]+)'/g)) {
+    for (const [, name] of text.matchAll(/'((?:ambit|istio|workload_manager|process)_[a-z0-9_]+)'/g)) {
       if (!known.has(name)) throw new Error(`scripts/docs/metrics.mjs does not make the family ${name} of ${path}`);
     }
   }

@@ -9,17 +9,31 @@ export interface CustomMatch {
   readonly provider: string | undefined;
 }
 
+/** The same with its policy. */
+export interface CustomPolicyMatch extends CustomMatch {
+  readonly policy: RequestPolicy;
+}
+
 /** What the CUSTOM policies say; undefined when none matches. */
-export function matchCustom(policies: readonly RequestPolicy[], subject: RequestSubject): CustomMatch | undefined {
-  let first: CustomMatch | undefined;
+export function matchCustom(
+  policies: readonly RequestPolicy[],
+  subject: RequestSubject,
+): CustomPolicyMatch | undefined {
+  let first: CustomPolicyMatch | undefined;
   for (const policy of policies) {
     if (policy.action !== 'CUSTOM') continue;
     const rule = policy.match(subject);
     if (rule < 0) continue;
-    if (first === undefined) first = { rule: ruleName(policy, rule), provider: policy.provider };
-    else if (first.provider !== policy.provider) return { rule: first.rule, provider: undefined };
+    if (first === undefined) first = { rule: ruleName(policy, rule), policy, provider: policy.provider };
+    else if (first.provider !== policy.provider) return { ...first, provider: undefined };
   }
   return first;
+}
+
+/** Counts what the provider said of a match. */
+export function countCustom({ policy: { tally } }: CustomPolicyMatch, isRefused: boolean): void {
+  tally.hits++;
+  if (isRefused) tally.refusals++;
 }
 
 /** How the rule is called when its provider cannot be asked for want of a usable configuration. */

@@ -27,19 +27,15 @@ export interface AuthorizationInput {
   readonly destinationPort: number;
 }
 
-export type AuthorizationDecision =
-  | { readonly allowed: true; readonly policy: string | undefined }
-  | { readonly allowed: false; readonly reason: string };
+/** The policy is the one that decided; undefined where none matched. */
+export type AuthorizationDecision<P> =
+  | { readonly allowed: true; readonly policy: P | undefined }
+  | { readonly allowed: false; readonly policy: P | undefined; readonly reason: string };
 
-/** What dry-run policies would have decided. */
-export interface DryRunMatch {
-  readonly policy: string;
-  readonly action: 'Allow' | 'Deny';
-}
-
-export interface Authorization {
-  readonly decision: AuthorizationDecision;
-  readonly dryRun: readonly DryRunMatch[];
+export interface Authorization<P extends AuthorizationPolicy> {
+  readonly decision: AuthorizationDecision<P>;
+  /** Policies in dry run that match. */
+  readonly dryRun: readonly P[];
 }
 
 /** The connection in the forms that fields compare, made once per evaluation. */
@@ -52,34 +48,38 @@ interface Subject {
   readonly destinationPort: number;
 }
 
-const NO_DRY_RUN: readonly DryRunMatch[] = [];
+const NO_DRY_RUN: readonly never[] = [];
 
 /** Decides over all policies that apply to the destination workload. */
-export function authorize(policies: readonly AuthorizationPolicy[], input: AuthorizationInput): Authorization {
+export function authorize<P extends AuthorizationPolicy>(
+  policies: readonly P[],
+  input: AuthorizationInput,
+): Authorization<P> {
   if (policies.length === 0) return { decision: { allowed: true, policy: undefined }, dryRun: NO_DRY_RUN };
   const subject = toSubject(input);
-  const dryRun: DryRunMatch[] = [];
-  let denied: AuthorizationPolicy | undefined;
-  let allowed: AuthorizationPolicy | undefined;
+  const dryRun: P[] = [];
+  let denied: P | undefined;
+  let allowed: P | undefined;
   let hasAllow = false;
   for (const policy of policies) {
     if (!policy.dryRun && policy.action === 'Allow') hasAllow = true;
     if (!policyMatches(policy, subject)) continue;
-    if (policy.dryRun) dryRun.push({ policy: policyKey(policy), action: policy.action });
+    if (policy.dryRun) dryRun.push(policy);
     else if (policy.action === 'Deny') denied ??= policy;
     else allowed ??= policy;
   }
   return { decision: decide(denied, allowed, hasAllow), dryRun };
 }
 
-function decide(
-  denied: AuthorizationPolicy | undefined,
-  allowed: AuthorizationPolicy | undefined,
+function decide<P extends AuthorizationPolicy>(
+  denied: P | undefined,
+  allowed: P | undefined,
   hasAllow: boolean,
-): AuthorizationDecision {
-  if (denied !== undefined) return { allowed: false, reason: `explicitly denied by: ${policyKey(denied)}` };
-  if (allowed !== undefined) return { allowed: true, policy: policyKey(allowed) };
-  if (hasAllow) return { allowed: false, reason: 'allow policies exist, but none allowed' };
+): AuthorizationDecision<P> {
+  if (denied !== undefined)
+    return { allowed: false, policy: denied, reason: `explicitly denied by: ${policyKey(denied)}` };
+  if (allowed !== undefined) return { allowed: true, policy: allowed };
+  if (hasAllow) return { allowed: false, policy: undefined, reason: 'allow policies exist, but none allowed' };
   return { allowed: true, policy: undefined };
 }
 

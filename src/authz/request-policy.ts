@@ -14,6 +14,7 @@ import type {
   OperationObject,
   SourceObject,
 } from '../model/manifest/authorization-policy.ts';
+import { createPolicyTally, type DefaultDenials, type PolicyTally } from '../model/policy-tally.ts';
 import { pathMatcher, pathOf } from './path-match.ts';
 import {
   addressHit,
@@ -47,6 +48,7 @@ export interface RequestPolicy {
   /** Whom a CUSTOM policy asks. */
   readonly provider: string;
   readonly dryRun: boolean;
+  readonly tally: PolicyTally;
   /** The number of the first rule that matches; -1 when none does. */
   match(subject: RequestSubject): number;
 }
@@ -55,6 +57,8 @@ export interface RequestDecision {
   readonly allowed: boolean;
   /** `ns[<namespace>]-policy[<name>]-rule[<number>]` of the rule that decided, `none` when none did. */
   readonly rule: string;
+  /** Whose rule it is. */
+  readonly policy: RequestPolicy | undefined;
 }
 
 /** Compiles a policy once, for all requests. */
@@ -67,6 +71,7 @@ export function compileRequestPolicy(policy: AuthorizationPolicyObject): Request
     action,
     provider,
     dryRun,
+    tally: createPolicyTally(),
     match: (subject) => rules.findIndex((rule) => ruleMatches(rule, action, subject)),
   };
 }
@@ -74,18 +79,23 @@ export function compileRequestPolicy(policy: AuthorizationPolicyObject): Request
 /** Decides over a request. */
 export function authorizeRequest(policies: readonly RequestPolicy[], subject: RequestSubject): RequestDecision {
   let hasAllow = false;
-  let allowedBy: string | undefined;
+  let allowedBy: RequestDecision | undefined;
   for (const policy of policies) {
     if (policy.dryRun || policy.action === 'AUDIT' || policy.action === 'CUSTOM') continue;
     if (policy.action === 'ALLOW') hasAllow = true;
     if (policy.action === 'ALLOW' && allowedBy !== undefined) continue;
     const rule = policy.match(subject);
     if (rule < 0) continue;
-    if (policy.action === 'DENY') return { allowed: false, rule: ruleName(policy, rule) };
-    allowedBy = ruleName(policy, rule);
+    if (policy.action === 'DENY') return { allowed: false, rule: ruleName(policy, rule), policy };
+    allowedBy = { allowed: true, rule: ruleName(policy, rule), policy };
   }
-  if (allowedBy !== undefined) return { allowed: true, rule: allowedBy };
-  return { allowed: !hasAllow, rule: 'none' };
+  return allowedBy ?? { allowed: !hasAllow, rule: 'none', policy: undefined };
+}
+
+/** Counts a decision that is carried out. */
+export function countDecision({ allowed, policy }: RequestDecision, denials: DefaultDenials): void {
+  if (policy !== undefined) policy.tally.hits++;
+  else if (!allowed) denials.enforced++;
 }
 
 /** How a rule is called in answers and logs. */

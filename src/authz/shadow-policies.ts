@@ -1,4 +1,5 @@
 /** What policies say that decide nothing: AUDIT, and those in dry run (facts l7-and-control 3.1). */
+import type { DefaultDenials } from '../model/policy-tally.ts';
 import { type RequestPolicy, ruleName } from './request-policy.ts';
 import type { RequestSubject } from './request-subject.ts';
 
@@ -9,17 +10,27 @@ export interface ShadowOutcome {
   readonly wouldDeny: string | undefined;
 }
 
-/** Undefined where no such policy says anything. */
-export function shadowOutcome(policies: readonly RequestPolicy[], subject: RequestSubject): ShadowOutcome | undefined {
+/**
+ * Asks them and counts what they say.
+ * @returns undefined where no such policy says anything
+ */
+export function shadowOutcome(
+  policies: readonly RequestPolicy[],
+  subject: RequestSubject,
+  denials: DefaultDenials,
+): ShadowOutcome | undefined {
   // Most requests meet none: they allocate nothing.
   if (!policies.some(isShadow)) return undefined;
   const shadows = policies.filter(isShadow);
   const hits = (action: RequestPolicy['action']) =>
     shadows.flatMap((policy) => {
       const rule = policy.action === action ? policy.match(subject) : -1;
-      return rule < 0 ? [] : [ruleName(policy, rule)];
+      if (rule < 0) return [];
+      policy.tally.hits++;
+      return [ruleName(policy, rule)];
     });
   const lacksAllow = shadows.some(({ action }) => action === 'ALLOW') && hits('ALLOW').length === 0;
+  if (lacksAllow) denials.dryRun++;
   const wouldDeny = hits('DENY')[0] ?? (lacksAllow ? 'none' : undefined);
   const audited = hits('AUDIT');
   return audited.length === 0 && wouldDeny === undefined ? undefined : { audited, wouldDeny };

@@ -10,6 +10,7 @@
 import type { IpAddress } from '../model/address.ts';
 import { networkAddressKey } from '../model/gateway-address.ts';
 import { type AuthorizationPolicy, policyKey } from '../model/policy.ts';
+import { createPolicyTally, type PolicyTally } from '../model/policy-tally.ts';
 import { type Service, serviceKey } from '../model/service.ts';
 import type { PortMap, Workload } from '../model/workload.ts';
 import { CidrVipIndex } from './cidr-vip-index.ts';
@@ -29,6 +30,11 @@ export interface Endpoint {
   readonly ports: PortMap;
 }
 
+/** A policy that applies, with how often it did. */
+export interface PolicyInForce extends AuthorizationPolicy {
+  readonly tally: PolicyTally;
+}
+
 const NO_ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map();
 
 export class MeshState {
@@ -41,8 +47,8 @@ export class MeshState {
   readonly #servicesByHostname = new MultiMap<Service>();
   readonly #cidrVips = new CidrVipIndex();
   readonly #endpoints = new Map<string, Map<string, Endpoint>>();
-  readonly #policies = new Map<string, AuthorizationPolicy>();
-  readonly #policiesByNamespace = new MultiMap<AuthorizationPolicy>();
+  readonly #policies = new Map<string, PolicyInForce>();
+  readonly #policiesByNamespace = new MultiMap<PolicyInForce>();
   readonly #listeners = new Set<(changes: readonly StateChange[]) => void>();
   /** Per service key the number of its last change; numbers are never used twice, so derived data can be kept with one. */
   readonly #revisions = new Map<string, number>();
@@ -110,7 +116,7 @@ export class MeshState {
     return this.#revisions.get(key) ?? 0;
   }
 
-  policy(key: string): AuthorizationPolicy | undefined {
+  policy(key: string): PolicyInForce | undefined {
     return this.#policies.get(key);
   }
 
@@ -119,7 +125,7 @@ export class MeshState {
    * that is not known is reported in `missing`.
    */
   policiesFor(workload: Workload): {
-    readonly policies: readonly AuthorizationPolicy[];
+    readonly policies: readonly PolicyInForce[];
     readonly missing: readonly string[];
   } {
     const policies = [...this.#policiesByNamespace.get(''), ...this.#policiesByNamespace.get(workload.namespace)];
@@ -140,7 +146,7 @@ export class MeshState {
     return this.#services.values();
   }
 
-  policies(): IterableIterator<AuthorizationPolicy> {
+  policies(): IterableIterator<PolicyInForce> {
     return this.#policies.values();
   }
 
@@ -217,10 +223,12 @@ export class MeshState {
   }
 
   #upsertPolicy(policy: AuthorizationPolicy): void {
-    this.#removePolicy(policyKey(policy));
-    this.#policies.set(policyKey(policy), policy);
+    const key = policyKey(policy);
+    const inForce = { ...policy, tally: keptTally(this.#policies.get(key), policy) };
+    this.#removePolicy(key);
+    this.#policies.set(key, inForce);
     const index = indexNamespace(policy);
-    if (index !== undefined) this.#policiesByNamespace.add(index, policy);
+    if (index !== undefined) this.#policiesByNamespace.add(index, inForce);
   }
 
   #removePolicy(key: string): void {
@@ -235,6 +243,11 @@ export class MeshState {
     if (this.#services.has(key) || this.#endpoints.has(key)) this.#revisions.set(key, ++this.#lastRevision);
     else this.#revisions.delete(key);
   }
+}
+
+/** Counting goes on while a policy means the same by a hit. */
+function keptTally(before: PolicyInForce | undefined, { action, dryRun }: AuthorizationPolicy): PolicyTally {
+  return before?.action === action && before.dryRun === dryRun ? before.tally : createPolicyTally();
 }
 
 /** Global policies are indexed under the empty namespace whatever their own says (facts 9.3). */

@@ -2,13 +2,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { type MetricFamily, renderLabels } from './exposition.ts';
 
-/** Build and descriptor metrics. */
+/** Build, start and descriptor metrics. */
 export function processFamilies(component: 'ztunnel' | 'proxy', version: string): MetricFamily[] {
   const descriptors = openDescriptors();
   const limit = maxDescriptors();
   return [
     gauge('process_open_fds', 'Number of open file descriptors', descriptors),
     gauge('process_max_fds', 'Maximum number of file descriptors', limit),
+    gauge(
+      'process_start_time_seconds',
+      'When the process started, in seconds since 1970',
+      performance.timeOrigin / 1000,
+    ),
     {
       name: 'istio_build',
       help: 'Istio component build info.',

@@ -17,6 +17,7 @@ import { BlockPool } from '../http2/block-pool.ts';
 import { feedHandlers } from '../mesh/feed.ts';
 import { MeshState } from '../mesh/mesh-state.ts';
 import { canonicalIp, isLocalOnly, parseIpAddress } from '../model/address.ts';
+import { createDefaultDenials } from '../model/policy-tally.ts';
 import { spiffeId } from '../model/spiffe.ts';
 import { GATEWAY_NAME_LABEL } from '../model/waypoint-objects.ts';
 import type { Workload } from '../model/workload.ts';
@@ -33,6 +34,7 @@ import { adminRoutes } from '../telemetry/admin-routes.ts';
 import type { MetricFamily } from '../telemetry/exposition.ts';
 import type { LogFilter } from '../telemetry/log-filter.ts';
 import { metricsRoutes } from '../telemetry/metrics-routes.ts';
+import { policyFamily } from '../telemetry/policy-metrics.ts';
 import { processFamilies } from '../telemetry/process-metrics.ts';
 import { singleThreadProfilers } from '../telemetry/profile-routes.ts';
 import { RequestMetrics } from '../telemetry/request-metrics.ts';
@@ -123,6 +125,7 @@ class Waypoint {
     (rules) => this.#keySets.retain(rules),
     () => this.#openDecisions.policiesChanged(),
   );
+  readonly #defaultDenials = createDefaultDenials();
   readonly #routes = new Routes();
   readonly #providers = new AuthorizationProviders();
   readonly #clusters: Clusters;
@@ -181,6 +184,7 @@ class Waypoint {
       blocks: this.#blocks,
       state: this.#state,
       policies: this.#policies,
+      defaultDenials: this.#defaultDenials,
       routes: this.#routes,
       clusters: this.#clusters,
       tokens: new TokenAuthenticator({ clock, keysOf: (source) => this.#keySets.of(source) }),
@@ -309,6 +313,7 @@ class Waypoint {
     return [
       ...this.#requests.families(),
       ...this.#connections.families(),
+      policyFamily(this.#policies.counted(), this.#defaultDenials),
       ...this.#reporting.families(),
       ...this.#xds.families(),
       ...processFamilies('proxy', this.#deps.version),

@@ -4,6 +4,7 @@ import { compileRequestPolicy, type RequestPolicy } from '../authz/request-polic
 import { errorText } from '../base/errors.ts';
 import { WAYPOINT_CLASSES } from '../model/manifest/gateway.ts';
 import { readObject } from '../model/manifest/read-object.ts';
+import { createPolicyTally } from '../model/policy-tally.ts';
 import { WAYPOINT_POLICY_TYPE } from '../model/waypoint-feed.ts';
 import { MESH_TARGET, waypointTarget } from '../model/waypoint-target.ts';
 import { WaypointPolicy } from '../proto/gen/ambit.ts';
@@ -74,6 +75,11 @@ export class WaypointPolicies {
     yield* this.#held.values();
   }
 
+  /** Every AuthorizationPolicy, with what it counted. */
+  *counted(): IterableIterator<RequestPolicy> {
+    for (const { policy } of this.#held.values()) if (policy !== undefined) yield policy;
+  }
+
   /** All that apply to what is attached to any of the targets, and to every waypoint. */
   of(targets: readonly string[]): readonly RequestPolicy[] {
     return this.#pool(targets).policies;
@@ -112,7 +118,7 @@ export class WaypointPolicies {
     for (const name of removed) this.#held.delete(name);
     for (const { name, bytes } of resources) {
       const read = readPolicy(bytes);
-      if (typeof read !== 'string') this.#held.set(name, read);
+      if (typeof read !== 'string') this.#held.set(name, keepTally(read, this.#held.get(name)));
       else {
         refused.push({ name, reason: read });
         if (!this.#held.has(name)) this.#held.set(name, denial(name, bytes));
@@ -141,6 +147,13 @@ export class WaypointPolicies {
   }
 }
 
+/** Counting goes on while a policy means the same by a hit. */
+function keepTally(held: Held, before: Held | undefined): Held {
+  const [now, old] = [held.policy, before?.policy];
+  if (now === undefined || old === undefined || now.action !== old.action || now.dryRun !== old.dryRun) return held;
+  return { ...held, policy: { ...now, tally: old.tally } };
+}
+
 function readPolicy(bytes: Uint8Array): Held | string {
   try {
     const { targets, manifest } = WaypointPolicy.decode(bytes);
@@ -166,7 +179,15 @@ function denial(resourceName: string, bytes: Uint8Array): Held {
   return {
     targets: known?.targets ?? [MESH_TARGET],
     manifest: Buffer.from(JSON.stringify({ kind, metadata: { namespace, name }, unusable: true })),
-    policy: { namespace, name: `${name} ${UNUSABLE}`, action: 'DENY', provider: '', dryRun: false, match: () => 0 },
+    policy: {
+      namespace,
+      name: `${name} ${UNUSABLE}`,
+      action: 'DENY',
+      provider: '',
+      dryRun: false,
+      tally: createPolicyTally(),
+      match: () => 0,
+    },
     rules: NO_RULES,
   };
 }

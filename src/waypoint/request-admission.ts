@@ -9,11 +9,12 @@
 import type { TokenRules } from '../authn/jwt-rule.ts';
 import type { Claims } from '../authn/read-token.ts';
 import type { TokenAuthenticator } from '../authn/token-authenticator.ts';
-import { matchCustom } from '../authz/custom-policies.ts';
-import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';
+import { type CustomPolicyMatch, countCustom, matchCustom } from '../authz/custom-policies.ts';
+import { authorizeRequest, countDecision, type RequestPolicy } from '../authz/request-policy.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
 import { type ShadowOutcome, shadowOutcome } from '../authz/shadow-policies.ts';
 import type { HttpStream } from '../http/http-stream.ts';
+import type { DefaultDenials } from '../model/policy-tally.ts';
 import { authenticateRequest } from './authenticate-request.ts';
 import { checkRequest } from './external-authorization/check-request.ts';
 import type { CheckedConnection } from './external-authorization/checked-request.ts';
@@ -37,6 +38,7 @@ export interface AdmissionContext extends CheckedConnection {
 export interface AdmissionDeps {
   readonly tokens: TokenAuthenticator;
   readonly external: ExternalAuthorization;
+  readonly defaultDenials: DefaultDenials;
 }
 
 /** A request that may go on. */
@@ -82,7 +84,7 @@ export class RequestAdmission {
     const custom = policies.length === 0 ? undefined : matchCustom(policies, this.#subject(undefined));
     if (custom === undefined) return this.#authenticate();
     const asked = { stream, body, fields: this.#request, connection: this.#context };
-    this.#endCheck = checkRequest(custom, asked, this.#deps.external, (outcome) => this.#onChecked(outcome));
+    this.#endCheck = checkRequest(custom, asked, this.#deps.external, (outcome) => this.#onChecked(custom, outcome));
   }
 
   /** The client is gone. */
@@ -91,9 +93,10 @@ export class RequestAdmission {
     this.#endCheck?.();
   }
 
-  #onChecked(outcome: CheckOutcome): void {
+  #onChecked(custom: CustomPolicyMatch, outcome: CheckOutcome): void {
     this.#endCheck = undefined;
     if (this.#cancelled) return;
+    countCustom(custom, outcome.kind === 'refused');
     if (outcome.kind === 'refused') return this.#events.onRefused(outcome.reply);
     this.#responseEdits = outcome.response;
     this.#body?.reserve([...outcome.request.edits.map(({ name }) => name), ...outcome.request.remove]);
@@ -123,9 +126,11 @@ export class RequestAdmission {
     const policies = this.#context.policies();
     if (policies.length === 0) return this.#admit(token);
     const subject = this.#subject(token);
-    const shadow = shadowOutcome(policies, subject);
+    const { defaultDenials } = this.#deps;
+    const shadow = shadowOutcome(policies, subject, defaultDenials);
     if (shadow !== undefined) this.#events.onShadow(shadow);
     const decision = authorizeRequest(policies, subject);
+    countDecision(decision, defaultDenials);
     if (!decision.allowed) return this.#events.onRefused(accessDenied(decision.rule));
     this.#admit(token);
   }

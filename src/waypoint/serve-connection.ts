@@ -7,8 +7,8 @@
  */
 import type { TokenRules } from '../authn/jwt-rule.ts';
 import type { TokenAuthenticator } from '../authn/token-authenticator.ts';
-import { matchCustom } from '../authz/custom-policies.ts';
-import { authorizeRequest, type RequestPolicy } from '../authz/request-policy.ts';
+import { countCustom, matchCustom } from '../authz/custom-policies.ts';
+import { authorizeRequest, countDecision, type RequestPolicy } from '../authz/request-policy.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
 import { shadowFields, shadowOutcome } from '../authz/shadow-policies.ts';
 import type { Clock, Timer } from '../base/clock.ts';
@@ -22,6 +22,7 @@ import type { BlockPool } from '../http2/block-pool.ts';
 import { Http2Connection } from '../http2/connection.ts';
 import type { Http2Stream, StreamCloseReason, StreamHandler } from '../http2/stream.ts';
 import type { MeshState } from '../mesh/mesh-state.ts';
+import type { DefaultDenials } from '../model/policy-tally.ts';
 import type { AppProtocol } from '../model/service.ts';
 import { parseSpiffeId, spiffeId } from '../model/spiffe.ts';
 import { type Workload, workloadIdentity } from '../model/workload.ts';
@@ -54,6 +55,7 @@ export interface ServeDeps {
   readonly blocks: BlockPool;
   readonly state: MeshState;
   readonly policies: WaypointPolicies;
+  readonly defaultDenials: DefaultDenials;
   readonly tokens: TokenAuthenticator;
   readonly routes: Routes;
   readonly clusters: Clusters;
@@ -194,6 +196,7 @@ class ServedConnection implements StreamHandler {
     const end = checkConnection(custom, asked, isDeclared, this.#deps.external, (refusal) => {
       decided = true;
       this.#endCheck = undefined;
+      countCustom(custom, refusal !== undefined);
       if (refusal !== undefined) return this.#refuse(policyDenied(refusal));
       this.#authorizeBytes(subject);
     });
@@ -202,13 +205,15 @@ class ServedConnection implements StreamHandler {
 
   #authorizeBytes(subject: RequestSubject): void {
     const policies = this.#policies();
-    const shadow = shadowOutcome(policies, subject);
+    const { defaultDenials } = this.#deps;
+    const shadow = shadowOutcome(policies, subject, defaultDenials);
     if (shadow !== undefined)
       this.#deps.accessLog.info('policy matched', {
         'src.addr': this.#connection.clientAddress,
         ...shadowFields(shadow),
       });
     const decision = authorizeRequest(policies, subject);
+    countDecision(decision, defaultDenials);
     if (!decision.allowed) return this.#refuse(policyDenied(decision.rule));
     const connection = { ...this.#connection, release: () => this.#replay() };
     const isAllowed = () => authorizeRequest(this.#policies(), subject).allowed;

@@ -309,7 +309,7 @@ class Explanation {
     }
     const destinationIp = workload.addresses[0] ?? ELSEWHERE;
     const { decision, dryRun } = authorize(policies, { identity, sourceIp, destinationIp, destinationPort: port });
-    const remarks = dryRun.map(({ policy, action }) => `dry run: ${policy} would ${action.toLowerCase()} it`);
+    const remarks = dryRun.map((policy) => `dry run: ${nameOf(policy)} would ${policy.action.toLowerCase()} it`);
     if (!decision.allowed) {
       const allows = policies.filter(({ action, dryRun: dry }) => action === 'Allow' && !dry).map(nameOf);
       return this.#refuse(
@@ -319,7 +319,7 @@ class Explanation {
         remarks,
       );
     }
-    const by = decision.policy === undefined ? 'no policy says otherwise' : `allowed by ${decision.policy}`;
+    const by = decision.policy === undefined ? 'no policy says otherwise' : `allowed by ${nameOf(decision.policy)}`;
     this.#pass(where, `${by}; to ${nameOf(workload)} port ${port}`, remarks);
   }
 }

@@ -15,6 +15,7 @@ import { HANDSHAKE_TIMEOUT_MS } from '../../hbone/tunnel-settings.ts';
 import { BlockPool } from '../../http2/block-pool.ts';
 import { INTAKE_BYTES } from '../../http2/socket-intake.ts';
 import { MeshState, type StateChange } from '../../mesh/mesh-state.ts';
+import { createDefaultDenials } from '../../model/policy-tally.ts';
 import type { SpiffeId } from '../../model/spiffe.ts';
 import {
   createHostnameResolver,
@@ -23,6 +24,7 @@ import {
   systemLookup,
 } from '../../net/hostname-resolver.ts';
 import type { WorkloadCertificate } from '../../pki/workload-certificate.ts';
+import { policyFamily } from '../../telemetry/policy-metrics.ts';
 import { tappedLogger } from '../../telemetry/tapped-logger.ts';
 import { TcpMetrics } from '../../telemetry/tcp-metrics.ts';
 import { ThreadProfiler } from '../../telemetry/thread-profiler.ts';
@@ -129,6 +131,7 @@ export class DataPlane {
       }),
       revocations,
       metrics: new TcpMetrics(),
+      defaultDenials: createDefaultDenials(),
       tracker: new ConnectionTracker(),
       onDemandDns: new OnDemandDnsMetrics(),
       dns: this.#createDnsContext(config),
@@ -203,6 +206,7 @@ export class DataPlane {
       case 'metrics':
         return [
           ...this.#context.metrics.families(),
+          policyFamily(this.#context.state.policies(), this.#context.defaultDenials),
           ...this.#context.tracker.families(),
           ...this.#context.onDemandDns.families(),
           ...this.#context.dns.metrics.families(),

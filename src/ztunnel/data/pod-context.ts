@@ -5,6 +5,7 @@ import type { Revocations } from '../../hbone/revocations.ts';
 import type { TlsStore } from '../../hbone/tls-store.ts';
 import type { BlockPool } from '../../http2/block-pool.ts';
 import type { MeshState } from '../../mesh/mesh-state.ts';
+import type { DefaultDenials } from '../../model/policy-tally.ts';
 import type { HostnameResolver } from '../../net/hostname-resolver.ts';
 import type { TcpMetrics } from '../../telemetry/tcp-metrics.ts';
 import type { ZtunnelConfig } from '../config.ts';
@@ -44,6 +45,7 @@ export interface ThreadContext {
   /** Undefined without CRL_PATH. */
   readonly revocations: Revocations | undefined;
   readonly metrics: TcpMetrics;
+  readonly defaultDenials: DefaultDenials;
   readonly tracker: ConnectionTracker;
   readonly onDemandDns: OnDemandDnsMetrics;
   readonly dns: DnsContext;

@@ -66,10 +66,18 @@ const when = (key: string, values: readonly string[], notValues: readonly string
 
 describe('the policies of a waypoint', () => {
   it('allow everything when there is none, and only what matches when one allows', () => {
-    assert.deepEqual(authorizeRequest([], request()), { allowed: true, rule: 'none' });
+    assert.deepEqual(authorizeRequest([], request()), { allowed: true, rule: 'none', policy: undefined });
     const gets = policy({ rules: [to({ methods: ['GET'] })] });
-    assert.deepEqual(authorizeRequest([gets], request()), { allowed: true, rule: 'ns[shop]-policy[p]-rule[0]' });
-    assert.deepEqual(authorizeRequest([gets], request({ method: 'POST' })), { allowed: false, rule: 'none' });
+    assert.deepEqual(authorizeRequest([gets], request()), {
+      allowed: true,
+      rule: 'ns[shop]-policy[p]-rule[0]',
+      policy: gets,
+    });
+    assert.deepEqual(authorizeRequest([gets], request({ method: 'POST' })), {
+      allowed: false,
+      rule: 'none',
+      policy: undefined,
+    });
   });
 
   it('refuse what any denies, whatever others allow', () => {
@@ -82,6 +90,7 @@ describe('the policies of a waypoint', () => {
     assert.deepEqual(authorizeRequest([all, noDelete], request({ method: 'DELETE' })), {
       allowed: false,
       rule: 'ns[shop]-policy[d]-rule[1]',
+      policy: noDelete,
     });
   });
 
@@ -98,7 +107,11 @@ describe('the policies of a waypoint', () => {
     const admin = request({ path: '/admin/x' });
     assert.equal(authorizeRequest([custom], admin).allowed, true);
     assert.equal(matchCustom([custom, other], request()), undefined);
-    assert.deepEqual(matchCustom([custom, other], admin), { rule: 'ns[shop]-policy[p]-rule[0]', provider: 'ext' });
+    assert.deepEqual(matchCustom([custom, other], admin), {
+      rule: 'ns[shop]-policy[p]-rule[0]',
+      policy: custom,
+      provider: 'ext',
+    });
     const both = request({ path: '/admin/x', method: 'PUT' });
     assert.equal(matchCustom([custom, other], both)?.provider, undefined, 'nobody can say for both');
     assert.deepEqual(matchCustom([custom, custom], admin)?.provider, 'ext');

@@ -2,12 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RequestPolicy } from '../../../src/authz/request-policy.ts';
 import type { RequestSubject } from '../../../src/authz/request-subject.ts';
-import { shadowFields, shadowOutcome } from '../../../src/authz/shadow-policies.ts';
+import { shadowOutcome as outcomeOf, shadowFields } from '../../../src/authz/shadow-policies.ts';
+import { createDefaultDenials, createPolicyTally } from '../../../src/model/policy-tally.ts';
 
 const subject = {} as RequestSubject;
+const shadowOutcome = (policies: readonly RequestPolicy[], subject: RequestSubject) =>
+  outcomeOf(policies, subject, createDefaultDenials());
 
 function policy(name: string, action: RequestPolicy['action'], matches: boolean, dryRun = false): RequestPolicy {
-  return { namespace: 'shop', name, action, provider: '', dryRun, match: () => (matches ? 0 : -1) };
+  const tally = createPolicyTally();
+  return { namespace: 'shop', name, action, provider: '', dryRun, tally, match: () => (matches ? 0 : -1) };
 }
 
 describe('policies that decide nothing', () => {
@@ -33,5 +37,17 @@ describe('policies that decide nothing', () => {
     const missing = [policy('a', 'ALLOW', false, true)];
     assert.deepEqual(shadowFields(shadowOutcome(missing, subject)), { dry_run_denied_by: 'none' });
     assert.equal(shadowOutcome([...missing, policy('b', 'ALLOW', true, true)], subject), undefined);
+  });
+
+  it('count what they say, and what no ALLOW in dry run would let through', () => {
+    const denials = createDefaultDenials();
+    const all = [policy('a', 'ALLOW', false, true), policy('d', 'DENY', true, true), policy('u', 'AUDIT', true)];
+    outcomeOf(all, subject, denials);
+    outcomeOf(all, subject, denials);
+    assert.deepEqual(
+      all.map(({ tally }) => tally.hits),
+      [0, 2, 2],
+    );
+    assert.deepEqual(denials, { enforced: 0, dryRun: 2 });
   });
 });

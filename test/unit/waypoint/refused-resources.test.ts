@@ -88,10 +88,8 @@ describe('a policy that is refused', () => {
     const policies = new WaypointPolicies(() => undefined);
     const { apply } = policies.handler();
     assert.equal(apply([fed({ action: 'NONSENSE', ...TARGETS })], []).length, 1);
-    assert.deepEqual(decide(policies, 'Service/shop/cart'), {
-      allowed: false,
-      rule: 'ns[shop]-policy[p (unusable)]-rule[0]',
-    });
+    const { allowed, rule } = decide(policies, 'Service/shop/cart');
+    assert.deepEqual({ allowed, rule }, { allowed: false, rule: 'ns[shop]-policy[p (unusable)]-rule[0]' });
     assert.equal(decide(policies, 'Service/shop/web').allowed, true);
     const good = fed({ action: 'DENY', rules: [{ to: [{ operation: { ports: ['81'] } }] }], ...TARGETS });
     assert.deepEqual(apply([good], []), []);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { HttpHeader } from '../../../src/http/http-stream.ts';
+import { createPolicyTally } from '../../../src/model/policy-tally.ts';
 import type { CheckOutcome } from '../../../src/waypoint/external-authorization/external-authorization.ts';
 import {
   type AdmissionContext,
@@ -20,12 +21,13 @@ const ALLOWED: CheckOutcome = {
 };
 
 it('what an authorizer sets or removes of a request cannot be said by its client in a trailer', () => {
-  const custom = { namespace: 'shop', name: 'ask', action: 'CUSTOM', provider: 'me', dryRun: false, match: () => 0 };
+  const custom = { namespace: 'shop', name: 'ask', action: 'CUSTOM', provider: 'me', dryRun: false };
+  const tally = createPolicyTally();
   const context = {
     subject: { identity: undefined, sourceIp: '10.0.0.1' },
     clientAddress: '10.0.0.1:9',
     tokenRules: () => undefined,
-    policies: () => [custom],
+    policies: () => [{ ...custom, tally, match: () => 0 }],
   } as unknown as AdmissionContext;
   const external = {
     find: () => ({ provider: { settings: { body: undefined } }, target: {} }),
