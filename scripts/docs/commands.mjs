@@ -10,6 +10,7 @@ const LOOKING = [
   'edges',
   'explain',
   'analyze',
+  'authz',
   'strict',
   'dump',
   'log-level',

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { addAgentCommand } from './commands/agent.ts';
 import { addAnalyzeCommand } from './commands/analyze.ts';
+import { addAuthzCommand } from './commands/authz.ts';
 import { addBugReportCommand } from './commands/bug-report.ts';
 import { addCheckCommand } from './commands/check.ts';
 import { addCompletionCommand } from './commands/completion.ts';
@@ -43,6 +44,7 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
   addEdgesCommand(program, environment);
   addDashboardCommand(program, environment);
   addExplainCommand(program, environment);
+  addAuthzCommand(program, environment);
   addStrictCommand(program, environment);
   addDumpCommand(program, environment);
   addLogLevelCommand(program, environment);

@@ -30,7 +30,8 @@ import { parsePort } from '../model/port.ts';
 import type { MeshOptions } from './mesh-options.ts';
 
 export const STATIC_STRICT_NAME = 'istio_converted_static_strict';
-const CONVERTED_PREFIX = 'converted_peer_authentication_';
+/** Before the name of a PeerAuthentication. */
+export const CONVERTED_PREFIX = 'converted_peer_authentication_';
 /** A match that never matches: one without any field (facts ztunnel-wire 9.1). */
 const NEVER = createPolicyMatch();
 const NO_IDENTITY: PolicyClause = [createPolicyMatch({ notPrincipals: [{ kind: 'presence' }] })];

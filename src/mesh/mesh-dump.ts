@@ -64,7 +64,15 @@ function gatewayDump(gateway: GatewayAddress): unknown {
 
 /** A policy of ztunnel. */
 export function policyDump(policy: AuthorizationPolicy): unknown {
-  return { ...policy, rules: policy.rules.map((rule) => rule.map((clause) => clause.map(matchDump))) };
+  const { name, namespace, scope, action, dryRun } = policy;
+  return {
+    name,
+    namespace,
+    scope,
+    action,
+    dryRun,
+    rules: policy.rules.map((rule) => rule.map((clause) => clause.map(matchDump))),
+  };
 }
 
 function matchDump(match: PolicyMatch): unknown {

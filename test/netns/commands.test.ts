@@ -198,6 +198,52 @@ describe('commands', { timeout: 120_000 }, () => {
     assert.match(offline.stdout, /denied by ns\[look\]-policy\[no\]-rule\[0\]/);
   });
 
+  it('ambit authz says where policies are enforced and what they decided, and names those that nobody enforces', async () => {
+    type Report = {
+      policy: string;
+      enforcedBy: string[];
+      denied: number;
+      allowed: number;
+      wouldDeny: number;
+      note: string;
+    };
+    const reports = async (...args: readonly string[]) =>
+      new Map<string, Report>((await json('authz', ...args)).map((one: Report) => [one.policy, one]));
+    const before = (await reports()).get(`${NS}/no`);
+    await ask('/secret', '/secret', '/200');
+    const first = (await reports()).get(`${NS}/no`);
+    assert.deepEqual(first?.enforcedBy, [`${NS}/${waypoint}`]);
+    assert.equal((first?.denied ?? 0) - (before?.denied ?? 0), 2);
+    const targetRefs = [{ group: '', kind: 'Service', name: 'shop' }];
+    const rules = [{ from: [{ source: { namespaces: ['nowhere'] } }] }];
+    mesh.write(
+      'policies.yaml',
+      object('security.istio.io/v1', 'AuthorizationPolicy', 'idle', { selector: { matchLabels: { app: 'none' } } }),
+      object('security.istio.io/v1', 'AuthorizationPolicy', 'wrong', { action: 'NONSENSE' }),
+      {
+        ...object('security.istio.io/v1', 'AuthorizationPolicy', 'try', {}),
+        metadata: { name: 'try', namespace: NS, annotations: { 'istio.io/dry-run': 'true' } },
+        spec: { targetRefs, action: 'ALLOW', rules },
+      },
+    );
+    await eventually('a dry run that would deny', async () => {
+      await ask('/200');
+      return ((await reports()).get('')?.wouldDeny ?? 0) > 0;
+    });
+    const all = await reports(NS);
+    mesh.remove('policies.yaml');
+    assert.deepEqual(all.get(`${NS}/try`)?.enforcedBy, [`${NS}/${waypoint}`]);
+    assert.deepEqual(all.get(`${NS}/idle`)?.enforcedBy, []);
+    assert.match(all.get(`${NS}/idle`)?.note ?? '', /no workload of the mesh is selected/);
+    assert.match(all.get(`${NS}/wrong`)?.note ?? '', /refused: spec\.action: must be one of/);
+    await eventually('they leave', async () => !(await reports()).has(`${NS}/try`));
+    const { stdout } = await ambit('authz');
+    assert.match(
+      stdout,
+      /^POLICY +ACTION +APPLIES TO +ENFORCED BY +ALLOWED +DENIED .*\nlook\/no +DENY +Service shop +look\/gate/,
+    );
+  });
+
   it('ambit tap shows what happens, and only what was asked for', async () => {
     const tapped = (...flags: readonly string[]) => ambit('tap', '--for', '6s', ...flags);
     const [refused, connections] = await Promise.all([
