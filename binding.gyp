@@ -7,6 +7,7 @@
         'src/native/accept-batch.cc',
         'src/native/conntrack.cc',
         'src/native/fd-watch.cc',
+        'src/native/icmp-socket.cc',
         'src/native/ip-address.cc',
         'src/native/js-options.cc',
         'src/native/netns-scope.cc',

@@ -4,6 +4,7 @@ import { createProgram } from '../../src/cli/program.ts';
 /** In the order of the page. */
 const LOOKING = [
   'check',
+  'check path',
   'status',
   'top',
   'tap',
@@ -21,9 +22,10 @@ const LOOKING = [
 
 /** Description and what the help says after the options. */
 export function commandExamples() {
-  const { commands } = createProgram({});
+  const program = createProgram({});
   return LOOKING.map((name) => {
-    const command = commands.find((one) => one.name() === name);
+    const find = (parent, word) => parent?.commands.find((one) => one.name() === word);
+    const command = name.split(' ').reduce(find, program);
     if (command === undefined) throw new Error(`scripts/docs/commands.mjs lists ${name}, which is no command`);
     const text = afterHelp(command);
     const [said, examples] = text.split(/^Examples:$/m);
@@ -46,5 +48,7 @@ function afterHelp(command) {
     },
   });
   command.outputHelp();
-  return text.slice(text.indexOf('display help for command') + 'display help for command'.length);
+  const rest = text.slice(text.indexOf('display help for command') + 'display help for command'.length);
+  // Commands of a command have parts of their own.
+  return rest.replace(/^Commands:\n(?: {2}.*\n)+/m, '');
 }

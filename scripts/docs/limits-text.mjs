@@ -37,6 +37,18 @@ export const LIMIT_GROUPS = [
       ],
       ['hbone/tunnel-settings.ts', 'HANDSHAKE_TIMEOUT_MS', 'ms', 'A TLS handshake that takes longer fails.'],
       ['telemetry/profile-routes.ts', 'MAX_SECONDS', 's', 'A longer CPU profile is refused.'],
+      [
+        'telemetry/probe-routes.ts',
+        'MAX_PROBES',
+        '',
+        'Probes of `ambit check path` at one proxy at a time; more get 429.',
+      ],
+      [
+        'telemetry/probe-routes.ts',
+        'PROBE_DEADLINE_MS',
+        'ms',
+        'Until a probe is over; one that is not is answered with 504.',
+      ],
       ['telemetry/tap-routes.ts', 'MAX_TAP_LISTENERS', '', 'Listeners of `ambit tap` at one proxy; more get 429.'],
       [
         'telemetry/tap-routes.ts',
@@ -978,6 +990,7 @@ export const LIMIT_GROUPS = [
     limits: [
       ['cli/mesh/cluster-mesh-access.ts', 'TIMEOUT_MS', 'ms', 'Until a port-forward is open.'],
       ['cli/mesh/local-mesh-access.ts', 'TIMEOUT_MS', 'ms', 'Until the socket of `ambit up` answers.'],
+      ['cli/path/ask-probe.ts', 'TIMEOUT_MS', 'ms', 'Until a proxy has tried a way.'],
       ['cli/mesh/mesh-access.ts', 'DEFAULT_TIMEOUT_MS', 'ms', 'Until a program of the mesh has answered.'],
       ['cli/mesh/mesh-access.ts', 'MAX_ANSWER_BYTES', 'bytes', 'A longer answer is not read.'],
       [

@@ -31,6 +31,7 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
   const program = new Command('ambit')
     .description('a service mesh without sidecars')
     .version(VERSION, '-V, --version')
+    .enablePositionalOptions()
     .showHelpAfterError('(run ambit help for the commands)');
   addUpCommand(program, environment);
   addUpInnerCommand(program, environment);

@@ -4,6 +4,7 @@
 #include "accept-batch.h"
 #include "conntrack.h"
 #include "fd-watch.h"
+#include "icmp-socket.h"
 #include "open-socket.h"
 #include "process-limits.h"
 #include "seqpacket.h"
@@ -29,6 +30,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("seqpacketSend", Napi::Function::New<ambit::SeqpacketSend>(env, "seqpacketSend"));
   exports.Set("seqpacketReceive", Napi::Function::New<ambit::SeqpacketReceive>(env, "seqpacketReceive"));
   exports.Set("dropRedirected", Napi::Function::New<ambit::DropRedirected>(env, "dropRedirected"));
+  exports.Set("openIcmpSocket", Napi::Function::New<ambit::OpenIcmpSocket>(env, "openIcmpSocket"));
+  exports.Set("pathMtu", Napi::Function::New<ambit::PathMtu>(env, "pathMtu"));
+  exports.Set("receiveNow", Napi::Function::New<ambit::ReceiveNow>(env, "receiveNow"));
   ambit::FdWatch::Register(env, exports);
   return exports;
 }

@@ -71,6 +71,21 @@ export interface FdWatch {
   close(): void;
 }
 
+/** Options of a raw ICMP socket. */
+export interface IcmpSocketOptions {
+  readonly family: 4 | 6;
+  readonly netnsFd?: number;
+  readonly mark?: number;
+  /** The one address that it sends to and hears. */
+  readonly destination: string;
+}
+
+/** An ICMP socket, and the MTU of the interface that it sends through. */
+export interface IcmpSocketRecord {
+  readonly fd: number;
+  readonly linkMtuBytes: number;
+}
+
 /** What the addon exports. */
 export interface NativeAddon {
   openTcpSocket(options: OpenSocketOptions): number;
@@ -90,6 +105,11 @@ export interface NativeAddon {
   setSocketOptions(fd: number, options: StreamSocketOptions & { readonly mark?: number }): number;
   raiseFileLimit(): number;
   dropRedirected(netnsFd: number, ports: readonly number[]): number;
+  openIcmpSocket(options: IcmpSocketOptions): IcmpSocketRecord | number;
+  /** What the kernel knows of the way to the destination of a connected socket, in bytes, or a failure. */
+  pathMtu(fd: number): number;
+  /** A packet, cut at so many bytes, or a failure. */
+  receiveNow(fd: number, maxBytes: number): Buffer | number;
   seqpacketListen(path: string, backlog: number): number;
   seqpacketConnect(path: string): number;
   seqpacketAccept(listenFd: number): number;

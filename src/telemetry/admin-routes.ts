@@ -2,6 +2,7 @@
 import type { ProxyStatus } from '../model/proxy-status.ts';
 import type { HttpAnswer, HttpRequest, HttpRoutes } from '../net/http-endpoint.ts';
 import type { LogFilter } from './log-filter.ts';
+import { type ProbeRoutesDeps, probeRoutes } from './probe-routes.ts';
 import { type ProfileDeps, profileRoutes } from './profile-routes.ts';
 import { type TapRoutesDeps, tapRoutes } from './tap-routes.ts';
 
@@ -11,6 +12,7 @@ export interface AdminDeps {
   readonly logFilter: LogFilter;
   readonly profiles: ProfileDeps;
   readonly tap: TapRoutesDeps;
+  readonly probe: ProbeRoutesDeps;
   /** Passes a change of levels to other threads. */
   onLogFilter(directives: string): void;
   dump(): Promise<unknown>;
@@ -35,6 +37,7 @@ export function adminRoutes(deps: AdminDeps): HttpRoutes {
     'POST /logging': (request) => changeLogging(deps, request),
     ...profileRoutes(deps.profiles),
     ...tapRoutes(deps.tap),
+    ...probeRoutes(deps.probe),
     'POST /quitquitquit': () => {
       setImmediate(() => deps.shutdown());
       return { status: 200, body: 'shutdown now\n' };
@@ -70,6 +73,7 @@ const indexPage = (title: string) => `<!doctype html>
 <li><a href="debug/pprof/heap/profiling?activate=true">debug/pprof/heap/profiling?activate=true</a>: sample allocations,
 then <a href="debug/pprof/heap">debug/pprof/heap</a></li>
 <li><a href="tap?max-rps=10">tap?max-rps=10</a>: requests and connections as they end</li>
+<li>probe?pod=NAMESPACE/NAME&amp;name=HOST&amp;ip=ADDRESS&amp;port=PORT: tries the way of a pod to a destination</li>
 <li>POST logging: show or change log levels</li>
 <li>POST quitquitquit: shut down gracefully</li>
 </ul>

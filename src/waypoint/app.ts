@@ -35,6 +35,7 @@ import type { MetricFamily } from '../telemetry/exposition.ts';
 import type { LogFilter } from '../telemetry/log-filter.ts';
 import { metricsRoutes } from '../telemetry/metrics-routes.ts';
 import { policyFamily } from '../telemetry/policy-metrics.ts';
+import type { ProbeQuestion } from '../telemetry/probe-routes.ts';
 import { processFamilies } from '../telemetry/process-metrics.ts';
 import { singleThreadProfilers } from '../telemetry/profile-routes.ts';
 import { RequestMetrics } from '../telemetry/request-metrics.ts';
@@ -275,6 +276,7 @@ class Waypoint {
       logFilter,
       profiles: { clock, profilers: singleThreadProfilers(clock) },
       tap: { clock, tap: this.#tap, onFilters: () => undefined },
+      probe: { clock, probe: (question) => this.#probe(question) },
       onLogFilter: () => undefined,
       dump: async () => this.#dump(),
       status: async () => ({
@@ -286,6 +288,22 @@ class Waypoint {
     });
     const admin = await serveHttp([LOOPBACK], this.#config.adminPort, routes);
     this.#closers.push(() => admin.close());
+  }
+
+  async #probe(question: ProbeQuestion) {
+    // Only a waypoint that is asked pays for it.
+    const { probeEndpoint } = await import('./probe-endpoint.ts');
+    const { clock, random } = this.#deps;
+    return probeEndpoint(question, {
+      clock,
+      random,
+      blocks: this.#blocks,
+      state: this.#state,
+      tls: this.#tls,
+      dialer: plainDialer(this.#deps),
+      http2: this.#config.http2,
+      self: this.#self,
+    });
   }
 
   /** The waypoint's own workload, once the feed named it. */

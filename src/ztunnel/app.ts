@@ -16,6 +16,7 @@ import { type HttpRoutes, serveHttp } from '../net/http-endpoint.ts';
 import { adminRoutes } from '../telemetry/admin-routes.ts';
 import type { LogFilter } from '../telemetry/log-filter.ts';
 import { metricsRoutes } from '../telemetry/metrics-routes.ts';
+import type { ProbeQuestion } from '../telemetry/probe-routes.ts';
 import { processFamilies } from '../telemetry/process-metrics.ts';
 import { Tap } from '../telemetry/tap.ts';
 import { XdsMetrics } from '../telemetry/xds-metrics.ts';
@@ -335,10 +336,26 @@ class Ztunnel {
       logFilter,
       profiles: { clock, profilers: threadProfilers(this.#threads, clock) },
       tap: { clock, tap: this.#tap, onFilters: (filters) => this.#threads.broadcast({ type: 'tap', filters }) },
+      probe: { clock, probe: (question) => this.#probe(question) },
       onLogFilter: (directives) => this.#threads.broadcast({ type: 'log-filter', directives }),
       dump: () => this.#dump(),
       status: () => this.#status(),
       shutdown: () => void this.drain(),
+    });
+  }
+
+  async #probe(question: ProbeQuestion) {
+    // Only a proxy that is asked pays for it.
+    const { answerProbe } = await import('./probe/answer-probe.ts');
+    const { clock, random, logger } = this.#deps;
+    return answerProbe(question, {
+      config: this.#config,
+      state: this.#state,
+      clock,
+      random,
+      logger: logger.scope('probe'),
+      pods: this.#pods,
+      certificate: (identity) => this.#certificates.fetch(identity),
     });
   }
 

@@ -1,11 +1,14 @@
 /** The certificates of the workloads that this proxy serves: where they come from, which are kept, who gets them. */
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Result } from '../base/result.ts';
 import { CertificateManager, type CertificateState } from '../hbone/certificate-manager.ts';
 import { FakeCertificateSource, noCertificateSource } from '../hbone/fake-certificate-source.ts';
+import type { ProxyError } from '../hbone/proxy-error.ts';
 import type { StateChange } from '../mesh/mesh-state.ts';
 import type { SpiffeId } from '../model/spiffe.ts';
 import type { Workload } from '../model/workload.ts';
+import type { WorkloadCertificate } from '../pki/workload-certificate.ts';
 import { CaClient, type CertificateSource } from '../xds/client/ca-client.ts';
 import type { ZtunnelConfig } from './config.ts';
 import { CertificatePrefetch } from './prefetch.ts';
@@ -51,6 +54,11 @@ export class Certificates {
     if (result.ok) return this.#tell(identity, { kind: 'certificate', certificate: result.value });
     const { code, message } = result.error;
     this.#tell(identity, { kind: 'error', code, message });
+  }
+
+  /** The certificate of an identity, or why there is none. */
+  fetch(identity: SpiffeId): Promise<Result<WorkloadCertificate, ProxyError>> {
+    return this.#manager.fetch(identity);
   }
 
   /** Asks again for what could not be had: the control plane is back. */

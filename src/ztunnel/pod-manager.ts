@@ -88,6 +88,14 @@ export class PodManager {
     }
   }
 
+  /** A pod that is served; undefined when there is none of the name. */
+  served(namespace: string, name: string): PodAssignment | undefined {
+    const found = [...this.#pods.values()].find(
+      ({ state, assignment: { info } }) => state === 'up' && info.namespace === namespace && info.name === name,
+    );
+    return found?.assignment;
+  }
+
   /** A connection to the agent began: its snapshot starts. */
   connected(): void {
     this.#connected = true;

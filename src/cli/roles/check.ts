@@ -25,7 +25,16 @@ export async function runCheck(flags: CheckFlags, environment: NodeJS.ProcessEnv
   const findings = flags.pre
     ? await preCheck(await clusterClient(flags, environment), flags.namespace)
     : await runningCheck(flags, environment);
-  if (flags.output === 'json') process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+  printFindings(findings, flags.output, environment);
+}
+
+/** Sets the exit status to 1 when a finding is an error. */
+export function printFindings(
+  findings: readonly CheckFinding[],
+  output: string | undefined,
+  environment: NodeJS.ProcessEnv,
+): void {
+  if (output === 'json') process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   else process.stdout.write(findingsText(findings, process.stdout.isTTY && !environment['NO_COLOR']));
   if (findings.some(({ level }) => level === 'error')) process.exitCode = 1;
 }
