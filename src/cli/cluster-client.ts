@@ -15,6 +15,12 @@ export interface ClusterFlags {
   readonly context?: string;
 }
 
+/** What a person can do. */
+const HINTS = {
+  forbiddenHint: 'ask for this right, or take another context (kubectl auth can-i --list shows what this one may)',
+  unreachableHint: ': is the cluster up, and is the context the right one (--context, --kubeconfig)?',
+};
+
 /** A client, and the namespace that is meant where none is named. */
 export interface ClusterConnection {
   readonly client: KubeClient;
@@ -42,7 +48,7 @@ async function clusterConfig(flags: ClusterFlags, environment: NodeJS.ProcessEnv
   if (path === undefined && isInCluster(environment)) {
     const config = await inClusterConfig(environment, (file) => readFile(file, 'utf8'));
     // A person's pod: what the chart gives to the roles is not what it needs.
-    return { ...config, forbiddenHint: '' };
+    return { ...config, ...HINTS };
   }
   if (path === undefined) {
     throw new AmbitError(
@@ -51,7 +57,7 @@ async function clusterConfig(flags: ClusterFlags, environment: NodeJS.ProcessEnv
     );
   }
   const context = flags.context === undefined ? {} : { context: flags.context };
-  return kubeconfigFile(path, { ...context, environment });
+  return { ...(await kubeconfigFile(path, { ...context, environment })), ...HINTS };
 }
 
 /** The first file of KUBECONFIG that exists, else the one in the home folder. */

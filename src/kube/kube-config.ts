@@ -24,6 +24,8 @@ export interface KubeConfig {
   readonly namespace: string;
   /** What to do when this account lacks a right; the API server itself says which one. */
   readonly forbiddenHint?: string;
+  /** What to do when the API server is not there. */
+  readonly unreachableHint?: string;
   /** Read anew for each request: tokens are renewed on disk. Rejects with a KubeError. */
   readonly credentials: () => Promise<KubeCredentials>;
 }

@@ -126,7 +126,9 @@ export class KubeTransport {
       const abort = () => abandon(reader.end());
       const timer = this.#clock.after(call.timeoutMs, () => abandon(reader.timeout()));
       signal?.addEventListener('abort', abort, { once: true });
-      request.on('error', (cause) => settle(fail(unreachable(call, this.#server, request, cause))));
+      request.on('error', (cause) => {
+        settle(fail(unreachable(call, this.#server, this.#config.unreachableHint ?? '', request, cause)));
+      });
       request.on('response', (response) => {
         const status = response.statusCode ?? 0;
         if (status < 200 || status > 299) {
@@ -286,9 +288,9 @@ function headersOf(
   };
 }
 
-function unreachable(call: KubeCall, server: URL, request: ClientRequest, cause: Error): KubeError {
+function unreachable(call: KubeCall, server: URL, hint: string, request: ClientRequest, cause: Error): KubeError {
   const reused = request.reusedSocket && systemErrorCode(cause) === 'ECONNRESET';
-  return new KubeError('KUBE_UNREACHABLE', `${describe(call)}: API server ${server.host}: ${errorText(cause)}`, {
+  return new KubeError('KUBE_UNREACHABLE', `${describe(call)}: API server ${server.host}: ${errorText(cause)}${hint}`, {
     cause,
     retry: reused ? 'reused-connection-only' : 'idempotent',
   });

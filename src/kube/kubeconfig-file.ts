@@ -27,7 +27,7 @@ type Fields = Readonly<Record<string, unknown>>;
 export async function kubeconfigFile(path: string, options: KubeconfigOptions = {}): Promise<KubeConfig> {
   const root = await readRoot(path);
   const contextName = options.context ?? text(root, 'current-context');
-  if (contextName === '') throw problem(path, 'it has no current-context');
+  if (contextName === '') throw problem(path, `it has no current-context: say --context, it has ${contextsOf(root)}`);
   const context = entry(path, root, 'context', contextName);
   const cluster = entry(path, root, 'cluster', text(context, 'cluster'));
   const user = text(context, 'user') === '' ? {} : entry(path, root, 'user', text(context, 'user'));
@@ -67,7 +67,17 @@ function entry(path: string, root: Fields, kind: 'context' | 'cluster' | 'user',
   for (const item of Array.isArray(list) ? (list as readonly unknown[]) : []) {
     if (isRecord(item) && item['name'] === name && isRecord(item[kind])) return item[kind];
   }
-  throw problem(path, `it has no ${kind} "${name}"`);
+  const others = kind === 'context' ? `; it has ${contextsOf(root)}` : '';
+  throw problem(path, `it has no ${kind} "${name}"${others}`);
+}
+
+/** For people. */
+function contextsOf(root: Fields): string {
+  const list: unknown = root['contexts'];
+  const names = (Array.isArray(list) ? (list as readonly unknown[]) : []).flatMap((item) =>
+    isRecord(item) && typeof item['name'] === 'string' ? [item['name']] : [],
+  );
+  return names.length === 0 ? 'none' : names.join(', ');
 }
 
 async function credentialsOf(

@@ -42,13 +42,18 @@ export async function portForward(
       maxPayload: MAX_MESSAGE_BYTES,
       perMessageDeflate: false,
     });
-    return await opened(socket, `POST ${path}`, target);
+    return await opened(socket, `POST ${path}`, target, config.forbiddenHint);
   } catch (cause) {
     return fail(cause instanceof KubeError ? cause : new KubeError('KUBE_CONFIG', errorText(cause), { cause }));
   }
 }
 
-function opened(socket: WebSocket, call: string, target: ForwardTarget): Promise<Result<Duplex, KubeError>> {
+function opened(
+  socket: WebSocket,
+  call: string,
+  target: ForwardTarget,
+  forbiddenHint: string | undefined,
+): Promise<Result<Duplex, KubeError>> {
   return new Promise((resolve) => {
     socket.once('open', () => resolve(ok(new ForwardedStream(socket, target))));
     socket.once('unexpected-response', (request, response) => {
@@ -58,7 +63,7 @@ function opened(socket: WebSocket, call: string, target: ForwardTarget): Promise
         text = (text + chunk).slice(0, MAX_REFUSAL_CHARACTERS);
       });
       response.on('close', () => {
-        resolve(fail(refusal(call, response.statusCode ?? 0, parsed(text))));
+        resolve(fail(refusal(call, response.statusCode ?? 0, parsed(text), 0, forbiddenHint)));
         request.destroy();
       });
     });

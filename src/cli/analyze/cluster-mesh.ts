@@ -36,8 +36,9 @@ export async function clusterMesh(client: KubeClient): Promise<AnalyzedMesh> {
   try {
     await source.start(refused.signal);
     if (!source.isSynced) {
-      const why = [...reasons].join('; ') || `no answer in ${READ_WITHIN_MS / 1000} s`;
-      throw new AmbitError('CLUSTER_UNREADABLE', `not all objects could be read: ${why}`);
+      const [why = `no answer in ${READ_WITHIN_MS / 1000} s`, ...more] = reasons;
+      const others = more.length === 0 ? '' : `; and ${more.length} more like it`;
+      throw new AmbitError('CLUSTER_UNREADABLE', `not all objects could be read: ${why}${others}`);
     }
     intake.flush();
     const model = new ModelBuilder(store, DEFAULT_MESH_OPTIONS);

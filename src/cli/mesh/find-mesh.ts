@@ -1,7 +1,7 @@
 /** Which mesh a command means: one of `ambit up`, or that of a cluster. */
 import { AmbitError } from '../../base/errors.ts';
 import { livingRuns } from '../../local/run-folder.ts';
-import { type ClusterFlags, clusterConnection } from '../cluster-client.ts';
+import { type ClusterConnection, type ClusterFlags, clusterConnection } from '../cluster-client.ts';
 import { findRun, runBase } from '../run-folders.ts';
 import { ClusterMeshAccess } from './cluster-mesh-access.ts';
 import { LocalMeshAccess } from './local-mesh-access.ts';
@@ -26,6 +26,16 @@ export async function findMesh(flags: MeshFlags, environment: NodeJS.ProcessEnv)
     const { folder } = findRun(environment, flags.name);
     return new LocalMeshAccess(folder.path.slice(folder.path.lastIndexOf('/') + 1), folder.proxySocket, folder.logs);
   }
-  const { client, config } = await clusterConnection(flags, environment);
+  const { client, config } = await connection(flags, environment);
   return new ClusterMeshAccess(client, config);
+}
+
+async function connection(flags: MeshFlags, environment: NodeJS.ProcessEnv): Promise<ClusterConnection> {
+  try {
+    return await clusterConnection(flags, environment);
+  } catch (error) {
+    if (!(error instanceof AmbitError) || error.code !== 'KUBECONFIG_MISSING') throw error;
+    const text = `no mesh of ambit up is up (start one with 'ambit up DIR'), and ${error.message}`;
+    throw new AmbitError('KUBECONFIG_MISSING', text, { cause: error });
+  }
 }
