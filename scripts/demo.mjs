@@ -2,6 +2,7 @@
 // terminal; stays up until Ctrl-C with one. Exit status 1 when anything was not observed.
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { canary, explain, tap } from './demo/look-steps.mjs';
 import { DemoMesh } from './demo/mesh.mjs';
 import { edges, label, mutualTls, plaintext, policy, rotation, strict } from './demo/steps.mjs';
 
@@ -17,6 +18,9 @@ const STEPS = [
   ['AuthorizationPolicy: one service account is let in, another not, changed live', policy],
   ['A certificate is replaced under load', rotation],
   ['Every edge, from the metrics of the proxies', edges],
+  ['ambit explain and authz: why a call is refused, and what policies decided', explain],
+  ['ambit tap: requests as they come, through a waypoint in front of two versions', tap],
+  ['A canary: from 90/10 to 50/50 while requests run, seen in the graph', canary],
 ];
 
 const mesh = new DemoMesh(HOME, join(HOME, 'examples/shop'));
@@ -70,8 +74,13 @@ try {
   process.stdout.write(`\nAll observed in ${((Date.now() - started) / 1000).toFixed(0)} s.\n`);
   clearTimeout(limit);
   observed = true;
-  if (!interactive) await finish(0);
+  if (!interactive) {
+    process.stdout.write('In a terminal the mesh stays up now, and the address of its dashboard is printed here.\n');
+    await finish(0);
+  }
   process.stdout.write(`The mesh stays up, fed by ${mesh.manifests}: edit a file there. Ctrl-C ends it.\n`);
+  const { address } = await mesh.dashboard();
+  process.stdout.write(`Dashboard, for one browser: ${address}\n`);
   await mesh.ended;
   if (!interrupted) await finish(0);
 } catch (error) {

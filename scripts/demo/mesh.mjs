@@ -2,7 +2,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -25,10 +25,14 @@ export class DemoMesh {
   #ambit;
   #process;
   #output = '';
+  /** Commands that go on until the end. */
+  #companions = new Set();
+  #home;
   #ended;
 
   /** @param home the checkout; @param example folder of manifests, which is copied */
   constructor(home, example) {
+    this.#home = home;
     this.#ambit = join(home, 'bin/ambit');
     this.manifests = join(this.#root, 'manifests');
     cpSync(example, this.manifests, { recursive: true });
@@ -45,12 +49,8 @@ export class DemoMesh {
 
   /** Starts it; resolves when every pod is ready. */
   async up(nodes, variables) {
-    const command = [this.#ambit, 'up', this.manifests, '--nodes', String(nodes), '--name', NAME, '--quiet'];
-    // Whatever becomes of the demo, the mesh does not outlive it.
-    this.#process = spawn('setpriv', ['--pdeathsig', 'TERM', '--', ...command], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...this.#environment, ...variables },
-    });
+    const args = ['up', this.manifests, '--nodes', String(nodes), '--name', NAME, '--quiet'];
+    this.#process = this.#spawn(args, { ...this.#environment, ...variables });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream.on('data', (chunk) => {
         this.#output += chunk;
@@ -62,6 +62,19 @@ export class DemoMesh {
       const { pods = [] } = this.state();
       return pods.length > 0 && pods.every(({ ready }) => ready);
     });
+  }
+
+  /** Whatever becomes of the demo, the command does not outlive it. */
+  #spawn(args, env) {
+    return spawn('setpriv', ['--pdeathsig', 'TERM', '--', this.#ambit, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env,
+    });
+  }
+
+  /** Copies a folder of manifests to those that are in force. */
+  add(example) {
+    cpSync(join(this.#home, example), join(this.manifests, basename(example)), { recursive: true });
   }
 
   /** What the mesh says about itself. */
@@ -78,15 +91,50 @@ export class DemoMesh {
     return this.#enter(['-n', namespace, pod, '--', ...command]);
   }
 
+  /** Starts a command in a pod that goes on until the mesh ends. */
+  keepRunning(namespace, pod, ...command) {
+    this.#keep(
+      this.#spawn(['exec', '--name', NAME, '-n', namespace, pod, '--', ...command], this.#environment),
+    ).resume();
+  }
+
+  /** Starts a dashboard. @returns its address, and how to stop it */
+  async dashboard() {
+    const child = this.#spawn(['dashboard', '--name', NAME], this.#environment);
+    let said = '';
+    this.#keep(child).on('data', (chunk) => {
+      said += chunk;
+    });
+    const address = await until('the address of the dashboard', 10_000, () => /http:\S+/.exec(said)?.[0]);
+    return { address, stop: () => child.kill('SIGTERM') };
+  }
+
+  /** What is there of its output is the caller's. */
+  #keep(child) {
+    this.#companions.add(child);
+    child.once('exit', () => this.#companions.delete(child));
+    child.stderr.resume();
+    return child.stdout;
+  }
+
+  /** Runs a command of a person about the mesh. */
+  ambit(command, ...args) {
+    return this.#run([command, ...args, '--name', NAME]);
+  }
+
   /** Runs a command in the network of a node. */
   onNode(node, ...command) {
     return this.#enter(['--node', node, '--', ...command]);
   }
 
-  async #enter(args, options = {}) {
+  #enter(args, options = {}) {
+    return this.#run(['exec', '--name', NAME, ...args], options);
+  }
+
+  async #run(args, options = {}) {
     const settings = { env: this.#environment, timeout: 30_000, maxBuffer: MAX_CAPTURE_BYTES, ...options };
     try {
-      const { stdout, stderr } = await run(this.#ambit, ['exec', '--name', NAME, ...args], settings);
+      const { stdout, stderr } = await run(this.#ambit, args, settings);
       return { status: 0, stdout, stderr };
     } catch (error) {
       return { status: error.code ?? 1, stdout: error.stdout ?? '', stderr: error.stderr ?? '' };
@@ -116,6 +164,7 @@ export class DemoMesh {
 
   /** Ends the mesh and checks that nothing of it is left. */
   async down() {
+    for (const child of this.#companions) child.kill('SIGTERM');
     if (this.#process !== undefined) {
       if (this.#process.exitCode === null && this.#process.signalCode === null) this.#process.kill('SIGTERM');
       await this.#ended;
