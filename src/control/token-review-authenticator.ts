@@ -6,13 +6,12 @@
  * - An answer counts for a short while only: a deleted pod's token ends with its pod. The cache is bounded.
  */
 import { hash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import type { Clock } from '../base/clock.ts';
 import { AmbitError } from '../base/errors.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
-import { TOKEN_REVIEWS } from '../kube/resource-kind.ts';
-import { fieldsOf } from '../model/manifest/field-reader.ts';
+import { ReviewCache } from '../kube/review-cache.ts';
+import { type ReviewedUser, reviewToken } from '../kube/token-review.ts';
 import { type Caller, callerOfSubject, type TokenAuthenticator, type TokenErrorCode } from './caller.ts';
 
 export interface TokenReviewOptions {
@@ -27,7 +26,6 @@ const MAX_CACHED = 2000;
 const ACCEPTED_MS = 20_000;
 /** A flood of one bad token costs one review. */
 const REFUSED_MS = 5000;
-const REVIEW_TIMEOUT_MS = 10_000;
 /** Reviews at one time; a flood of different tokens must not reach the API server as such. */
 const MAX_REVIEWS = 256;
 const EXTRA = 'authentication.kubernetes.io/';
@@ -35,14 +33,12 @@ const EXTRA = 'authentication.kubernetes.io/';
 export class TokenReviewAuthenticator implements TokenAuthenticator {
   readonly #audience: string;
   readonly #client: KubeClient;
-  readonly #clock: Clock;
-  readonly #known = new LRUCache<string, { readonly verdict: Verdict; readonly endMs: number }>({ max: MAX_CACHED });
-  readonly #running = new Map<string, Promise<Verdict>>();
+  readonly #verdicts: ReviewCache<Verdict>;
 
   constructor(options: TokenReviewOptions, deps: { readonly client: KubeClient; readonly clock: Clock }) {
     this.#audience = options.audience ?? 'istio-ca';
     this.#client = deps.client;
-    this.#clock = deps.clock;
+    this.#verdicts = new ReviewCache({ maxAnswers: MAX_CACHED, maxRunning: MAX_REVIEWS, keepMs }, deps.clock);
   }
 
   async authenticate(token: string): Promise<Verdict> {
@@ -50,54 +46,33 @@ export class TokenReviewAuthenticator implements TokenAuthenticator {
     if (token.length > MAX_TOKEN_BYTES) {
       return refuse('TOKEN_INVALID', `the token is larger than ${MAX_TOKEN_BYTES} bytes`);
     }
-    const id = hash('sha256', token, 'base64');
-    const known = this.#known.get(id);
-    if (known !== undefined && this.#clock.monotonicMs() < known.endMs) return known.verdict;
-    const running = this.#running.get(id);
-    if (running !== undefined) return running;
-    if (this.#running.size >= MAX_REVIEWS) return refuse('TOKEN_REVIEW_FAILED', 'too many tokens are being reviewed');
-    const review = this.#review(token).finally(() => this.#running.delete(id));
-    this.#running.set(id, review);
-    const verdict = await review;
-    this.#remember(id, verdict);
-    return verdict;
-  }
-
-  #remember(id: string, verdict: Verdict): void {
-    if (!verdict.ok && verdict.error.code === 'TOKEN_REVIEW_FAILED') return;
-    this.#known.set(id, { verdict, endMs: this.#clock.monotonicMs() + (verdict.ok ? ACCEPTED_MS : REFUSED_MS) });
+    const verdict = await this.#verdicts.answer(hash('sha256', token, 'base64'), () => this.#review(token));
+    return verdict ?? refuse('TOKEN_REVIEW_FAILED', 'too many tokens are being reviewed');
   }
 
   async #review(token: string): Promise<Verdict> {
-    const body = { metadata: {}, spec: { token, audiences: [this.#audience] } };
-    const answer = await this.#client.create(TOKEN_REVIEWS, '', body, { timeoutMs: REVIEW_TIMEOUT_MS });
+    const answer = await reviewToken(this.#client, token, [this.#audience]);
     if (!answer.ok) return refuse('TOKEN_REVIEW_FAILED', answer.error.message);
-    const status = fieldsOf(answer.value['status']);
-    const { authenticated, audiences, error } = status;
-    if (authenticated !== true) return refuse('TOKEN_INVALID', typeof error === 'string' ? error : 'not authenticated');
+    const review = answer.value;
+    if (!review.isAuthenticated) return refuse('TOKEN_INVALID', review.reason);
     // A server that knows no audiences leaves them out; then it has not checked them (TokenReview API).
-    if (!Array.isArray(audiences) || !audiences.includes(this.#audience)) {
+    if (review.audiences?.includes(this.#audience) !== true) {
       return refuse('TOKEN_INVALID', `the token is not for the audience ${this.#audience}`);
     }
-    return callerOf(fieldsOf(status['user']));
+    return callerOf(review.user);
   }
 }
 
-function callerOf(user: Readonly<Record<string, unknown>>): Verdict {
-  const account = callerOfSubject(typeof user['username'] === 'string' ? user['username'] : '');
-  if (account === undefined) return refuse('TOKEN_INVALID', 'the subject is not a service account');
-  const extra = fieldsOf(user['extra']);
-  return ok({
-    ...account,
-    podName: firstText(extra[`${EXTRA}pod-name`]),
-    podUid: firstText(extra[`${EXTRA}pod-uid`]),
-    nodeName: firstText(extra[`${EXTRA}node-name`]),
-  });
+function keepMs(verdict: Verdict): number {
+  if (verdict.ok) return ACCEPTED_MS;
+  return verdict.error.code === 'TOKEN_REVIEW_FAILED' ? 0 : REFUSED_MS;
 }
 
-function firstText(value: unknown): string {
-  const first: unknown = Array.isArray(value) ? value[0] : undefined;
-  return typeof first === 'string' ? first : '';
+function callerOf({ name, extra }: ReviewedUser): Verdict {
+  const account = callerOfSubject(name);
+  if (account === undefined) return refuse('TOKEN_INVALID', 'the subject is not a service account');
+  const first = (field: string) => extra[`${EXTRA}${field}`]?.[0] ?? '';
+  return ok({ ...account, podName: first('pod-name'), podUid: first('pod-uid'), nodeName: first('node-name') });
 }
 
 function refuse(code: TokenErrorCode, message: string): Result<never, AmbitError<TokenErrorCode>> {

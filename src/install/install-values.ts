@@ -84,6 +84,18 @@ const ztunnelSchema = z.strictObject({
   ...placement(scrapeAnnotations('15020')),
 });
 
+const dashboardSchema = z.strictObject({
+  enabled: z.boolean().default(false).describe('Whether the dashboard runs in the cluster, too.'),
+  hosts: z
+    .string()
+    .regex(/^[a-z0-9.,-]*$/, 'host names with commas are needed, without ports')
+    .default('')
+    .describe('Names that browsers call it by besides those of its Service, with commas.'),
+  resources: resources('50m', '96Mi'),
+  tolerations: z.array(anyMap).default([]).describe('Taints that its pod tolerates.'),
+  ...placement(),
+});
+
 export const installValuesSchema = z.strictObject({
   image: imageSchema.prefault({}).describe('The image that all roles run.'),
   imagePullSecrets: z
@@ -120,6 +132,7 @@ export const installValuesSchema = z.strictObject({
   control: controlSchema.prefault({}).describe('The control plane, a Deployment.'),
   agent: agentSchema.prefault({}).describe('The node agent, a DaemonSet.'),
   ztunnel: ztunnelSchema.prefault({}).describe('The node proxy, a DaemonSet.'),
+  dashboard: dashboardSchema.prefault({}).describe('The dashboard, a Deployment; off by default.'),
   tolerations: z.array(anyMap).default(TOLERATE_ALL).describe('Taints that the DaemonSets tolerate.'),
 });
 

@@ -4,6 +4,7 @@ import type { InstallValues } from './install-values.ts';
 import { AGENT_OBJECTS } from './objects/agent-objects.ts';
 import { clusterMeta } from './objects/common.ts';
 import { CONTROL_OBJECTS } from './objects/control-objects.ts';
+import { DASHBOARD_OBJECTS } from './objects/dashboard-objects.ts';
 import { ZTUNNEL_OBJECTS } from './objects/ztunnel-objects.ts';
 import { INSTALL_NAMESPACE, type PlainNode, resolveTemplate, type TemplateNode } from './template.ts';
 
@@ -12,6 +13,7 @@ export const COMPONENT_OBJECTS: Readonly<Record<string, readonly TemplateNode[]>
   control: CONTROL_OBJECTS,
   agent: AGENT_OBJECTS,
   ztunnel: ZTUNNEL_OBJECTS,
+  dashboard: DASHBOARD_OBJECTS,
 };
 
 export const DEFAULT_INSTALL_NAMESPACE = 'istio-system';

@@ -33,6 +33,13 @@ export const ACCESS_REVIEWS = kindOf(
   'selfsubjectaccessreviews',
   false,
 );
+export const SUBJECT_ACCESS_REVIEWS = kindOf(
+  'authorization.k8s.io',
+  'v1',
+  'SubjectAccessReview',
+  'subjectaccessreviews',
+  false,
+);
 export const POD_DISRUPTION_BUDGETS = kindOf('policy', 'v1', 'PodDisruptionBudget', 'poddisruptionbudgets');
 export const HORIZONTAL_POD_AUTOSCALERS = kindOf(
   'autoscaling',

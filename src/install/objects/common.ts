@@ -40,6 +40,14 @@ export const CONTAINER_FIELDS: TemplateMap = {
 /** Fields of every pod spec. */
 export const POD_FIELDS: TemplateMap = { imagePullSecrets: when('imagePullSecrets', value('imagePullSecrets')) };
 
+/** `securityContext` of a container that needs nothing of its node. */
+export const RESTRICTED_CONTAINER: TemplateMap = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ['ALL'] },
+  seccompProfile: { type: 'RuntimeDefault' },
+};
+
 /** An environment variable with the value of a field of the pod. */
 export function fieldVariable(name: string, fieldPath: string): TemplateMap {
   return { name, valueFrom: { fieldRef: { fieldPath } } };

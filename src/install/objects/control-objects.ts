@@ -29,6 +29,7 @@ import {
   namespacedMeta,
   ownLabelsOf,
   POD_FIELDS,
+  RESTRICTED_CONTAINER,
   rule,
 } from './common.ts';
 
@@ -205,12 +206,7 @@ function container(): TemplateMap {
     readinessProbe: httpProbe('/ready', 8080, 2, 3),
     livenessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 10, failureThreshold: 6 },
     resources: value('control.resources'),
-    securityContext: {
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ['ALL'] },
-      seccompProfile: { type: 'RuntimeDefault' },
-    },
+    securityContext: RESTRICTED_CONTAINER,
   };
 }
 
