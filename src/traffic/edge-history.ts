@@ -83,6 +83,12 @@ export class EdgeHistory {
     return groupRates(first.reading, last.reading, last.monotonicMs - first.monotonicMs, groupOf);
   }
 
+  /** All that is known of now or of the last hour; some twice. */
+  *edges(): Iterable<Edge> {
+    for (const { edge } of this.#recent.at(-1)?.reading.values() ?? []) yield edge;
+    for (const { edge } of this.#kept.values()) yield edge;
+  }
+
   /** The steps of the edges that are meant, by edge. */
   points(wanted: (edge: Edge) => boolean): { readonly edge: Edge; readonly points: readonly EdgePoint[] }[] {
     return [...this.#kept.values()].filter(({ edge }) => wanted(edge));

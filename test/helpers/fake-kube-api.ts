@@ -42,6 +42,12 @@ export interface FakeToken {
   readonly extra?: Readonly<Record<string, readonly string[]>>;
 }
 
+interface SubjectSpec {
+  readonly user: string;
+  readonly groups?: readonly string[];
+  readonly resourceAttributes: Readonly<Record<string, string>>;
+}
+
 interface Change {
   readonly version: number;
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -105,6 +111,8 @@ export class FakeKubeApi {
   refuse: (method: string, path: string) => number | undefined = () => undefined;
   /** Answers of access reviews; called with `resourceAttributes`. */
   allows: (right: Readonly<Record<string, string>>) => boolean = () => true;
+  /** Answers of reviews of somebody else's access. */
+  allowsSubject: (spec: SubjectSpec) => boolean = () => false;
   /** Requests for which this holds are never answered. */
   hang: (method: string, path: string) => boolean = () => false;
   readonly #collections = new Map<string, Collection>();
@@ -246,6 +254,10 @@ export class FakeKubeApi {
     if (url.pathname === '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews') {
       const { spec } = body as { spec: { resourceAttributes: Readonly<Record<string, string>> } };
       return json(response, 201, { metadata: {}, status: { allowed: this.allows(spec.resourceAttributes) } });
+    }
+    if (url.pathname === '/apis/authorization.k8s.io/v1/subjectaccessreviews') {
+      const { spec } = body as { spec: SubjectSpec };
+      return json(response, 201, { metadata: {}, status: { allowed: this.allowsSubject(spec) } });
     }
     const place = parsePath(url.pathname);
     const collection =

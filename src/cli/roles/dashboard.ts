@@ -20,7 +20,7 @@ export interface DashboardFlags extends MeshFlags {
 }
 
 /** Where the build puts the pages, seen from here whether compiled or not. */
-const PAGES = join(import.meta.dirname, '../../../dist/dashboard/pages');
+export const PAGES = join(import.meta.dirname, '../../../dist/dashboard/pages');
 
 const HOST = '127.0.0.1';
 

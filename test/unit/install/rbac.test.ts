@@ -10,7 +10,7 @@ interface Rule {
   readonly resourceNames?: readonly string[];
 }
 
-const objects = renderInstall(parseInstallValues({}), 'istio-system');
+const objects = renderInstall(parseInstallValues({ dashboard: { enabled: true } }), 'istio-system');
 
 function rulesOf(kind: 'ClusterRole' | 'Role', name: string): string[] {
   const role = objects.find((object) => object.kind === kind && object.metadata.name === name);
@@ -94,6 +94,16 @@ describe('the rights of an installation', () => {
     assert.deepEqual(rulesOf('Role', 'ambit-agent'), ['apps/daemonsets: get list watch only ambit-agent']);
   });
 
+  it('of the dashboard are these and no more, and it is there only when it is asked for', () => {
+    assert.deepEqual(rulesOf('ClusterRole', 'ambit-dashboard'), [
+      'core/pods: list',
+      'authentication.k8s.io/tokenreviews: create',
+      'authorization.k8s.io/subjectaccessreviews: create',
+    ]);
+    assert.deepEqual(rulesOf('Role', 'ambit-dashboard'), []);
+    assert.doesNotMatch(JSON.stringify(renderInstall(parseInstallValues({}), 'istio-system')), /ambit-dashboard/);
+  });
+
   it('of ztunnel are none', () => {
     const bound = objects.filter(({ kind }) => kind.endsWith('RoleBinding')).map(({ metadata }) => metadata.name);
     assert.equal(bound.includes('ztunnel'), false);
@@ -109,9 +119,9 @@ describe('the rights of an installation', () => {
     }
   });
 
-  it('on the node are capabilities by name: none for the control plane, and nobody is privileged', () => {
+  it('on the node are capabilities by name: none for control plane and dashboard, and nobody is privileged', () => {
     const capabilities = Object.fromEntries(
-      ['ambit-control', 'ambit-agent', 'ztunnel'].map((name) => {
+      ['ambit-control', 'ambit-agent', 'ztunnel', 'ambit-dashboard'].map((name) => {
         const workload = objects.find(
           ({ kind, metadata }) => /^(Deployment|DaemonSet)$/.test(kind) && metadata.name === name,
         );
@@ -123,6 +133,7 @@ describe('the rights of an installation', () => {
       'ambit-control': { drop: ['ALL'] },
       'ambit-agent': { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW', 'SYS_ADMIN', 'SYS_PTRACE', 'DAC_OVERRIDE'] },
       ztunnel: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW', 'SYS_ADMIN'] },
+      'ambit-dashboard': { drop: ['ALL'] },
     });
     assert.doesNotMatch(JSON.stringify(objects), /"privileged":true/);
   });
