@@ -5,6 +5,27 @@ import { parse } from 'yaml';
 const FOLDER = new URL('../../deploy/observability/', import.meta.url);
 export const RULES_FILE = new URL('rules.yaml', FOLDER).pathname;
 
+/** As much of a scrape configuration as tests look at. */
+export interface ScrapeConfig {
+  readonly job_name: string;
+  readonly kubernetes_sd_configs: readonly { readonly role: string }[];
+  readonly relabel_configs: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** What people are told to scrape. */
+export function scrapeConfigs(): readonly ScrapeConfig[] {
+  const text = readFileSync(new URL('prometheus.yaml', FOLDER), 'utf8');
+  return (parse(text) as { scrape_configs: readonly ScrapeConfig[] }).scrape_configs;
+}
+
+/** The relabelings of the operator's monitor. */
+export function monitoredRelabelings(): readonly Readonly<Record<string, unknown>>[] {
+  const { spec } = parse(readFileSync(new URL('monitors.yaml', FOLDER), 'utf8')) as {
+    spec: { podMetricsEndpoints: readonly { relabelings: readonly Readonly<Record<string, unknown>>[] }[] };
+  };
+  return spec.podMetricsEndpoints.flatMap(({ relabelings }) => relabelings);
+}
+
 export interface Question {
   /** Dashboard and panel, or the rule. */
   readonly place: string;

@@ -1,4 +1,4 @@
-"""Answers every request with its pod and the address it was called from: server.py PORT."""
+"""Answers every request with its pod and the address it was called from, /status/503 with that status: server.py PORT."""
 import json
 import os
 import socket
@@ -11,7 +11,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         body = json.dumps({"pod": os.environ.get("HOSTNAME", ""), "peer": self.client_address[0]}).encode()
-        self.send_response(200)
+        parts = self.path.split("/")
+        self.send_response(int(parts[2]) if parts[1] == "status" else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

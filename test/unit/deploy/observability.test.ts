@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { dashboardQuestions, recordedNames, ruleQuestions } from '../../helpers/observability.ts';
+import {
+  dashboardQuestions,
+  monitoredRelabelings,
+  recordedNames,
+  ruleQuestions,
+  scrapeConfigs,
+} from '../../helpers/observability.ts';
 
 interface Family {
   readonly name: string;
@@ -56,5 +62,17 @@ describe('dashboards and rules', () => {
       if (asked.length === 0) continue;
       for (const label of wanted) assert.ok(labels.has(label), `${place}: ${asked.join(', ')} has no label ${label}`);
     }
+  });
+});
+
+describe('what Prometheus scrapes', () => {
+  it('is the same by its own configuration and by the monitor of its operator', () => {
+    const [job, ...others] = scrapeConfigs();
+    assert.deepEqual(others, []);
+    const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const monitored = monitoredRelabelings().map((rule) =>
+      Object.fromEntries(Object.entries(rule).map(([name, value]) => [snake(name), value])),
+    );
+    assert.deepEqual(monitored, job?.relabel_configs);
   });
 });
