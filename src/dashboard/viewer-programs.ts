@@ -53,8 +53,9 @@ export class ViewerPrograms {
   /** To be called now and then. */
   forgetOld(): void {
     const sinceMs = this.#clock.monotonicMs() - FORGOTTEN_AFTER_MS;
-    for (const [key, { usedMs }] of [...this.#entries.rentries()]) {
-      if (usedMs > sinceMs) return;
+    for (const key of [...this.#entries.rkeys()]) {
+      const usedMs = this.#entries.peek(key)?.usedMs;
+      if (usedMs !== undefined && usedMs > sinceMs) return;
       this.#entries.delete(key);
     }
   }

@@ -91,6 +91,10 @@ const dashboardSchema = z.strictObject({
     .regex(/^[a-z0-9.,-]*$/, 'host names with commas are needed, without ports')
     .default('')
     .describe('Names that browsers call it by besides those of its Service, with commas.'),
+  prometheus: z
+    .union([z.literal(''), z.url()])
+    .default('')
+    .describe('Where it finds histories of more than an hour.'),
   resources: resources('50m', '96Mi'),
   tolerations: z.array(anyMap).default([]).describe('Taints that its pod tolerates.'),
   ...placement(),

@@ -86,6 +86,7 @@ function container(): TemplateMap {
       `--host=${DASHBOARD_NAME}`,
       text`--host=ambit-dashboard.${INSTALL_NAMESPACE},ambit-dashboard.${INSTALL_NAMESPACE}.svc`,
       text`--host=ambit-dashboard.${INSTALL_NAMESPACE}.svc.${value('clusterDomain')}`,
+      when('dashboard.prometheus', text`--prometheus=${value('dashboard.prometheus')}`),
       when('dashboard.hosts', text`--host=${value('dashboard.hosts')}`),
     ],
     ports: [{ name: 'http', containerPort: PORT }],
