@@ -1,7 +1,8 @@
 /**
  * A connection to a port of a pod by way of the API server, as `kubectl port-forward` makes it: a WebSocket of protocol
  * `v4.channel.k8s.io`, in which the first byte of a message names its channel (data or error) and the first message of each
- * channel holds the port. The right `create` on `pods/portforward` is needed.
+ * channel holds the port. As a WebSocket is opened by GET, the right `get` on `pods/portforward` is needed; newer versions of
+ * Kubernetes want `create` as well.
  */
 import { Duplex } from 'node:stream';
 import WebSocket from 'ws';

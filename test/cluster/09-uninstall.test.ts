@@ -31,8 +31,11 @@ describe('ambit uninstall', () => {
       const counts = await loadCounts(NS, 'client');
       return counts.ok > 100 ? counts : undefined;
     });
+    const dashboard = ['--set', 'dashboard.enabled=true', '--set', 'image.pullPolicy=Never'];
+    assert.equal((await ambit(['upgrade', '--wait', ...dashboard])).code, 0);
     const { code, stdout, stderr } = await ambit(['uninstall', '--purge']);
     assert.equal(code, 0, `${stdout}${stderr}`);
+    assert.match(stdout, /deployment\.apps\/ambit-dashboard deleted/);
     const after = await loadGoesOn(NS, 'client', await loadCounts(NS, 'client'), 200);
     assertNoneFailed(after, before);
     await using capture = await captureOnNode(first, ['plaintext-of-a-new-connection']);

@@ -38,7 +38,11 @@ export class PrometheusServer implements AsyncDisposable {
       `--web.listen-address=127.0.0.1:${port}`,
       '--log.level=warn',
     ];
-    return new PrometheusServer(folder, port, spawn('prometheus', flags, { stdio: ['ignore', 'ignore', 'pipe'] }));
+    return new PrometheusServer(
+      folder,
+      port,
+      spawn('/usr/bin/prometheus', flags, { stdio: ['ignore', 'ignore', 'pipe'] }),
+    );
   }
 
   /** The answer to a question. @throws Error with what it says against the question, or while it starts */
