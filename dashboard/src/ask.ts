@@ -4,6 +4,8 @@ import { useEffect, useState } from 'preact/hooks';
 /** @throws Error with what the server says */
 export async function ask<T>(path: string): Promise<T> {
   const answer = await fetch(path);
+  // The login has ended: the server gives the page for another one.
+  if (answer.status === 401) location.reload();
   if (!answer.ok) throw new Error((await answer.text()).trim());
   return (await answer.json()) as T;
 }

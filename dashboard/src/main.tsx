@@ -6,6 +6,7 @@ import { useAnswer } from './ask.ts';
 import { CanaryPage } from './canary-page.tsx';
 import { ConfigPage } from './config-page.tsx';
 import { GraphPage } from './graph-page.tsx';
+import { LogOut } from './log-out.tsx';
 import type { Mesh } from './mesh.ts';
 import { PoliciesPage } from './policies-page.tsx';
 import { pageOf, type Route, useRoute } from './route.ts';
@@ -52,6 +53,7 @@ function Dashboard() {
           ))}
         </nav>
         <span class="where">{mesh?.where}</span>
+        <LogOut viewer={mesh?.viewer} />
         <ThemeButton />
       </header>
       {problems.map((problem) => (

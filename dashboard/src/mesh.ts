@@ -23,6 +23,8 @@ export interface Mesh {
   readonly missing: readonly string[];
   readonly proxies: readonly MeshProxy[];
   /** Whether there are histories of more than an hour. */
+  /** Who looks, where people log in. */
+  readonly viewer?: string;
   readonly hasLongHistory: boolean;
   readonly nodes: readonly GraphNode[];
   readonly edges: readonly GraphEdge[];

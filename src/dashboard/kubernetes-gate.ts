@@ -99,7 +99,7 @@ export class KubernetesGate implements ViewerGate {
       if (!known.has(namespace)) this.#asked.set(namespace, true);
       return readable.value(namespace);
     };
-    return { mayRead, programs: this.#programs.of(token, mayRead) };
+    return { mayRead, name: user.name, programs: this.#programs.of(token, mayRead) };
   }
 
   async #logIn(request: IncomingMessage): Promise<Answer> {

@@ -23,9 +23,11 @@ const PAGE = `<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>ambit: log in</title>
 <style>
-:root { color-scheme: light dark; --line: #c9ced6; --ink: #1d2530; --quiet: #5b6675; --ground: #f6f7f9; --box: #fff; --bad: #b3261e; --go: #1f5fbf; }
-@media (prefers-color-scheme: dark) {
-  :root { --line: #3a4350; --ink: #e6eaf0; --quiet: #9aa5b4; --ground: #14181e; --box: #1c222b; --bad: #ff8a80; --go: #7fb2ff; }
+:root {
+  color-scheme: light dark;
+  --ground: light-dark(#f5f6f8, #13161a); --box: light-dark(#fff, #1b1f25); --line: light-dark(#dce0e6, #323a45);
+  --ink: light-dark(#1a212a, #e3e8ee); --quiet: light-dark(#5a6572, #98a4b3);
+  --bad: light-dark(#c22536, #ff7482); --go: light-dark(#2557d6, #82a8ff);
 }
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }

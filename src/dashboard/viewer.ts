@@ -6,6 +6,8 @@ import type { MeshPrograms } from './mesh-programs.ts';
 export interface Viewer {
   /** Whether this viewer may see what is in a namespace. */
   mayRead(namespace: string): boolean;
+  /** Who it is, for people; undefined where nobody logs in. */
+  readonly name?: string | undefined;
   /** The programs of the mesh with this viewer's own rights; undefined: with those of the dashboard. */
   readonly programs?: MeshPrograms | undefined;
 }

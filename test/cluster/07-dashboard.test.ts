@@ -229,11 +229,12 @@ describe('the dashboard in a cluster', () => {
     const [cookie, ...others] = await context.cookies();
     assert.deepEqual([others.length, cookie?.httpOnly, cookie?.sameSite], [0, true, 'Strict']);
     assert.equal(await page.evaluate('document.cookie'), '');
-    await page.evaluate(`fetch('/logout', { method: 'POST' })`);
-    await until('the session to end', async () => {
-      await page.goto(forward.address);
-      return (await page.getByLabel('Token').count()) === 1;
-    });
+    assert.match((await page.locator('.log-out').textContent()) ?? '', /people:red/);
+    await page.getByRole('button', { name: 'log out' }).click();
+    await page.getByLabel('Token').waitFor();
+    await page.goto(forward.address);
+    await page.getByLabel('Token').waitFor();
+    assert.deepEqual(await context.cookies(), []);
     await context.close();
   });
 

@@ -14,6 +14,7 @@ export function meshApi({ where, version, collector, longHistory }: ApiSources):
     const graph = serviceGraph(edges, waypointNames(proxies));
     return {
       where,
+      viewer: viewer.name,
       version,
       readAtMs,
       missing: missed,
