@@ -50,7 +50,7 @@ code { font-size: .87rem; overflow-wrap: anywhere; }
 <!--problem-->
 <form method="post" action="/login" autocomplete="off">
 <label for="token">Token</label>
-<input id="token" name="token" type="password" required autofocus spellcheck="false" maxlength="16384">
+<input id="token" name="token" type="password" required autocomplete="off" autofocus spellcheck="false" maxlength="16384">
 <button type="submit">Log in</button>
 </form>
 <p class="hint">For a service account: <code>kubectl create token ACCOUNT -n NAMESPACE</code>. The token stays in the memory of the dashboard for at most eight hours.</p>

@@ -1,17 +1,29 @@
-/** Events to a browser that go on until it leaves (server-sent events of HTML). */
+/** Events to a browser that go on until it leaves (server-sent events of HTML), or its time is over. */
 import type { ServerResponse } from 'node:http';
 import { SAFE_HEADERS } from './http-answers.ts';
 import type { EventSink } from './live-tap.ts';
 
+/** Then the browser asks again, and whether its viewer may still look is decided anew. */
+const MAX_STREAM_MS = 300_000;
+/** How soon the browser asks again. */
+const RETRY_MS = 500;
+
 /** Begins with the first event: until then the answer can still be a refusal. */
-export function openEvents(response: ServerResponse): EventSink {
+export function openEvents(response: ServerResponse, lifeMs = MAX_STREAM_MS): EventSink {
   const gone = new AbortController();
-  response.once('close', () => gone.abort());
+  const ended = setTimeout(() => gone.abort(), lifeMs);
+  response.once('close', () => {
+    clearTimeout(ended);
+    gone.abort();
+  });
   return {
     signal: gone.signal,
     send: (event, data) => {
       if (response.destroyed || response.writableNeedDrain) return false;
-      if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream', ...SAFE_HEADERS });
+      if (!response.headersSent) {
+        response.writeHead(200, { 'content-type': 'text/event-stream', ...SAFE_HEADERS });
+        response.write(`retry: ${RETRY_MS}\n\n`);
+      }
       response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
       return true;
     },

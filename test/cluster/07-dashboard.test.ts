@@ -238,6 +238,18 @@ describe('the dashboard in a cluster', () => {
     await context.close();
   });
 
+  it('takes a login by its address, where browsers say less about who sends a form', async () => {
+    const selector = ['-l', `app.kubernetes.io/name=${NAME}`, '--field-selector=status.phase=Running'];
+    const ip = await kubectl(['get', 'pods', '-n', ROOT, ...selector, '-o', 'jsonpath={.items[0].status.podIP}']);
+    const page = await browser.newPage();
+    await page.goto(`http://${ip}:8080`);
+    await page.getByLabel('Token').fill(await tokenOf('red'));
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByRole('button', { name: 'log out' }).click();
+    await page.getByLabel('Token').waitFor();
+    await page.close();
+  });
+
   it('has a log in which no token is', async () => {
     const log = await kubectl(['logs', '-n', ROOT, `deployment/${NAME}`]);
     assert.match(log, /dashboard of/);

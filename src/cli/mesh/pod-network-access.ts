@@ -15,6 +15,7 @@ const TIMEOUT_MS = 5000;
 const LISTED_MS = 10_000;
 
 export class PodNetworkAccess implements MeshAccess {
+  readonly where = 'this cluster';
   readonly controlPort: number;
   readonly #cluster: ClusterMeshAccess;
   readonly #clock: Clock;
@@ -25,10 +26,6 @@ export class PodNetworkAccess implements MeshAccess {
     this.controlPort = cluster.controlPort;
     this.#cluster = cluster;
     this.#clock = clock;
-  }
-
-  get where(): string {
-    return this.#cluster.where;
   }
 
   proxies(): Promise<readonly MeshProxy[]> {

@@ -168,6 +168,12 @@ describe('the gate of a dashboard in a cluster', () => {
     assert.equal((await post('/login', 'token=anna', { 'content-type': 'text/plain' })).status, 400);
   });
 
+  it('takes a login of its own page where the browser says no more than the origin', async () => {
+    const headers = { host: 'mesh.example', origin: 'http://mesh.example', 'sec-fetch-site': undefined };
+    const { status } = await post('/login', 'token=anna', headers as unknown as Headers);
+    assert.equal(status, 303);
+  });
+
   it('takes no login from a page of another site', async () => {
     assert.equal((await post('/login', 'token=anna', { 'sec-fetch-site': 'cross-site' })).status, 403);
     for (const origin of ['http://evil.example', 'null', 'http://localhost:9999']) {
