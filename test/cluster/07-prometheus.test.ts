@@ -126,12 +126,7 @@ describe('Prometheus on a cluster', () => {
     assert.equal(addresses.size, targets.length);
     const builds = await prometheus.query('count(istio_build) by (component, app)');
     const parts = builds.map(({ metric: { component, app }, value: [, n] }) => `${app} ${component} ${n}`).sort();
-    assert.deepEqual(parts, [
-      `ambit-agent agent ${nodes}`,
-      'gate proxy 1',
-      'istiod pilot 2',
-      `ztunnel ztunnel ${nodes}`,
-    ]);
+    assert.deepEqual(parts, ['gate proxy 1', 'istiod pilot 2', `ztunnel ztunnel ${nodes}`]);
   });
 
   it('has the requests that were sent, once, by all that the graph of Kiali groups them by', async () => {
