@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { ok } from '../../src/base/result.ts';
 import type { PausableTransport } from '../../src/http1/transport.ts';
 import type { TransportSink } from '../../src/http2/transport.ts';
+import type { ReadInto } from '../../src/net/inbound-connection.ts';
 import { plainEngine } from '../l7/plain-engine.ts';
 
 const ROUNDS = Number(process.env['ROUNDS'] ?? 20);
@@ -44,15 +45,14 @@ class Client implements PausableTransport {
 }
 
 /** The part of a socket that the engine uses, with an endpoint behind it that answers each write in the next turn. */
-function endpointSocket(): Socket {
-  let receive: (chunk: Buffer) => void = () => undefined;
-  const answer = () => receive(Buffer.from(RESPONSE));
+function endpointSocket(readInto: ReadInto | undefined): Socket {
+  const answer = () => {
+    readInto?.buffer.set(RESPONSE);
+    readInto?.callback(RESPONSE.length, readInto.buffer);
+  };
   const socket = {
     setNoDelay: () => socket,
-    on(event: string, listener: (chunk: Buffer) => void) {
-      if (event === 'data') receive = listener;
-      return socket;
-    },
+    on: () => socket,
     write(_bytes: Uint8Array, onWritten: () => void) {
       process.nextTick(onWritten);
       setImmediate(answer);
@@ -70,7 +70,7 @@ function endpointSocket(): Socket {
 const engine = plainEngine({
   endpointPort: 80,
   samplingShare: undefined,
-  dialer: { dial: () => Promise.resolve(ok(endpointSocket())) },
+  dialer: { dial: (_destination, options) => Promise.resolve(ok(endpointSocket(options?.readInto))) },
 });
 const clients = Array.from({ length: CONNECTIONS }, () => new Client());
 for (const client of clients) engine.serve(client);
