@@ -23,6 +23,7 @@ import { Clusters } from '../../src/waypoint/clusters.ts';
 import { readWaypointConfig } from '../../src/waypoint/config.ts';
 import { ExternalAuthorization } from '../../src/waypoint/external-authorization/external-authorization.ts';
 import { AuthorizationProviders } from '../../src/waypoint/external-authorization/providers.ts';
+import { FairShares } from '../../src/waypoint/fair-shares.ts';
 import { FileTexts } from '../../src/waypoint/file-texts.ts';
 import { type HttpConnectionContext, handleRequest } from '../../src/waypoint/http-exchange.ts';
 import { HttpUpstreams } from '../../src/waypoint/http-upstreams.ts';
@@ -120,6 +121,7 @@ export function plainEngine({ endpointPort, samplingShare, dialer }: PlainEngine
     http,
     external: new ExternalAuthorization({ clock, state, clusters, http, providers, logger: silentLogger }),
     replayBudget: new ReplayBudget(REPLAY_BUDGET_BYTES),
+    requestShares: new FairShares(0),
     traceIds: new TraceIds(),
   };
   const plan: TelemetryPlan =
@@ -134,6 +136,7 @@ export function plainEngine({ endpointPort, samplingShare, dialer }: PlainEngine
     calledAddress: '10.0.0.1:80',
     proxyName: 'waypoint',
     clientAddress: '127.0.0.1:1',
+    clientKey: 'client',
     forwarded: '',
     spoken: 'http1',
     requestClient: { ip: LOOPBACK, certificate: undefined },

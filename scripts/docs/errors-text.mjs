@@ -148,6 +148,11 @@ export const PROXY_ERRORS = {
     cause: 'The proxy shut down, or the pod left the mesh or ended, with the connection open.',
     action: 'For long connections raise the termination grace period.',
   },
+  TOO_MANY_CONNECTIONS: {
+    cause:
+      'A client holds as many connections through a waypoint as are left for all: it does not close them, or its peers do not.',
+    action: 'Look at `ambit_waypoint_open`; `WAYPOINT_MAX_CONNECTIONS` is the number for all clients together.',
+  },
   POOL_DRAINING: { cause: 'The proxy is shutting down.', action: 'Nothing.' },
 };
 

@@ -14,6 +14,7 @@ import { RequestMetrics } from '../../src/telemetry/request-metrics.ts';
 import { TcpMetrics } from '../../src/telemetry/tcp-metrics.ts';
 import { XdsMetrics } from '../../src/telemetry/xds-metrics.ts';
 import { revocationKeys } from '../../src/tls/revocation-list.ts';
+import { FairShares, shareFamilies } from '../../src/waypoint/fair-shares.ts';
 import { LogReporters } from '../../src/waypoint/reporting/log-reporters.ts';
 import { SpanReporters } from '../../src/waypoint/reporting/span-reporters.ts';
 import { createDeltaServerStats } from '../../src/xds/server/delta-server.ts';
@@ -117,7 +118,8 @@ function waypointFamilies() {
   const call = { protocol: 'grpc', grpcStatus: '0', ...outcome, ...messages };
   const labels = { reporter: 'waypoint', source: undefined, destination: undefined, service: undefined };
   requests.count('edge', () => labels, call, 0);
-  return [...requests.families(), policyDecisions(), ...reportFamilies()];
+  const shares = shareFamilies({ connections: new FairShares(1), requests: new FairShares(1) });
+  return [...requests.families(), policyDecisions(), ...shares, ...reportFamilies()];
 }
 
 const exposedName = ({ name, type, bareName }) => (type === 'counter' && !bareName ? `${name}_total` : name);

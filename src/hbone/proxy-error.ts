@@ -48,6 +48,7 @@ const OUTCOMES = {
   DESTINATION_DISCONNECTED: ['CONNECT', 503, 'upstream'],
   CLIENT_DISCONNECTED: ['CONNECT', 503, 'downstream'],
   DRAINED: ['CONNECT', 503, 'internal'],
+  TOO_MANY_CONNECTIONS: ['CONNECT', 503, 'downstream'],
   POOL_DRAINING: ['CONNECT', 503, 'internal'],
 } as const satisfies Record<string, readonly [ResponseFlag, number, ErrorSide]>;
 

@@ -34,6 +34,11 @@ export interface RecordDeps {
   readonly telemetry: Pick<RequestTelemetry, 'count'>;
 }
 
+export interface RecordEvents {
+  /** All is known of the request; once. */
+  onRecorded(): void;
+}
+
 interface Received {
   readonly receivedBytes: number;
 }
@@ -46,6 +51,7 @@ export class AccessRecord {
   readonly #request: RequestFields;
   readonly #connection: RecordedConnection;
   readonly #deps: RecordDeps;
+  readonly #events: RecordEvents;
   readonly #hiddenParams: readonly string[];
   readonly #startMs: number;
   readonly #flags: HttpResponseFlag[] = [];
@@ -70,14 +76,13 @@ export class AccessRecord {
   views: (() => readonly MetricView[]) | undefined;
   /** Whether the waypoint's own line is written; undefined: it is. */
   hasOwnLine: (() => boolean) | undefined;
-  /** Called when all is known, once. */
-  onEnd: (() => void) | undefined;
   /** Tries of the request; 0 before the first. */
   attempts = 0;
   /** Why there was no connection to an endpoint, the last time. */
   transportFailure: string | undefined;
 
-  constructor(request: RequestFields, connection: RecordedConnection, deps: RecordDeps) {
+  constructor(request: RequestFields, connection: RecordedConnection, deps: RecordDeps, events: RecordEvents) {
+    this.#events = events;
     this.#request = request;
     this.#connection = connection;
     this.#hiddenParams = connection.tokenRules()?.params ?? NO_PARAMS;
@@ -198,7 +203,7 @@ export class AccessRecord {
     this.#deps.telemetry.count(client, service, this.endpoint, outcome, this.views?.());
     const log = this.hasOwnLine?.() !== false ? this.#deps.accessLog : this.#deps.tapLog;
     if (log.enabled('info')) this.#log(log, receivedBytes, durationMs, flags);
-    this.onEnd?.();
+    this.#events.onRecorded();
   }
 
   #log(log: Logger, receivedBytes: number, durationMs: number, flags: string): void {

@@ -53,6 +53,7 @@ import { configDump } from './config-dump.ts';
 import { connectService } from './connect-service.ts';
 import { ExternalAuthorization } from './external-authorization/external-authorization.ts';
 import { AuthorizationProviders } from './external-authorization/providers.ts';
+import { FairShares, shareFamilies } from './fair-shares.ts';
 import { fetchDocument } from './fetch-document.ts';
 import { FileTexts } from './file-texts.ts';
 import { HttpUpstreams } from './http-upstreams.ts';
@@ -127,6 +128,7 @@ class Waypoint {
     () => this.#openDecisions.policiesChanged(),
   );
   readonly #defaultDenials = createDefaultDenials();
+  readonly #shares: Readonly<Record<'connections' | 'requests', FairShares>>;
   readonly #routes = new Routes();
   readonly #providers = new AuthorizationProviders();
   readonly #clusters: Clusters;
@@ -143,6 +145,7 @@ class Waypoint {
     this.#config = config;
     this.#deps = deps;
     const { clock, random, logger } = deps;
+    this.#shares = sharesOf(config);
     this.#tap = new Tap(clock);
     const identity = spiffeId({
       trustDomain: config.trustDomain,
@@ -198,6 +201,7 @@ class Waypoint {
         logger: logger.scope('authorization'),
       }),
       replayBudget: new ReplayBudget(REPLAY_BUDGET_BYTES),
+      requestShares: this.#shares.requests,
       upstreams: this.#upstreams,
       http: this.#http,
       served: this.#served,
@@ -219,6 +223,7 @@ class Waypoint {
       clock,
       blocks: this.#blocks,
       logger: logger.scope('tunnels'),
+      shares: this.#shares.connections,
       tls: async () => {
         const tls = await this.#tls.get(identity);
         return tls.ok ? tls.value : undefined;
@@ -332,6 +337,7 @@ class Waypoint {
       ...this.#requests.families(),
       ...this.#connections.families(),
       policyFamily(this.#policies.counted(), this.#defaultDenials),
+      ...shareFamilies(this.#shares),
       ...this.#reporting.families(),
       ...this.#xds.families(),
       ...processFamilies('proxy', this.#deps.version),
@@ -416,6 +422,10 @@ function isCallable(address: string): boolean {
 
 function hostnameResolver({ lookup = systemLookup(), random }: WaypointDeps) {
   return createHostnameResolver({ lookup, cache: new LRUCache({ max: HOSTNAME_CACHE_ENTRIES }), random });
+}
+
+function sharesOf({ maxConnections, maxRequests }: WaypointConfig) {
+  return { connections: new FairShares(maxConnections), requests: new FairShares(maxRequests) };
 }
 
 function plainDialer({ clock, logger }: WaypointDeps): Dialer {

@@ -29,6 +29,9 @@ export interface WaypointConfig extends TunnelConfig {
   /** Whether endpoints are told who the client is (facts l7-and-control 5.4). */
   readonly includeClientIdentity: boolean;
   readonly drainDeadlineMs: number;
+  /** What clients share; 0 for no limit. */
+  readonly maxConnections: number;
+  readonly maxRequests: number;
   readonly logLevel: string;
   readonly logFormat: 'plain' | 'json';
 }
@@ -68,6 +71,8 @@ export function readWaypointConfig(environment: Environment): WaypointConfig {
     includeClientIdentity: env.flag('XFCC_INCLUDE_CLIENT_IDENTITY', false),
     ...readTunnelConfig(env),
     drainDeadlineMs: env.durationMs('CONNECTION_TERMINATION_DEADLINE', 5000),
+    maxConnections: env.integer('WAYPOINT_MAX_CONNECTIONS', 16_384, 0, 1_000_000),
+    maxRequests: env.integer('WAYPOINT_MAX_REQUESTS', 16_384, 0, 1_000_000),
     logLevel: env.text('RUST_LOG', 'info'),
     logFormat: env.choice('LOG_FORMAT', 'plain', ['plain', 'json'] as const),
   };

@@ -24,12 +24,13 @@ import {
 import type { ContextOf, HeaderChange } from '../routing/header-changes.ts';
 import { requestTimeoutMs } from '../routing/request-timeout.ts';
 import type { TraceIds } from '../telemetry/trace-ids.ts';
-import { AccessRecord, type RecordDeps } from './access-record.ts';
+import { AccessRecord, type RecordDeps, type RecordEvents } from './access-record.ts';
 import type { ConnectTarget } from './connect-target.ts';
 import { ExchangeAttributes } from './exchange-attributes.ts';
 import { ExchangeFormat, type FormattedConnection, type FormattedMessages } from './exchange-format.ts';
 import { ExchangeSession } from './exchange-session.ts';
 import { applyEdits, type HeaderEdits } from './external-authorization/header-edits.ts';
+import type { FairShares } from './fair-shares.ts';
 import { describeSpan, FinishedExchange } from './finished-exchange.ts';
 import { type ForwardEvents, ForwardedRequest } from './forward-request.ts';
 import { grpcWebRequest } from './grpc-web/grpc-web-request.ts';
@@ -67,6 +68,8 @@ export interface HttpConnectionContext extends AdmissionContext, FormattedConnec
   readonly target: ConnectTarget;
   readonly self: Workload;
   readonly client: ClientLabels;
+  /** Whose places its requests take. */
+  readonly clientKey: string;
   /** Who the client is, for endpoints. */
   readonly requestClient: RequestClient;
   readonly forwarded: string;
@@ -89,6 +92,8 @@ export interface HttpExchangeDeps extends RouteTargetDeps, AdmissionDeps, Record
   readonly traceIds: TraceIds;
   readonly replayBudget: ReplayBudget;
   readonly openDecisions: OpenDecisions;
+  /** Places for requests. */
+  readonly requestShares: FairShares;
 }
 
 const MILLION = 1_000_000;
@@ -134,7 +139,7 @@ function handlePlainRequest(
   return exchange.body;
 }
 
-class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents {
+class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, RecordEvents {
   readonly #stream: HttpStream;
   readonly #context: HttpConnectionContext;
   readonly #deps: HttpExchangeDeps;
@@ -152,6 +157,7 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents {
   #unwatch: (() => void) | undefined;
   #clusterName: string | undefined;
   readonly #plan: TelemetryPlan;
+  readonly #isWithinShare: boolean;
   #trace: RequestTrace | undefined;
   #matched: CompiledRoute | undefined;
   #answerHeaders: readonly HttpHeader[] | undefined;
@@ -172,9 +178,9 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents {
     this.#sentHeaders = clientHeaders(headers);
     this.#request = new RequestFields(this.#sentHeaders);
     this.#plan = context.telemetry();
-    this.#record = new AccessRecord(this.#request, context, deps);
-    const { metrics, ownLine, logs, tracing } = this.#plan;
-    if (tracing !== undefined || logs.length > 0) this.#record.onEnd = () => this.#over();
+    this.#record = new AccessRecord(this.#request, context, deps, this);
+    this.#isWithinShare = deps.requestShares.enter(context.clientKey);
+    const { metrics, ownLine } = this.#plan;
     if (ownLine === undefined || ownLine.filter !== undefined) this.#record.hasOwnLine = () => this.#hasOwnLine();
     if (metrics !== undefined) {
       this.#record.views = () => metrics.views(() => this.#attributes(this.#finished()));
@@ -204,6 +210,7 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents {
     if (tracing !== undefined) {
       this.#trace = traceRequest(request, tracing, { random: this.#deps.random, ids: this.#deps.traceIds });
     }
+    if (!this.#isWithinShare) return this.#reply(LOCAL_REPLIES.overloaded);
     if (!request.valid) return this.#reply(LOCAL_REPLIES.badRequest);
     const upgrade = request.header('upgrade');
     if (upgrade !== undefined && upgrade.toLowerCase() !== 'websocket')
@@ -502,7 +509,8 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents {
   }
 
   /** All is known of the request. */
-  #over(): void {
+  onRecorded(): void {
+    this.#deps.requestShares.leave(this.#context.clientKey);
     const { logs } = this.#plan;
     if (this.#trace === undefined && logs.length === 0) return;
     const messages = this.#messages(this.#sentHeaders, this.#answerHeaders);

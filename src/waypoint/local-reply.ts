@@ -18,6 +18,7 @@ export type HttpResponseFlag =
   | 'DC'
   | 'DPE'
   | 'UPE'
+  | 'OM'
   | 'UAEX';
 
 export interface LocalReply {
@@ -79,6 +80,13 @@ export const LOCAL_REPLIES = {
     body: 'Request Header Fields Too Large',
     flag: '-',
     details: 'regex_budget_exceeded{header}',
+  },
+  overloaded: {
+    status: 503,
+    body: 'envoy overloaded',
+    flag: 'OM',
+    details: 'overload',
+    headers: [['x-envoy-local-overloaded', 'true']],
   },
   requestTimeout: { status: 504, body: 'upstream request timeout', flag: 'UT', details: 'response_timeout' },
   tryTimeout: { status: 504, body: 'upstream request timeout', flag: 'UT', details: 'upstream_per_try_timeout' },

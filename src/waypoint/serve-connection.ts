@@ -33,6 +33,7 @@ import type { WaypointConfig } from './config.ts';
 import { type ConnectTarget, findConnectTarget } from './connect-target.ts';
 import { checkConnection } from './external-authorization/check-connection.ts';
 import type { ExternalAuthorization } from './external-authorization/external-authorization.ts';
+import type { FairShares } from './fair-shares.ts';
 import { forwardBytes, refuseConnection } from './forward-connection.ts';
 import { type HttpConnectionContext, handleRequest } from './http-exchange.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
@@ -60,6 +61,8 @@ export interface ServeDeps {
   readonly routes: Routes;
   readonly clusters: Clusters;
   readonly replayBudget: ReplayBudget;
+  /** Places for requests. */
+  readonly requestShares: FairShares;
   readonly upstreams: Upstreams;
   readonly http: HttpUpstreams;
   readonly external: ExternalAuthorization;
@@ -94,6 +97,10 @@ const HTTP2_SETTINGS = {
 
 /** Takes a connection and brings it to its end. */
 export function serveConnection(connection: DownstreamConnection, deps: ServeDeps): void {
+  if (connection.isOverShare) {
+    const error = proxyError('TOO_MANY_CONNECTIONS', 'the client holds as many connections as are left for all');
+    return refuseConnection(connection, undefined, error, deps);
+  }
   const self = deps.self();
   if (self === undefined || !deps.policies.known || !deps.routes.known) {
     const error = proxyError('UNKNOWN_LOCAL_WORKLOAD', 'the control plane has not told this waypoint everything yet');
@@ -274,7 +281,7 @@ class ServedConnection implements StreamHandler {
   }
 
   #context(spoken: UpstreamVersion): HttpConnectionContext {
-    const { clientAddress, forwarded, authority } = this.#connection;
+    const { clientAddress, clientKey, forwarded, authority } = this.#connection;
     return {
       calledAddress: authority.text,
       proxyName: this.#deps.config.podName,
@@ -283,6 +290,7 @@ class ServedConnection implements StreamHandler {
       target: this.#target,
       self: this.#self,
       clientAddress,
+      clientKey,
       requestClient: { ip: this.#connection.clientIp, certificate: this.#clientCertificate() },
       client: this.#deps.telemetry.client(this.#connection.clientIp, this.#connection.peerIdentity),
       forwarded,

@@ -23,6 +23,7 @@ import { canonicalIp, formatAddress, type IpAddress } from '../model/address.ts'
 import type { SpiffeId } from '../model/spiffe.ts';
 import type { InboundConnection } from '../net/inbound-connection.ts';
 import type { WaypointConfig } from './config.ts';
+import type { FairShares } from './fair-shares.ts';
 
 /** A connection of a mesh client, as the CONNECT request describes it. */
 export interface DownstreamConnection {
@@ -36,6 +37,10 @@ export interface DownstreamConnection {
   readonly clientAddress: string;
   /** The `forwarded` header of the client's proxy. */
   readonly forwarded: string;
+  /** Who shares places with nobody else. */
+  readonly clientKey: string;
+  /** Whether the client holds more connections than it may, so that this one is refused. */
+  readonly isOverShare: boolean;
 }
 
 export interface TunnelsDeps {
@@ -44,6 +49,8 @@ export interface TunnelsDeps {
   readonly logger: Logger;
   /** The waypoint's TLS; waits for the first certificate. */
   tls(): Promise<WorkloadTls | undefined>;
+  /** Places for connections. */
+  readonly shares: FairShares;
   onConnection(connection: DownstreamConnection): void;
 }
 
@@ -103,15 +110,18 @@ export class Tunnels {
   }
 
   #serve(connection: InboundConnection, socket: Parameters<typeof socketTransport>[0], peerIdentity: SpiffeId): void {
-    const { clock, blocks } = this.#deps;
+    const { clock, blocks, shares } = this.#deps;
     const clientIp = canonicalIp(connection.peer.address);
     const clientAddress = formatAddress(clientIp, connection.peer.port);
+    const clientKey = `${peerIdentity} ${clientIp}`;
+    const client = { peerIdentity, clientIp, clientAddress, clientKey };
     const http = new Http2Connection(
       socketTransport(socket),
       'server',
       { clock, pool: blocks, settings: tunnelSettings('server', this.#config.http2) },
       {
-        onStream: (stream, headers) => this.#request({ peerIdentity, clientIp, clientAddress }, stream, headers),
+        onStream: (stream, headers) => this.#request(client, stream, headers),
+        onStreamClosed: () => shares.leave(clientKey),
         onClosed: () => void this.#open.delete(http),
       },
     );
@@ -120,18 +130,20 @@ export class Tunnels {
   }
 
   #request(
-    client: Pick<DownstreamConnection, 'peerIdentity' | 'clientIp' | 'clientAddress'>,
+    client: Pick<DownstreamConnection, 'peerIdentity' | 'clientIp' | 'clientAddress' | 'clientKey'>,
     stream: Http2Stream,
     headers: readonly Header[],
   ): StreamHandler {
     const holder = new StreamHolder(() => undefined);
     const authority = readConnect(headers);
+    const isOverShare = !this.#deps.shares.enter(client.clientKey);
     // The holder has to be in place before an answer may end the stream.
     queueMicrotask(() => {
       if (stream.state === 'closed') return;
       if (!authority.ok) return refuse(stream, authority.error);
       this.#deps.onConnection({
         ...client,
+        isOverShare,
         stream,
         release: () => holder.release(stream),
         authority: authority.value,

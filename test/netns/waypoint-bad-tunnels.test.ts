@@ -315,6 +315,31 @@ describe('a CONNECT request (rows 10, 18)', { timeout: 110_000 }, () => {
     await waypoint.withstood();
   });
 
+  it('is refused to a client that holds half of all connections, and to nobody else', async () => {
+    const requests = Array.from({ length: 100 }, (_, index) => frame(1, 4, 2 * index + 1, block(connect(GOOD))));
+    const opening = Buffer.concat([OPENING, ...requests]);
+    const tunnels: TLSSocket[] = [];
+    let granted = 0;
+    let refused = 0;
+    // Half of 16,384, and some more.
+    for (let count = 0; count < 90; count++) {
+      const tunnel = await open(client());
+      tunnels.push(tunnel);
+      tunnel.write(opening);
+      const chunks: Buffer[] = [];
+      tunnel.on('data', (chunk: Buffer) => chunks.push(chunk));
+      const heads = () => parseFrames(Buffer.concat(chunks)).filter(({ type }) => type === 1);
+      await eventually('a hundred answers', async () => heads().length === 100);
+      granted += heads().filter(({ payload }) => payload[0] === 0x88).length;
+      refused += heads().filter(({ payload }) => payload[0] !== 0x88).length;
+    }
+    assert.equal(granted, 8192);
+    assert.equal(refused, 808);
+    await waypoint.withstood();
+    for (const tunnel of tunnels) tunnel.destroy();
+    await eventually('the client is served again', async () => (await ask(connect(GOOD)))[0] === '200');
+  });
+
   it('that is no CONNECT, or has what such a request cannot have, is refused', async () => {
     const get: readonly Header[] = [
       [':method', 'GET'],

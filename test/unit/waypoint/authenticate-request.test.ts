@@ -170,9 +170,10 @@ describe('the token of a request', () => {
     for (const token of tokens) {
       for (const path of [`/?access_token=${token}`, `/?a=b&access%5Ftoken=${token}`, `/%00?access_token=${token}`]) {
         const fields = request(path, ['authorization', `Bearer ${token}`], ['cookie', `c=${token}`]);
+        const noEvents = { onRecorded: () => undefined };
         const deps = { clock: new ManualClock(), accessLog: log, tapLog: silentLogger, telemetry: silentTelemetry };
-        new AccessRecord(fields, context, deps).clientGone({ receivedBytes: 0 });
-        const record = new AccessRecord(fields, context, deps);
+        new AccessRecord(fields, context, deps, noEvents).clientGone({ receivedBytes: 0 });
+        const record = new AccessRecord(fields, context, deps, noEvents);
         const outcome = await authenticate(fields, pool);
         if (typeof outcome === 'string') record.end(undefined, { receivedBytes: 0 });
         else record.answered(outcome, { receivedBytes: 0 });

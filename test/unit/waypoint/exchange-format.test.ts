@@ -36,12 +36,17 @@ function setUp(responseHeaders?: readonly HttpHeader[]) {
     proxyName: 'waypoint-1',
     tokenRules: () => undefined,
   };
-  const record = new AccessRecord(request, connection, {
-    clock,
-    accessLog: silentLogger,
-    tapLog: silentLogger,
-    telemetry: silentTelemetry,
-  });
+  const record = new AccessRecord(
+    request,
+    connection,
+    {
+      clock,
+      accessLog: silentLogger,
+      tapLog: silentLogger,
+      telemetry: silentTelemetry,
+    },
+    { onRecorded: () => undefined },
+  );
   const startMs = clock.nowMs();
   clock.advance(25);
   const messages = {

@@ -3,6 +3,7 @@ import { it } from 'node:test';
 import { silentLogger } from '../../../src/base/logger.ts';
 import type { HttpHeader } from '../../../src/http/http-stream.ts';
 import type { CompiledPort } from '../../../src/routing/compile-routes.ts';
+import { FairShares } from '../../../src/waypoint/fair-shares.ts';
 import {
   type HttpConnectionContext,
   type HttpExchangeDeps,
@@ -28,6 +29,7 @@ async function answer(place: 'target' | 'header'): Promise<{ headers: readonly H
     telemetry: silentTelemetry,
     tapLog: silentLogger,
     replayBudget: new ReplayBudget(0),
+    requestShares: new FairShares(0),
     state: {},
   } as unknown as HttpExchangeDeps;
   const http = {

@@ -5,6 +5,7 @@ import type { TokenAuthenticator, TokenOutcome } from '../../../src/authn/token-
 import { silentLogger } from '../../../src/base/logger.ts';
 import { fail, ok } from '../../../src/base/result.ts';
 import type { HttpHeader, HttpStreamHandler } from '../../../src/http/http-stream.ts';
+import { FairShares } from '../../../src/waypoint/fair-shares.ts';
 import {
   type HttpConnectionContext,
   type HttpExchangeDeps,
@@ -80,6 +81,7 @@ function setUp(asks: 'asks' | 'does not ask' = 'asks') {
     tokens,
     http,
     replayBudget: new ReplayBudget(1_000_000),
+    requestShares: new FairShares(0),
     clusters: { get: () => cluster },
     state: {},
   } as unknown as HttpExchangeDeps;
