@@ -1,9 +1,10 @@
 /** All calls from one node to another. */
 import { milliseconds, percent, perSecond } from './format.ts';
 import { healthOf, refusalOf, successOf } from './health.ts';
-import type { PlacedLink, Point } from './lay-out.ts';
+import type { PlacedLink } from './lay-out.ts';
 import { LockShape } from './lock.tsx';
 import type { GraphEdge } from './mesh.ts';
+import type { Point } from './place-boxes.ts';
 
 interface Props {
   readonly link: PlacedLink;
@@ -42,8 +43,10 @@ export function GraphLink({ link, edges, dim, near }: Props) {
   );
 }
 
+/** Where the numbers stand. A long line is drawn in many points, and its middle is where others cross it. */
 function middleOf(points: readonly Point[]): Point {
-  return points[Math.floor(points.length / 2)] ?? { x: 0, y: 0 };
+  const share = points.length > 8 ? 0.72 : 0.5;
+  return points[Math.floor(points.length * share)] ?? { x: 0, y: 0 };
 }
 
 /** Straight where the traffic runs, with the corners rounded off. */

@@ -1,15 +1,24 @@
-/** Where nodes and edges are drawn: along the calls, in frames of their namespaces, and of the waypoints in front of them. */
-import { Graph, layout } from '@dagrejs/dagre';
+/**
+ * Where nodes and edges are drawn: along the calls, in frames of their namespaces, and of the waypoints in front of them.
+ *
+ * Each frame is laid out by itself, then the frames among one another: so frames never overlap, and hundreds of services
+ * take milliseconds.
+ */
 import type { GraphEdge, GraphNode } from './mesh.ts';
+import { type Box, type Direction, type Gaps, type Join, type Placed, type Point, placeBoxes } from './place-boxes.ts';
 
 export const NODE = { width: 156, height: 46 };
 const PADDING = 14;
-const TITLE = 18;
-
-export interface Point {
-  readonly x: number;
-  readonly y: number;
-}
+const TITLE = 20;
+/** Numbers stand on the lines between nodes. */
+const NODE_GAPS: Record<Direction, Gaps> = {
+  LR: { along: 104, across: 30, maxLined: 40 },
+  TB: { along: 70, across: 24, maxLined: 40 },
+};
+const FRAME_GAPS: Record<Direction, Gaps> = {
+  LR: { along: 84, across: 24, maxLined: 6 },
+  TB: { along: 54, across: 20, maxLined: 6 },
+};
 
 export interface PlacedNode extends GraphNode, Point {}
 
@@ -31,15 +40,13 @@ export interface Frame extends Point {
 }
 
 export interface Layout {
+  /** By their middle. */
   readonly nodes: readonly PlacedNode[];
   readonly links: readonly PlacedLink[];
   /** Outer ones first. */
   readonly frames: readonly Frame[];
   readonly box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
 }
-
-/** `LR`: calls go to the right; `TB`: down, for narrow screens. */
-export type Direction = 'LR' | 'TB';
 
 /** Names what the layout depends on: the same shape is not laid out again. */
 export function shapeOf(nodes: readonly GraphNode[], edges: readonly GraphEdge[], direction: Direction): string {
@@ -48,85 +55,125 @@ export function shapeOf(nodes: readonly GraphNode[], edges: readonly GraphEdge[]
 }
 
 export function layOut(nodes: readonly GraphNode[], edges: readonly GraphEdge[], direction: Direction): Layout {
-  const graph = new Graph({ compound: true });
-  const isWide = direction === 'LR';
-  graph.setGraph({
-    rankdir: direction,
-    nodesep: isWide ? 30 : 24,
-    ranksep: isWide ? 104 : 70,
-    marginx: 16,
-    marginy: 16,
-  });
-  graph.setDefaultEdgeLabel(() => ({}));
-  for (const node of nodes) {
-    graph.setNode(node.id, { ...NODE });
-    const parent = frameId(node);
-    graph.setNode(namespaceId(node), {});
-    graph.setNode(parent, {});
-    if (parent !== namespaceId(node)) graph.setParent(parent, namespaceId(node));
-    graph.setParent(node.id, parent);
+  return new FrameLayout(nodes, edges, direction).result();
+}
+
+/** A frame with what is in it, laid out by itself. */
+interface Inside extends Box {
+  readonly kind: Frame['kind'];
+  readonly name: string;
+  readonly nodes: readonly GraphNode[];
+  readonly frames: readonly Inside[];
+  readonly placed: Placed;
+}
+
+class FrameLayout {
+  readonly #nodes: readonly GraphNode[];
+  readonly #edges: readonly GraphEdge[];
+  readonly #direction: Direction;
+  readonly #frames: Frame[] = [];
+  readonly #middles = new Map<string, Point>();
+  readonly #lines = new Map<string, readonly Point[]>();
+
+  constructor(nodes: readonly GraphNode[], edges: readonly GraphEdge[], direction: Direction) {
+    this.#nodes = nodes;
+    this.#edges = edges;
+    this.#direction = direction;
   }
-  const between = Map.groupBy(edges, ({ from, to }) => `${from}>${to}`);
-  for (const [{ from, to }] of between.values() as Iterable<[GraphEdge]>) graph.setEdge(from, to, {});
-  layout(graph);
-  const placed = nodes.map((node): PlacedNode => {
-    const { x = 0, y = 0 } = graph.node(node.id) as { x?: number; y?: number };
-    return { ...node, x, y };
-  });
-  const links = [...between].map(([id, all]): PlacedLink => {
-    const [{ from, to }] = all as [GraphEdge];
-    const { points = [] } = graph.edge(from, to) as { points?: { x: number; y: number }[] };
-    return { id, from, to, points };
-  });
-  const frames = framesOf(placed);
-  return { nodes: placed, links, frames, box: boxOf(frames, links) };
-}
 
-function namespaceId({ namespace }: GraphNode): string {
-  return `namespace:${namespace}`;
-}
+  result(): Layout {
+    const byNamespace = Map.groupBy(this.#nodes, ({ namespace }) => namespace);
+    const namespaces = [...byNamespace].map(([name, members]) => this.#namespace(name, members));
+    const frameOf = new Map(
+      namespaces.flatMap(({ id, name }) => (byNamespace.get(name) ?? []).map((node) => [node.id, id])),
+    );
+    const placed = placeBoxes(namespaces, this.#joins(frameOf), this.#direction, FRAME_GAPS[this.#direction]);
+    for (const frame of namespaces) this.#put(frame, placed.corners.get(frame.id) ?? { x: 0, y: 0 });
+    const nodes = this.#nodes.map((node) => ({ ...node, ...(this.#middles.get(node.id) ?? { x: 0, y: 0 }) }));
+    const between = new Map(this.#edges.map(({ from, to }) => [`${from}>${to}`, { from, to }]));
+    const links = [...between].map(([id, { from, to }]) => ({ id, from, to, points: this.#line(id, from, to) }));
+    return { nodes, links, frames: this.#frames, box: boxAround(placed) };
+  }
 
-function frameId(node: GraphNode): string {
-  return node.waypoint === '' ? namespaceId(node) : `${namespaceId(node)}:${node.waypoint}`;
-}
+  #namespace(name: string, members: readonly GraphNode[]): Inside {
+    const behind = Map.groupBy(members, ({ waypoint }) => waypoint);
+    const alone = behind.get('') ?? [];
+    behind.delete('');
+    const waypoints = [...behind].map(([waypoint, nodes]) =>
+      this.#frame(`namespace:${name}:${waypoint}`, 'waypoint', waypoint, nodes, []),
+    );
+    return this.#frame(`namespace:${name}`, 'namespace', name, alone, waypoints);
+  }
 
-function framesOf(nodes: readonly PlacedNode[]): Frame[] {
-  return [...Map.groupBy(nodes, namespaceId)].flatMap(([id, members]): Frame[] => {
-    const behind = [
-      ...Map.groupBy(
-        members.filter(({ waypoint }) => waypoint !== ''),
-        frameId,
-      ),
-    ];
-    const inner = behind.map(([innerId, all]): Frame => {
-      const name = all[0]?.waypoint ?? '';
-      return { id: innerId, kind: 'waypoint', name, ...around(all.map(boxOfNode)) };
+  #frame(
+    id: string,
+    kind: Frame['kind'],
+    name: string,
+    nodes: readonly GraphNode[],
+    frames: readonly Inside[],
+  ): Inside {
+    const boxOf = new Map<string, string>(nodes.map((node) => [node.id, node.id]));
+    for (const frame of frames) for (const node of frame.nodes) boxOf.set(node.id, frame.id);
+    const boxes = [...nodes.map((node) => ({ id: node.id, ...NODE })), ...frames];
+    const placed = placeBoxes(boxes, this.#joins(boxOf), this.#direction, NODE_GAPS[this.#direction]);
+    const width = placed.width + 2 * PADDING;
+    return { id, kind, name, nodes, frames, placed, width, height: placed.height + 2 * PADDING + TITLE };
+  }
+
+  /** Edges between boxes that hold their ends. */
+  #joins(boxOf: ReadonlyMap<string, string>): Join[] {
+    return this.#edges.flatMap((edge) => {
+      const [from, to] = [boxOf.get(edge.from), boxOf.get(edge.to)];
+      return from === undefined || to === undefined || from === to ? [] : [{ from, to }];
     });
-    const alone = members.filter(({ waypoint }) => waypoint === '').map(boxOfNode);
-    const name = members[0]?.namespace ?? '';
-    return [{ id, kind: 'namespace', name, ...around([...alone, ...inner]) }, ...inner];
-  });
+  }
+
+  #put({ id, kind, name, width, height, nodes, frames, placed }: Inside, corner: Point): void {
+    this.#frames.push({ id, kind, name, ...corner, width, height });
+    const inner = { x: corner.x + PADDING, y: corner.y + PADDING + TITLE };
+    const at = (point: Point | undefined) => ({ x: inner.x + (point?.x ?? 0), y: inner.y + (point?.y ?? 0) });
+    for (const node of nodes) {
+      const { x, y } = at(placed.corners.get(node.id));
+      this.#middles.set(node.id, { x: x + NODE.width / 2, y: y + NODE.height / 2 });
+    }
+    for (const [line, points] of placed.lines) this.#lines.set(line, points.map(at));
+    for (const frame of frames) this.#put(frame, at(placed.corners.get(frame.id)));
+  }
+
+  #line(id: string, from: string, to: string): readonly Point[] {
+    const known = this.#lines.get(id);
+    const [start, end] = [this.#middles.get(from), this.#middles.get(to)];
+    if (known !== undefined) return known;
+    if (start === undefined || end === undefined) return [];
+    return from === to ? [] : curve(start, end, this.#direction);
+  }
 }
 
-interface Box extends Point {
-  readonly width: number;
-  readonly height: number;
+function boxAround({ width, height }: Placed): Layout['box'] {
+  return { x: -PADDING, y: -PADDING, width: width + 2 * PADDING, height: height + 2 * PADDING };
 }
 
-function boxOfNode({ x, y }: Point): Box {
-  return { x: x - NODE.width / 2, y: y - NODE.height / 2, ...NODE };
+const CURVE_STEPS = 12;
+
+/** From one side of a node to a side of another, out and in at a right angle. */
+function curve(from: Point, to: Point, direction: Direction): Point[] {
+  const isAcross = direction === 'LR';
+  const forward = isAcross ? to.x >= from.x : to.y >= from.y;
+  const [sx, sy] = isAcross
+    ? [forward ? NODE.width / 2 : -NODE.width / 2, 0]
+    : [0, forward ? NODE.height / 2 : -NODE.height / 2];
+  const start = { x: from.x + sx, y: from.y + sy };
+  const end = { x: to.x - sx, y: to.y - sy };
+  const bend =
+    Math.max(40, (isAcross ? Math.abs(end.x - start.x) : Math.abs(end.y - start.y)) / 2) * (forward ? 1 : -1);
+  const [bx, by] = isAcross ? [bend, 0] : [0, bend];
+  const controls = [start, { x: start.x + bx, y: start.y + by }, { x: end.x - bx, y: end.y - by }, end] as const;
+  return Array.from({ length: CURVE_STEPS + 1 }, (_, step) => bezier(controls, step / CURVE_STEPS));
 }
 
-function around(boxes: readonly Box[]): Box {
-  const left = Math.min(...boxes.map(({ x }) => x)) - PADDING;
-  const top = Math.min(...boxes.map(({ y }) => y)) - PADDING - TITLE;
-  const right = Math.max(...boxes.map(({ x, width }) => x + width)) + PADDING;
-  const bottom = Math.max(...boxes.map(({ y, height }) => y + height)) + PADDING;
-  return { x: left, y: top, width: right - left, height: bottom - top };
-}
-
-function boxOf(frames: readonly Frame[], links: readonly PlacedLink[]): Box {
-  const points = links.flatMap((link) => link.points.map(({ x, y }) => ({ x, y, width: 0, height: 0 })));
-  const { x, y, width, height } = around([...frames, ...points]);
-  return { x, y: y + TITLE, width, height: height - TITLE };
+function bezier([a, b, c, d]: readonly [Point, Point, Point, Point], t: number): Point {
+  const u = 1 - t;
+  const mix = (p: number, q: number, r: number, s: number) =>
+    u ** 3 * p + 3 * u * u * t * q + 3 * u * t * t * r + t ** 3 * s;
+  return { x: mix(a.x, b.x, c.x, d.x), y: mix(a.y, b.y, c.y, d.y) };
 }

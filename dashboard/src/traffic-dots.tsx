@@ -4,7 +4,7 @@
  * They are drawn on a canvas over the graph: hundreds of them change at every frame, which elements are too slow for.
  */
 import { useEffect, useRef } from 'preact/hooks';
-import type { Point } from './lay-out.ts';
+import type { Point } from './place-boxes.ts';
 
 export interface Stream {
   readonly points: readonly Point[];
@@ -25,6 +25,7 @@ export interface View {
 const SPEED_PER_SEC = 70;
 const MAX_DOTS = 6;
 const RADIUS = 2.6;
+const COLORS_MS = 500;
 
 interface Track {
   readonly points: readonly Point[];
@@ -45,13 +46,21 @@ export function TrafficDots({ streams, view }: { readonly streams: readonly Stre
     if (element === null || !context) return;
     const still = matchMedia('(prefers-reduced-motion: reduce)');
     let frame = 0;
+    let colors = colorsOf(element);
+    // Whoever changes the colours of the page sees it a moment later: to ask at each frame would cost more than to draw.
+    const timer = setInterval(() => {
+      colors = colorsOf(element);
+    }, COLORS_MS);
     const draw = (timeMs: number) => {
       frame = requestAnimationFrame(draw);
       if (still.matches) context.clearRect(0, 0, element.width, element.height);
-      else drawDots(element, context, now.current.tracks, now.current.view, timeMs / 1000);
+      else drawDots(element, context, now.current.tracks, now.current.view, timeMs / 1000, colors);
     };
     frame = requestAnimationFrame(draw);
-    return () => cancelAnimationFrame(frame);
+    return () => {
+      clearInterval(timer);
+      cancelAnimationFrame(frame);
+    };
   }, []);
   return <canvas ref={canvas} class="dots" />;
 }
@@ -67,12 +76,23 @@ function trackOf({ points, perSec, failedShare }: Stream): Track {
   return { points, lengths, length: lengths.at(-1) ?? 0, dots, failed };
 }
 
+interface Colors {
+  readonly good: string;
+  readonly failed: string;
+}
+
+function colorsOf(element: Element): Colors {
+  const { color: good, borderTopColor: failed } = getComputedStyle(element);
+  return { good, failed };
+}
+
 function drawDots(
   element: HTMLCanvasElement,
   context: CanvasRenderingContext2D,
   tracks: readonly Track[],
   { x, y, scale }: View,
   atSec: number,
+  colors: Colors,
 ): void {
   const density = devicePixelRatio;
   const width = Math.round(element.clientWidth * density);
@@ -80,11 +100,10 @@ function drawDots(
   if (element.width !== width) element.width = width;
   if (element.height !== height) element.height = height;
   context.clearRect(0, 0, width, height);
-  const style = getComputedStyle(element);
   const k = scale * density;
   const radius = Math.max(RADIUS * k, 1.2);
   for (const isFailed of [false, true]) {
-    context.fillStyle = style.getPropertyValue(isFailed ? 'border-color' : 'color');
+    context.fillStyle = isFailed ? colors.failed : colors.good;
     context.beginPath();
     for (const track of tracks) {
       for (let dot = 0; dot < track.dots; dot++) {
