@@ -21,6 +21,8 @@ const ALLOWED_WITHIN_RANK = {
   hbone: ['net', 'tls', 'pki', 'http2', 'xds', 'telemetry'],
   mesh: ['balance', 'xds'],
   telemetry: ['net'],
+  // The names of metrics.
+  traffic: ['telemetry'],
   cli: ['dashboard'],
   bin: ['cli'],
 };

@@ -2,6 +2,7 @@
 import { useAnswer } from './ask.ts';
 import { markOf } from './config-page.tsx';
 import { identity, perSecond } from './format.ts';
+import { HitsText } from './hits-text.tsx';
 import type { Permission, PolicyPage } from './mesh.ts';
 import { pageOf, type Route } from './route.ts';
 import { Badge, Waiting } from './states.tsx';
@@ -116,7 +117,7 @@ function Cell({
   );
 }
 
-function Policies({ page: { policies } }: { readonly page: PolicyPage }) {
+function Policies({ page: { policies, defaultDenials } }: { readonly page: PolicyPage }) {
   return (
     <section class="panel wide" aria-label="policies">
       <h2>
@@ -133,6 +134,7 @@ function Policies({ page: { policies } }: { readonly page: PolicyPage }) {
                 <th>kind</th>
                 <th>action</th>
                 <th>at proxies</th>
+                <th>hits</th>
                 <th>remarks</th>
               </tr>
             </thead>
@@ -155,6 +157,9 @@ function Policies({ page: { policies } }: { readonly page: PolicyPage }) {
                   <td>{policy.kind}</td>
                   <td>{actionOf(policy)}</td>
                   <td>{policy.atProxies ? 'yes' : 'no proxy has it'}</td>
+                  <td data-hits>
+                    <HitsText hits={policy.hits} />
+                  </td>
                   <td class="text">
                     {policy.findings.map(({ level, message }) => (
                       <span key={message}>
@@ -167,6 +172,12 @@ function Policies({ page: { policies } }: { readonly page: PolicyPage }) {
             </tbody>
           </table>
         </div>
+      )}
+      {defaultDenials > 0 && (
+        <p class="hint">
+          {defaultDenials.toLocaleString('en')} more were refused in the mesh because there are ALLOW policies and none
+          of them matched. All hits are since the proxies started.
+        </p>
       )}
     </section>
   );

@@ -1,9 +1,10 @@
 /** The policies in force for something. */
-import type { PolicyInForce } from './mesh.ts';
+import { HitsText } from './hits-text.tsx';
+import type { CountedPolicyInForce } from './mesh.ts';
 import { pageOf } from './route.ts';
 import { Badge } from './states.tsx';
 
-export function PolicyTable({ policies }: { readonly policies: readonly PolicyInForce[] }) {
+export function PolicyTable({ policies }: { readonly policies: readonly CountedPolicyInForce[] }) {
   return (
     <section class="panel" aria-label="policies">
       <h2>Policies in force</h2>
@@ -16,10 +17,11 @@ export function PolicyTable({ policies }: { readonly policies: readonly PolicyIn
               <th>policy</th>
               <th>action</th>
               <th>asked by</th>
+              <th>hits</th>
             </tr>
           </thead>
           <tbody>
-            {policies.map(({ id, kind, action, dryRun, where }) => (
+            {policies.map(({ id, kind, action, dryRun, where, hits }) => (
               <tr key={`${where} ${kind} ${id}`}>
                 <td class="text">
                   <a href={pageOf('policies', id.split('/')[0])}>{id}</a> <small>{kind}</small>
@@ -29,6 +31,9 @@ export function PolicyTable({ policies }: { readonly policies: readonly PolicyIn
                   {dryRun && <small> dry run</small>}
                 </td>
                 <td>{where}</td>
+                <td>
+                  <HitsText hits={hits} />
+                </td>
               </tr>
             ))}
           </tbody>

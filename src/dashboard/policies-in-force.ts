@@ -5,6 +5,7 @@ import type { Service } from '../model/service.ts';
 import { MESH_TARGET } from '../model/waypoint-target.ts';
 import type { Workload } from '../model/workload.ts';
 import type { WaypointPolicy } from '../proto/gen/ambit.ts';
+import type { PolicyHits } from '../traffic/policy-hits.ts';
 import { policyTargets } from '../waypoint/policies.ts';
 import type { MeshFeed } from './mesh-feed.ts';
 
@@ -16,6 +17,20 @@ export interface PolicyInForce {
   readonly dryRun: boolean;
   /** Who asks it: `ztunnel` for each connection to its pods, the waypoint for each request. */
   readonly where: 'ztunnel' | 'waypoint';
+}
+
+/** With how often it decided, by result, since the proxies started. */
+export interface CountedPolicyInForce extends PolicyInForce {
+  readonly hits: Readonly<Record<string, number>>;
+}
+
+export function withHits(policies: readonly PolicyInForce[], hits: PolicyHits): CountedPolicyInForce[] {
+  return policies.map((policy) => ({ ...policy, hits: hitsOf(hits, policy.id) }));
+}
+
+/** @param id `namespace/name` */
+export function hitsOf(hits: PolicyHits, id: string): Readonly<Record<string, number>> {
+  return Object.fromEntries(hits.get(id) ?? []);
 }
 
 export function policiesOfPods(

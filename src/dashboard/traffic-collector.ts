@@ -4,12 +4,13 @@ import { errorText } from '../base/errors.ts';
 import type { MeshProxy } from '../model/mesh-proxy.ts';
 import { EdgeHistory } from '../traffic/edge-history.ts';
 import type { EdgeReading } from '../traffic/edges.ts';
+import type { PolicyHits } from '../traffic/policy-hits.ts';
 
 /** Where the traffic is read. */
 export interface TrafficSource {
   readonly where: string;
   proxies(): Promise<readonly MeshProxy[]>;
-  read(): Promise<{ readonly edges: EdgeReading; readonly missing: readonly string[] }>;
+  read(): Promise<{ readonly edges: EdgeReading; readonly policies: PolicyHits; readonly missing: readonly string[] }>;
 }
 
 const PERIOD_MS = 2000;
@@ -22,6 +23,8 @@ export class TrafficCollector {
   proxies: readonly MeshProxy[] = [];
   /** Why some proxies, or all, are not in the numbers. */
   missing: readonly string[] = [];
+  /** As of the last reading. */
+  policies: PolicyHits = new Map();
   /** Wall clock; 0 before the first. */
   readAtMs = 0;
 
@@ -46,8 +49,9 @@ export class TrafficCollector {
   async #read(): Promise<void> {
     try {
       this.proxies = await this.#source.proxies();
-      const { edges, missing } = await this.#source.read();
+      const { edges, policies, missing } = await this.#source.read();
       this.missing = missing;
+      this.policies = policies;
       this.readAtMs = this.#clock.nowMs();
       this.history.add(edges, this.readAtMs, this.#clock.monotonicMs());
     } catch (error) {

@@ -1,7 +1,9 @@
 /** `/api/policies?namespace=…`: the policies of a namespace, who may call whom by them, and who did. */
+import type { Edge } from '../../traffic/edges.ts';
 import type { MeshFeed } from '../mesh-feed.ts';
 import type { ObjectInForce } from '../mesh-reader.ts';
 import type { Permissions } from '../permissions.ts';
+import { hitsOf } from '../policies-in-force.ts';
 import { isVisible } from '../visible-edges.ts';
 import { isHop, waypointNames } from '../waypoint-names.ts';
 import { type ApiHandler, type ApiSources, NotShown } from './api-handler.ts';
@@ -17,9 +19,17 @@ export interface ObservedCall {
   readonly refusedPerSec: number;
 }
 
+export type ListedPolicy = ObjectInForce & {
+  readonly atProxies: boolean;
+  /** How often it decided, by result, since the proxies started. */
+  readonly hits: Readonly<Record<string, number>>;
+};
+
 export interface PolicyPage {
   readonly namespaces: readonly string[];
-  readonly policies: readonly (ObjectInForce & { readonly atProxies: boolean })[];
+  readonly policies: readonly ListedPolicy[];
+  /** Refused because there are ALLOW policies and none matched, since the proxies started. */
+  readonly defaultDenials: number;
   readonly permissions: Permissions;
   readonly observed: readonly ObservedCall[];
 }
@@ -39,15 +49,24 @@ export function policiesApi({ reader, collector, judge }: ApiSources): ApiHandle
       .now()
       .filter(({ edge }) => isVisible(viewer, edge) && !isHop(edge, waypoints))
       .filter(({ edge }) => chosen.has(edge.service.namespace || edge.destination.namespace));
+    // Who called in the last hour, and is quiet now.
+    const before = collector.history
+      .points((edge) => isVisible(viewer, edge) && !isHop(edge, waypoints))
+      .map(({ edge }) => ({ ...endsOf(edge), perSec: 0, refusedPerSec: 0 }));
     const held = heldBy(feed);
     return {
       namespaces,
       policies: objects
         .filter(({ kind, namespace }) => KINDS.has(kind) && viewer.mayRead(namespace))
         .filter(({ namespace }) => wanted === '' || namespace === wanted)
-        .map((policy) => ({ ...policy, atProxies: held.has(`${policy.namespace}/${policy.name}`) })),
+        .map((policy) => {
+          const id = `${policy.namespace}/${policy.name}`;
+          return { ...policy, atProxies: held.has(id), hits: hitsOf(collector.policies, id) };
+        }),
+      // It is of the whole mesh.
+      defaultDenials: viewer.mayRead('') ? (collector.policies.get('')?.get('denied') ?? 0) : 0,
       permissions: await judge(feed, chosen),
-      observed: together(calls.map(observedCall)),
+      observed: together([...calls.map(observedCall), ...before]),
     };
   };
 }
@@ -61,13 +80,18 @@ function heldBy(feed: MeshFeed): ReadonlySet<string> {
 
 type Rated = ReturnType<ApiSources['collector']['history']['now']>[number];
 
-function observedCall({ edge, requestsPerSec, openedPerSec, failedPerSec, codesPerSec }: Rated): ObservedCall {
-  const { source, destination, service } = edge;
-  const isHttp = edge.protocol !== 'tcp';
+function endsOf({ source, destination, service }: Edge): Pick<ObservedCall, 'client' | 'destination'> {
   return {
     client: source.workload === '' ? '' : `${source.namespace}/${source.workload}`,
     destination:
       service.name === '' ? `${destination.namespace}/${destination.workload}` : `${service.namespace}/${service.name}`,
+  };
+}
+
+function observedCall({ edge, requestsPerSec, openedPerSec, failedPerSec, codesPerSec }: Rated): ObservedCall {
+  const isHttp = edge.protocol !== 'tcp';
+  return {
+    ...endsOf(edge),
     perSec: isHttp ? requestsPerSec : openedPerSec,
     refusedPerSec: isHttp ? (codesPerSec['403'] ?? 0) : failedPerSec,
   };

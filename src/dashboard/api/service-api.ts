@@ -3,7 +3,7 @@ import type { Service } from '../../model/service.ts';
 import type { Rates } from '../../traffic/edge-rates.ts';
 import type { Edge } from '../../traffic/edges.ts';
 import { type MeshFeed, workloadId } from '../mesh-feed.ts';
-import { type PolicyInForce, policiesOfPods } from '../policies-in-force.ts';
+import { type CountedPolicyInForce, policiesOfPods, withHits } from '../policies-in-force.ts';
 import { type RouteView, routesOf } from '../route-view.ts';
 import type { Viewer } from '../viewer.ts';
 import { isVisible } from '../visible-edges.ts';
@@ -36,7 +36,7 @@ export interface ServiceView {
   readonly endpoints: readonly EndpointView[];
   readonly routes: readonly RouteView[];
   readonly versions: readonly VersionView[];
-  readonly policies: readonly PolicyInForce[];
+  readonly policies: readonly CountedPolicyInForce[];
   /** All calls together, also those that no endpoint took. */
   readonly rates: Rates | undefined;
 }
@@ -70,7 +70,7 @@ export function serviceApi({ reader, collector }: ApiSources): ApiHandler {
       versions: versionsOf(feed, service, routes, (groupOf) =>
         history.groupsNow((edge) => (isCall(edge) ? groupOf(edge) : undefined)),
       ),
-      policies: policiesOfPods(feed, pods, [service]),
+      policies: withHits(policiesOfPods(feed, pods, [service]), collector.policies),
       rates: history.groupsNow((edge) => (isCall(edge) ? id : undefined))[0],
     };
   };

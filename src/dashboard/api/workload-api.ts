@@ -1,7 +1,7 @@
 /** `/api/workload?id=NAMESPACE/NAME`: its pods, identity, services, certificates, and the policies in force for it. */
 import { type Workload, workloadIdentity } from '../../model/workload.ts';
 import type { HeldCertificate } from '../mesh-reader.ts';
-import { type PolicyInForce, policiesOfPods } from '../policies-in-force.ts';
+import { type CountedPolicyInForce, policiesOfPods, withHits } from '../policies-in-force.ts';
 import { type ApiHandler, type ApiSources, askedFor, NotShown } from './api-handler.ts';
 
 export interface PodView {
@@ -22,10 +22,10 @@ export interface WorkloadView {
   /** In front of its services, or of itself. */
   readonly waypoints: readonly string[];
   readonly certificates: readonly HeldCertificate[];
-  readonly policies: readonly PolicyInForce[];
+  readonly policies: readonly CountedPolicyInForce[];
 }
 
-export function workloadApi({ reader }: ApiSources): ApiHandler {
+export function workloadApi({ reader, collector }: ApiSources): ApiHandler {
   return async (viewer, query): Promise<WorkloadView> => {
     const { id } = askedFor(viewer, query, 'id');
     const [feed, certificates] = await Promise.all([reader(viewer).feed(), reader(viewer).certificates()]);
@@ -44,7 +44,7 @@ export function workloadApi({ reader }: ApiSources): ApiHandler {
       services: services.map(({ namespace, name }) => `${namespace}/${name}`),
       waypoints: [...new Set(named.filter((name) => name !== undefined))],
       certificates: certificates.filter(({ identity }) => identities.includes(identity)),
-      policies: policiesOfPods(feed, pods, services),
+      policies: withHits(policiesOfPods(feed, pods, services), collector.policies),
     };
   };
 }

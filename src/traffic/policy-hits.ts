@@ -1,0 +1,23 @@
+/** How often policies decided, from what all proxies of a mesh count. */
+import { POLICY_METRIC } from '../telemetry/policy-metrics.ts';
+import type { ParsedSample } from './parse-exposition.ts';
+
+const NAME = `${POLICY_METRIC}_total`;
+
+/** Since the proxies started, by `namespace/name` of the policy and result: `allowed`, `denied`, `would_deny`, … */
+export type PolicyHits = ReadonlyMap<string, ReadonlyMap<string, number>>;
+
+/** Whether samples of this name are about policies. */
+export function isPolicyMetric(name: string): boolean {
+  return name === NAME;
+}
+
+/** Adds what one proxy counts. A refusal because no ALLOW policy matched is counted under an empty name. */
+export function addPolicySamples(hits: Map<string, Map<string, number>>, samples: readonly ParsedSample[]): void {
+  for (const { name, labels, value } of samples) {
+    if (!isPolicyMetric(name)) continue;
+    const { policy = '', result = '' } = labels;
+    const results = hits.get(policy) ?? new Map<string, number>();
+    hits.set(policy, results.set(result, (results.get(result) ?? 0) + value));
+  }
+}
