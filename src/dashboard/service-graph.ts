@@ -61,7 +61,8 @@ function nodeOf(
   const space = workload === '' ? service.namespace || namespace : namespace;
   const id = `${space}/${name}`;
   const kind = waypoints.has(id) ? 'waypoint' : workload === '' ? 'unknown' : 'workload';
-  if (!nodes.has(id)) nodes.set(id, { id, namespace: space, name, kind });
+  // What endpoints took, too, is a workload, also where it is called as its service.
+  if (!nodes.has(id) || nodes.get(id)?.kind === 'unknown') nodes.set(id, { id, namespace: space, name, kind });
   return id;
 }
 

@@ -1,6 +1,7 @@
 /** `ambit dashboard` in a real browser, on real traffic of a mesh of `ambit up`. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
@@ -16,24 +17,75 @@ const CHROMIUM = [
   '--disable-background-networking',
 ];
 
-const SERVER = `require('http').createServer((req, res) => {
-  res.writeHead(req.url === '/bad' ? 503 : 200);
-  res.end('hello');
-}).listen(8080, '::');`;
-
 /** Asks 20 times in a second, a quarter of it for what fails, until it is ended. */
-const LOAD = `let n = 0;
-setInterval(() => fetch('http://shop' + (n++ % 4 === 0 ? '/bad' : '/')).then((r) => r.text()).catch(() => 0), 50);`;
+const CUSTOMER = `let n = 0;
+setInterval(() => fetch('http://catalog/products/' + (n++ % 4 === 0 ? 'broken' : 'mug')).then((r) => r.text()).catch(() => 0), 50);`;
+/** Asks 30 times in a second; what it may not is every tenth. */
+const READER = `let n = 0;
+setInterval(() => fetch('http://reviews/reviews/1', { method: n++ % 10 === 0 ? 'POST' : 'GET' }).then((r) => r.text()).catch(() => 0), 33);`;
 
-function pod(name: string, node: string, script: string): object {
-  const readinessProbe = name === 'shop' ? { tcpSocket: { port: 8080 }, periodSeconds: 1 } : undefined;
-  const command = ['node', '-e', script];
-  const containers = [{ name: 'main', image: 'none', command, ...(readinessProbe && { readinessProbe }) }];
-  const metadata = { name, namespace: 'seen', labels: { app: name, version: 'v1' } };
-  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { nodeName: node, serviceAccountName: name, containers } };
+const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
+
+function pod(name: string, namespace: string, script: string): object {
+  const containers = [{ name: 'main', image: 'none', command: ['node', '-e', script] }];
+  const metadata = { name, namespace, labels: { app: name } };
+  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { serviceAccountName: name, containers } };
 }
 
-describe('the dashboard', { timeout: 100_000 }, () => {
+const labelled = (name: string, labels: object) => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name, labels },
+});
+const ambient = { 'istio.io/dataplane-mode': 'ambient' };
+
+/** The shop with a waypoint, whose catalog fails for one product; next to it the canary. */
+function writeShop(mesh: LocalMesh): void {
+  cpSync(`${EXAMPLES}shop`, mesh.manifests, { recursive: true, filter: (path) => !path.endsWith('.md') });
+  cpSync(`${EXAMPLES}canary`, `${mesh.manifests}/canary`, { recursive: true, filter: (path) => !path.endsWith('.md') });
+  const canary = `${mesh.manifests}/canary/reviews.yaml`;
+  const idle = 'command: [sleep, infinity]';
+  const text = readFileSync(canary, 'utf8');
+  assert.ok(text.includes(idle), 'the reader of the example does nothing by itself');
+  writeFileSync(canary, text.replace(idle, `command: [node, -e, ${JSON.stringify(READER)}]`));
+  const http = [
+    {
+      match: [{ uri: { exact: '/products/broken' } }],
+      fault: { abort: { httpStatus: 503, percentage: { value: 100 } } },
+    },
+    {},
+  ].map((route) => ({ ...route, route: [{ destination: { host: 'catalog' } }] }));
+  mesh.write(
+    'namespaces.yaml',
+    labelled('shop', { ...ambient, 'istio.io/use-waypoint': 'waypoint' }),
+    labelled('payments', ambient),
+    labelled('outside', {}),
+  );
+  mesh.write(
+    'more.yaml',
+    {
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'Gateway',
+      metadata: { name: 'waypoint', namespace: 'shop' },
+      spec: { gatewayClassName: 'istio-waypoint', listeners: [{ name: 'mesh', port: 15008, protocol: 'HBONE' }] },
+    },
+    {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'VirtualService',
+      metadata: { name: 'catalog', namespace: 'shop' },
+      spec: { hosts: ['catalog'], http },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'wrong', namespace: 'shop' },
+      spec: { ports: [{ port: 700_000 }] },
+    },
+    pod('customer', 'shop', CUSTOMER),
+  );
+}
+
+describe('the dashboard', { timeout: 110_000 }, () => {
   const mesh = new LocalMesh();
   let command: ChildProcess | undefined;
   let browser: Browser | undefined;
@@ -41,28 +93,8 @@ describe('the dashboard', { timeout: 100_000 }, () => {
   let page: Page;
 
   before(async () => {
-    const labels = { 'istio.io/dataplane-mode': 'ambient', 'istio.io/use-waypoint': 'gate' };
-    const listeners = [{ name: 'mesh', port: 15008, protocol: 'HBONE' }];
-    const ports = [{ name: 'http', port: 80, targetPort: 8080 }];
-    mesh.write(
-      'mesh.yaml',
-      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'seen', labels } },
-      {
-        apiVersion: 'gateway.networking.k8s.io/v1',
-        kind: 'Gateway',
-        metadata: { name: 'gate', namespace: 'seen' },
-        spec: { gatewayClassName: 'istio-waypoint', listeners },
-      },
-      {
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata: { name: 'shop', namespace: 'seen' },
-        spec: { selector: { app: 'shop' }, ports },
-      },
-      pod('shop', 'node2', SERVER),
-      pod('client', 'node1', LOAD),
-    );
-    await mesh.up(3, '--nodes', '2');
+    writeShop(mesh);
+    await mesh.up(14, '--nodes', '2');
     const environment = { ...process.env, XDG_RUNTIME_DIR: mesh.run.path.replace(/\/ambit\/test$/, '') };
     command = spawn(AMBIT, ['dashboard', '--name', 'test'], { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
     let output = '';
@@ -82,38 +114,135 @@ describe('the dashboard', { timeout: 100_000 }, () => {
     await mesh[Symbol.asyncDispose]();
   });
 
-  it('draws who calls whom, with the rate, the success and the lock of what was really sent', async () => {
-    const failures: string[] = [];
+  /** Goes to a page and waits for something on it. */
+  const open = async (hash: string, wanted: string) => {
+    await page.goto(new URL(`/${hash}`, address).href);
+    const found = page.locator(wanted).first();
+    await found.waitFor();
+    return found;
+  };
+  const textOf = async (selector: string) => (await page.locator(selector).first().textContent()) ?? '';
+  const failures: string[] = [];
+
+  it('draws who calls whom, with the rate, the errors and the lock of what was really sent', async () => {
     page.on('pageerror', (error) => failures.push(error.message));
     await page.goto(address);
-    await page.waitForSelector('[data-node="seen/shop"]');
-    const numbers = () => page.locator('[data-node="seen/shop"] .numbers').textContent();
+    const link = '[data-link="shop/customer>shop/catalog"]';
+    await page.locator(link).waitFor();
     await eventually(
-      'the rate and the success of the traffic',
+      'the rate and the errors of the traffic',
       async () => {
-        const [, rate, success] = /^([\d.]+)\/s · ([\d.]+) %$/.exec((await numbers()) ?? '') ?? [];
-        return Math.abs(Number(rate) - 20) < 4 && Math.abs(Number(success) - 75) < 3;
+        const [, rate, errors] = /^([\d.]+)\/s · .* · ([\d.]+) % errors$/.exec(await textOf(`${link} text`)) ?? [];
+        return Math.abs(Number(rate) - 20) < 3 && Math.abs(Number(errors) - 25) < 3;
       },
       30_000,
     );
-    const link = page.locator('[data-link="seen/client>seen/shop"]');
-    assert.match((await link.locator('title').textContent()) ?? '', /mutual TLS$/);
-    assert.match((await link.getAttribute('class')) ?? '', /\bbad\b/, 'a quarter fails');
-    assert.deepEqual(failures, []);
+    assert.match(await textOf(`${link} title`), /mutual TLS$/);
+    assert.match((await page.locator(link).getAttribute('class')) ?? '', /\bbad\b/, 'a quarter fails');
   });
 
-  it('shows the calls of a workload that is chosen by the keyboard, and its identity', async () => {
-    await page.locator('[data-node="seen/shop"]').focus();
+  it('puts what a waypoint serves into a frame of its own, which leads to its page', async () => {
+    await (await open('#/graph?namespace=shop', 'a[aria-label="waypoint shop/waypoint"]')).click();
+    await page.locator('h1', { hasText: 'shop/waypoint' }).waitFor();
+    assert.match(await textOf('section[aria-label="inbound"]'), /customer/);
+  });
+
+  it('can be used by the keyboard: what is chosen, other pages, and back', async () => {
+    await open('#/graph', '[data-node="shop/catalog"]');
+    await page.locator('[data-node="shop/catalog"]').focus();
     await page.keyboard.press('Enter');
-    const panel = page.locator('section[aria-label="workload seen/shop"]');
+    const panel = page.locator('section[aria-label="workload shop/catalog"]');
     await panel.waitFor();
-    assert.match((await panel.textContent()) ?? '', /seen\/client/);
+    assert.match((await panel.textContent()) ?? '', /shop\/customer/);
+    await page.keyboard.press('Escape');
+    await panel.waitFor({ state: 'detached' });
+    await page.keyboard.press('2');
+    await page.locator('h1', { hasText: 'Services' }).waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('payments/led');
+    await eventually('the list to be cut', async () => (await page.locator('td a').count()) === 2);
   });
 
-  it('fits on a phone', async () => {
-    await page.setViewportSize({ width: 380, height: 800 });
-    const overflow = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
-    assert.equal(overflow, 0);
+  it('says of a workload which pods, certificates, calls and policies it has', async () => {
+    await open('#/workload/canary/reviews-v1', 'section[aria-label="certificates"] .badge');
+    assert.match(await textOf('section[aria-label="pods"]'), /1 of 1 healthy/);
+    assert.match(await textOf('section[aria-label="certificates"]'), /canary\/default.*Available/);
+    assert.match(await textOf('section[aria-label="inbound"]'), /reader/);
+    const policies = page.locator('section[aria-label="policies"]', { hasText: 'canary/readers' });
+    assert.match((await policies.textContent()) ?? '', /ALLOW.*waypoint.*\d+ allowed/);
+  });
+
+  it('compares the versions of a canary: weights, and what each really gets', async () => {
+    const version = (name: string) => page.locator(`[data-version="${name}"]`);
+    await open('#/canary/canary/reviews', '[data-version="v2"]');
+    assert.match((await version('v1').textContent()) ?? '', /everybody 90\.0 %/);
+    await eventually(
+      'the share of the canary',
+      async () =>
+        Math.abs(Number.parseFloat((await version('v2').locator('[data-observed]').textContent()) ?? '') - 10) < 6,
+      30_000,
+    );
+    await open('#/service/canary/reviews', 'section[aria-label="routes"] .shares');
+    assert.match(await textOf('section[aria-label="routes"]'), /header x-user tester.*weight 90.*As observed/);
+  });
+
+  it('shows over which minutes something happened', async () => {
+    await open('#/service/canary/reviews', '.chart');
+    await page.locator('.chart .line.first').first().waitFor({ state: 'attached', timeout: 45_000 });
+  });
+
+  it('lists the objects, marks the bad one and says why', async () => {
+    const row = await open('#/config', '[data-object="Service/shop/wrong"]');
+    assert.match((await row.textContent()) ?? '', /refused.*spec\.ports\[0\]\.port.*700000/);
+    await open('#/config?find=readers', '[data-object="AuthorizationPolicy/canary/readers"] button');
+    await page.locator('[data-object="AuthorizationPolicy/canary/readers"] button').click();
+    assert.match(await textOf('pre'), /sa\/reader/);
+  });
+
+  it('says who may call whom, who does, and how often policies decided', async () => {
+    await open('#/policies/canary', '[data-policy="canary/readers"]');
+    const callers = async (client: string) => {
+      const row = page.locator('table.matrix tr', { has: page.locator(`th:has-text("${client}")`) }).first();
+      return (await row.textContent()) ?? '';
+    };
+    assert.match(await callers('canary/reader'), /◐ \d/, 'may read only, and does');
+    assert.match(await callers('shop/customer'), /✗/);
+    assert.match(await textOf('[data-policy="canary/readers"] [data-hits]'), /\d+ allowed/);
+  });
+
+  it('taps live requests, and ends it when the page is left', async () => {
+    for (let visit = 0; visit < 6; visit++) {
+      // Four may look at once: the others get in because those before them have left.
+      await open('#/tap?namespace=shop&path=/products/broken', 'table.tap tr');
+      assert.match(await textOf('table.tap tr'), /customer\.shop.*GET.*catalog\/products\/broken.*503/);
+      await open('#/graph', '[data-node]');
+    }
+  });
+
+  it('fits on a phone, page by page', async () => {
+    await page.setViewportSize({ width: 390, height: 844 });
+    for (const hash of [
+      'graph',
+      'services',
+      'workload/shop/catalog',
+      'service/canary/reviews',
+      'canary/canary/reviews',
+      'policies',
+      'config',
+      'tap',
+    ]) {
+      await open(`#/${hash}`, '.panel');
+      const overflow = await page.evaluate(
+        'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+      );
+      assert.equal(overflow, 0, hash);
+    }
+    assert.deepEqual(failures, [], 'no page failed');
+  });
+
+  it('only reads', async () => {
+    const answer = await page.request.post(new URL('/api/mesh', address).href);
+    assert.equal(answer.status(), 405);
   });
 
   it('is for one browser: its address works once, and nobody else is let in', async () => {
