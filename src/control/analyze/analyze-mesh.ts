@@ -7,6 +7,7 @@ import { noteFindings } from './note-findings.ts';
 import { routeFindings } from './route-findings.ts';
 import { selectorFindings } from './selector-findings.ts';
 import { serviceFindings } from './service-findings.ts';
+import { unreadObject } from './unread-objects.ts';
 
 export interface AnalyzedMesh {
   readonly store: ObjectStore;
@@ -42,7 +43,11 @@ export function analyzeMesh(mesh: AnalyzedMesh, suppressed: readonly string[]): 
     ...selectorFindings(store, rootNamespace),
     ...serviceFindings(store),
   ].filter((finding) => isShown(store, finding));
-  const messages = [...problems.filter(({ severity }) => severity === 'error').map(ofProblem)];
+  const unread = problems.map(unreadObject).filter((one) => one !== undefined);
+  const messages = [
+    ...problems.filter(({ severity }) => severity === 'error').map((one) => ofProblem(one, 'IST0106', 'Error')),
+    ...unread.map((one) => ofProblem(one, 'IST0171', 'Warning')),
+  ];
   for (const { code, level, key, message } of findings) {
     const position = positions.get(key);
     const place = position === undefined || position.file === '' ? '' : `${position.file}:${position.line}`;
@@ -51,10 +56,14 @@ export function analyzeMesh(mesh: AnalyzedMesh, suppressed: readonly string[]): 
   return messages.filter((message) => !suppressed.some((rule) => isSuppressed(message, rule))).sort(inOrder);
 }
 
-function ofProblem({ object, field, reason, position }: ManifestProblem): Message {
+function ofProblem(
+  { object, field, reason, position }: ManifestProblem,
+  code: FindingCode,
+  level: FindingLevel,
+): Message {
   const message = field === '' ? reason : `${field}: ${reason}`;
   const place = position.line === 0 || position.file === 'kubernetes' ? '' : `${position.file}:${position.line}`;
-  return { code: 'IST0106', name: CODES.IST0106, level: 'Error', object, position: place, message };
+  return { code, name: CODES[code], level, object, position: place, message };
 }
 
 /** What was made up to complete a folder is nobody's to mend; what its author waves through is no finding. */

@@ -47,6 +47,22 @@ describe('ambit analyze', { concurrency: true }, () => {
     assert.equal(code, 0);
   });
 
+  it('names objects of other meshes that nobody reads, and what takes their place', async () => {
+    const kinds = [
+      object('networking.istio.io/v1alpha3', 'EnvoyFilter', 'limits', {}),
+      object('policy.linkerd.io/v1beta3', 'Server', 'cart', {}),
+      object('batch/v1', 'Job', 'unrelated', {}),
+    ];
+    const { code, stdout } = await analyze([...GOOD, ...kinds]);
+    const [filter, server, ...others] = stdout.trim().split('\n');
+    assert.match(
+      filter ?? '',
+      /^Warning \[IST0171\] \(EnvoyFilter limits .*all\.yaml:\d+\) .* is not used by the mesh: waypoints/,
+    );
+    assert.match(server ?? '', /\(Server cart .*policy\.linkerd\.io\/v1beta3 Server is not used by the mesh: write/);
+    assert.deepEqual([others, code], [[], 0]);
+  });
+
   it('names file and line, and ends with 79', async () => {
     const bad = routing('VirtualService', 'web', { hosts: ['cart'], http: to('nobody') });
     const { code, stdout } = await analyze([...GOOD, bad]);
