@@ -77,7 +77,7 @@ export async function canary(mesh) {
     const after = before.replace('weight: 90', 'weight: 50').replace('weight: 10', 'weight: 50');
     require(after !== before, 'weights to change');
     writeFileSync(file, after);
-    show(`and after an edit,  50/50: ${await share(read, 0.43, 0.57)}`);
+    show(`and after an edit,  50/50: ${await share(read, 0.45, 0.55)}`);
   } finally {
     dashboard.stop();
   }

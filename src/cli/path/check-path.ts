@@ -115,7 +115,8 @@ async function waypointFindings(
 ): Promise<readonly CheckFinding[]> {
   const waypoint = proxies.find((proxy) => proxy.role === 'waypoint' && proxyName(proxy) === next);
   if (waypoint === undefined) return [];
-  const endpoints = endpointsOf(state, destination).slice(0, SHOWN_ENDPOINTS);
+  const all = endpointsOf(state, destination);
+  const endpoints = all.slice(0, SHOWN_ENDPOINTS);
   const reports = await Promise.all(
     endpoints.map(async ({ workload, port }) => {
       const [ip] = workload.addresses;
@@ -123,7 +124,14 @@ async function waypointFindings(
       return ip === undefined ? [] : findingsOf(group, await askProbe(access, waypoint, { destination: { ip, port } }));
     }),
   );
-  return reports.flat();
+  const left = all.length - endpoints.length;
+  const more = {
+    group: `waypoint ${next}`,
+    level: 'ok',
+    text: `${left} more endpoints were not tried`,
+    hint: '',
+  } as const;
+  return left > 0 ? [...reports.flat(), more] : reports.flat();
 }
 
 function endpointsOf(state: MeshState, { service, workload, port }: CallDestination) {
