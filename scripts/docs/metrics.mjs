@@ -73,7 +73,7 @@ function families() {
 }
 
 const labelNames = (family) => [
-  ...new Set(family.samples.flatMap(({ labels }) => [...labels.matchAll(/([a-z_]+)="/g)].map(([, name]) => name))),
+  ...new Set([...family.samples].flatMap(({ labels }) => [...labels.matchAll(/([a-z_]+)="/g)].map(([, name]) => name))),
 ];
 
 /** Every family of the control plane with at least one sample. */

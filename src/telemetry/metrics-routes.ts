@@ -10,7 +10,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { createGzip, gzip } from 'node:zlib';
 import type { HttpAnswer, HttpRequest, HttpRoutes } from '../net/http-endpoint.ts';
-import { type MetricFamily, metricParts, OPEN_METRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE } from './exposition.ts';
+import { metricParts, OPEN_METRICS_CONTENT_TYPE, type ScrapedFamily, TEXT_CONTENT_TYPE } from './exposition.ts';
 
 const compress = promisify(gzip);
 /** Below this a compressed answer saves no packet. */
@@ -20,7 +20,9 @@ const MAX_LONG_PAGES = 4;
 const LONG_PAGE_MS = 30_000;
 
 /** Routes that render what `families` gives at the time of each scrape. */
-export function metricsRoutes(families: () => Promise<readonly MetricFamily[]> | readonly MetricFamily[]): HttpRoutes {
+export function metricsRoutes(
+  families: () => Promise<readonly ScrapedFamily[]> | readonly ScrapedFamily[],
+): HttpRoutes {
   let longPages = 0;
   const scrape = async ({ headers }: HttpRequest): Promise<HttpAnswer> => {
     const open = headers.accept?.includes('application/openmetrics-text') === true;
@@ -30,10 +32,10 @@ export function metricsRoutes(families: () => Promise<readonly MetricFamily[]> |
     const parts = metricParts(await families(), open ? 'openmetrics' : 'text');
     const first = parts.next();
     const second = first.done === true ? first : parts.next();
-    if (second.done === true) return { ...common, ...(await shortPage(first.value ?? '', packed)) };
+    if (second.done === true) return { ...common, ...(await shortPage(first.value ?? Buffer.alloc(0), packed)) };
     if (longPages >= MAX_LONG_PAGES) return { status: 503, body: `${MAX_LONG_PAGES} scrapes are not over yet\n` };
     longPages += 1;
-    const page = longPage([first.value ?? '', second.value], parts);
+    const page = longPage([first.value ?? Buffer.alloc(0), second.value], parts);
     page.once('close', () => {
       longPages -= 1;
     });
@@ -43,14 +45,14 @@ export function metricsRoutes(families: () => Promise<readonly MetricFamily[]> |
   return { 'GET /metrics': scrape, 'GET /stats/prometheus': scrape };
 }
 
-async function shortPage(body: string, packed: boolean): Promise<Pick<HttpAnswer, 'body' | 'headers'>> {
+async function shortPage(body: Buffer, packed: boolean): Promise<Pick<HttpAnswer, 'body' | 'headers'>> {
   const vary = { vary: 'accept-encoding' };
   if (!packed || body.length < MIN_COMPRESSED_BYTES) return { body, headers: vary };
   return { body: await compress(body, COMPRESSION), headers: { ...vary, 'content-encoding': 'gzip' } };
 }
 
-function longPage(begun: readonly string[], rest: Iterable<string>): Readable {
-  async function* parts(): AsyncGenerator<string> {
+function longPage(begun: readonly Buffer[], rest: Iterable<Buffer>): Readable {
+  async function* parts(): AsyncGenerator<Buffer> {
     yield* begun;
     for (const part of rest) {
       await nextTurn();

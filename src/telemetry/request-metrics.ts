@@ -7,7 +7,7 @@
  * - No two sets have the same labels: what a view makes the same is counted in one.
  * - A label set that nothing was counted in for a while is dropped, and with it the memory of pods that are gone.
  */
-import type { MetricFamily, Sample } from './exposition.ts';
+import type { Sample, ScrapedFamily } from './exposition.ts';
 import { Histogram } from './histogram.ts';
 import { editLabels, type MetricView, REQUEST_METRICS, type RequestMetric } from './metric-view.ts';
 import { type OutcomeLabels, type RequestEdgeLabels, renderEdgeLabels, renderOutcomeLabels } from './request-labels.ts';
@@ -184,7 +184,8 @@ export class RequestMetrics {
     this.#dropEntries(this.#nobody, oldestMs);
   }
 
-  families(): MetricFamily[] {
+  /** Samples of histograms, which are the most, are made when they are read. */
+  families(): ScrapedFamily[] {
     const all = [...this.#byLabels.values()];
     const having = (metric: RequestMetric) => all.filter(({ metrics }) => metrics.has(metric));
     const calls = (metric: RequestMetric) => having(metric).filter(({ isGrpc }) => isGrpc);
@@ -198,7 +199,11 @@ export class RequestMetrics {
       name,
       help,
       type: 'histogram' as const,
-      samples: of.flatMap((series) => value(series).samples(series.labels)),
+      samples: {
+        *[Symbol.iterator]() {
+          for (const series of of) yield* value(series).samples(series.labels);
+        },
+      },
     });
     return [
       counter('istio_requests', 'The total number of requests.', having('REQUEST_COUNT'), (s) => s.requests),

@@ -31,7 +31,7 @@ import { serveHttp } from '../net/http-endpoint.ts';
 import { dialTcp } from '../net/tcp-dialer.ts';
 import { listenTcp } from '../net/tcp-listener.ts';
 import { adminRoutes } from '../telemetry/admin-routes.ts';
-import type { MetricFamily } from '../telemetry/exposition.ts';
+import type { ScrapedFamily } from '../telemetry/exposition.ts';
 import type { LogFilter } from '../telemetry/log-filter.ts';
 import { metricsRoutes } from '../telemetry/metrics-routes.ts';
 import { policyFamily } from '../telemetry/policy-metrics.ts';
@@ -331,7 +331,7 @@ class Waypoint {
     });
   }
 
-  #families(): readonly MetricFamily[] {
+  #families(): readonly ScrapedFamily[] {
     this.#requests.dropIdle(this.#deps.clock.monotonicMs());
     return [
       ...this.#requests.families(),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { createWorkload } from '../../../src/model/workload.ts';
-import { renderLabels, renderMetrics } from '../../../src/telemetry/exposition.ts';
+import { metricParts, renderLabels, renderMetrics } from '../../../src/telemetry/exposition.ts';
 import { acceptsGzip } from '../../../src/telemetry/metrics-routes.ts';
 import { TcpMetrics } from '../../../src/telemetry/tcp-metrics.ts';
 import { workloadPeer } from '../../../src/telemetry/traffic-labels.ts';
@@ -27,6 +27,19 @@ const UNKNOWN = {
   service: undefined,
   mutualTls: false,
 } as const;
+
+describe('a page of metrics', () => {
+  it('comes in parts of whole lines, whatever their letters and their length', () => {
+    const values = ['a', '€'.repeat(3000), 'ü'.repeat(60_000), 'x'.repeat(200_000), '𝄞'.repeat(999)];
+    const samples = Array.from({ length: 300 }, (_, n) => ({ labels: `name="${values[n % 5]}"`, value: n }));
+    const family = { name: 'm', help: 'h', type: 'gauge', samples } as const;
+    const parts = [...metricParts([family, { ...family, name: 'none', samples: [] }], 'openmetrics')];
+    assert.ok(parts.length > 10);
+    assert.ok(parts.every((part) => part.at(-1) === 0x0a));
+    const lines = samples.map(({ labels, value }) => `m{${labels}} ${value}\n`).join('');
+    assert.equal(Buffer.concat(parts).toString('utf8'), `# HELP m h\n# TYPE m gauge\n${lines}# EOF\n`);
+  });
+});
 
 describe('the traffic metrics', () => {
   it('have the labels of the real peers in their order, unknown where there is nothing', () => {
