@@ -73,9 +73,7 @@ export class KubernetesGate implements ViewerGate {
   async admit(request: IncomingMessage, { pathname }: URL): Promise<Viewer | Answer> {
     const { method, headers } = request;
     if (!isAllowedHost(headers.host, this.#hosts)) return { status: 421, body: FOREIGN_HOST };
-    // Probes keep coming when nobody looks.
-    this.#programs.forgetOld();
-    if (pathname === '/healthz') return { status: 200, body: 'ok\n' };
+    if (pathname === '/healthz') return this.#beHealthy();
     if (method === 'POST') {
       if (!isOwnPage(request)) return { status: 403, body: 'only the pages of this dashboard may ask for that\n' };
       if (pathname === '/login') return this.#logIn(request);
@@ -89,6 +87,13 @@ export class KubernetesGate implements ViewerGate {
     if (user.ok) return this.#viewer(user.value, token);
     if (user.error.status === 401) this.#sessions.end(session);
     return refusal(request, user.error);
+  }
+
+  /** Probes keep coming when nobody looks: what is over is forgotten then. */
+  #beHealthy(): Answer {
+    this.#programs.forgetOld();
+    this.#sessions.forgetOld();
+    return { status: 200, body: 'ok\n' };
   }
 
   async #viewer(user: ReviewedUser, token: string): Promise<Viewer | Answer> {

@@ -52,17 +52,31 @@ export class LoginSessions {
     const session = this.#sessions.get(keyOf(id));
     if (session === undefined || session.host !== host) return undefined;
     const now = this.#clock.monotonicMs();
-    if (now >= session.endMs || now - session.usedMs >= SESSION_IDLE_MS) {
-      this.#sessions.delete(keyOf(id));
+    if (isOver(session, now)) {
+      this.end(id);
       return undefined;
     }
     session.usedMs = now;
     return session.token;
   }
 
+  /** Forgets the tokens of sessions that are over. To be called now and then. */
+  forgetOld(): void {
+    const now = this.#clock.monotonicMs();
+    for (const [key, session] of [...this.#sessions.entries()]) if (isOver(session, now)) this.#sessions.delete(key);
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
   end(id: string): void {
     this.#sessions.delete(keyOf(id));
   }
+}
+
+function isOver({ endMs, usedMs }: Session, nowMs: number): boolean {
+  return nowMs >= endMs || nowMs - usedMs >= SESSION_IDLE_MS;
 }
 
 function keyOf(id: string): string {

@@ -100,6 +100,7 @@ describe('the gate of a dashboard in a cluster', () => {
     const [first, again] = [await viewer(bearer('anna')), await viewer(bearer('anna'))];
     assert.equal(first.programs, again.programs);
     clock.advance(60_000);
+    await ask('/healthz');
     assert.notEqual((await viewer(bearer('anna'))).programs, first.programs);
     assert.deepEqual(asked, ['anna', 'anna']);
   });

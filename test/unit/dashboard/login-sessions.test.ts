@@ -30,6 +30,18 @@ describe('sessions of people that logged in', () => {
     assert.equal(sessions.tokenOf(bob, 'localhost'), 'b', 'others are not concerned');
   });
 
+  it('that are over are forgotten with their tokens, though nobody comes back to them', () => {
+    const clock = new ManualClock();
+    const sessions = new LoginSessions(clock);
+    sessions.open(ANNA);
+    clock.advance(SESSION_IDLE_MS - 1);
+    const id = sessions.open(ANNA);
+    clock.advance(1);
+    sessions.forgetOld();
+    assert.equal(sessions.size, 1);
+    assert.equal(sessions.tokenOf(id, 'localhost'), 'a');
+  });
+
   it('are bounded in all', () => {
     const sessions = new LoginSessions(new ManualClock());
     const ids = Array.from({ length: 1100 }, (_, n) => sessions.open({ token: 't', user: `u${n}`, host: 'localhost' }));
