@@ -15,6 +15,9 @@ interface Props {
   readonly near: boolean;
 }
 
+/** In units of the graph. */
+const LONG = 320;
+
 export function GraphLink({ link, edges, dim, near }: Props) {
   const requests = edges.reduce((sum, { requestsPerSec }) => sum + requestsPerSec, 0);
   const connections = edges.reduce((sum, { openedPerSec }) => sum + openedPerSec, 0);
@@ -43,10 +46,11 @@ export function GraphLink({ link, edges, dim, near }: Props) {
   );
 }
 
-/** Where the numbers stand. A long line is drawn in many points, and its middle is where others cross it. */
+/** Where the numbers stand. Others cross the middle of a long line. */
 function middleOf(points: readonly Point[]): Point {
-  const share = points.length > 8 ? 0.72 : 0.5;
-  return points[Math.floor(points.length * share)] ?? { x: 0, y: 0 };
+  const [first, last] = [points[0], points.at(-1)];
+  const isLong = first && last && Math.hypot(last.x - first.x, last.y - first.y) > LONG;
+  return points[Math.floor(points.length * (isLong ? 0.72 : 0.5))] ?? { x: 0, y: 0 };
 }
 
 /** Straight where the traffic runs, with the corners rounded off. */

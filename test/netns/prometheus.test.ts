@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { questionsOf } from '../../src/dashboard/prometheus-history.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { LocalMesh } from '../helpers/local-mesh.ts';
 import { dashboardQuestions, RULES_FILE } from '../helpers/observability.ts';
@@ -227,5 +228,25 @@ describe('Prometheus', { timeout: 110_000 }, () => {
       'proxy 1',
       'ztunnel 2',
     ]);
+  });
+
+  it('answers what the dashboard asks of long histories', async () => {
+    await ask(...(Array(9).fill('/200') as string[]), '/503');
+    for (const subject of ['service', 'workload'] as const) {
+      const questions = questionsOf({ kind: subject, namespace: NS, name: 'shop', revision: '' }, 60);
+      // All is old enough for a rate when the last of it is.
+      await eventually(`${subject}: requests`, async () => (await value(questions.errorsPerSec)) > 0);
+      const requests = await value(questions.requestsPerSec);
+      assert.ok(requests > (await value(questions.errorsPerSec)), 'some were answered');
+      for (const metric of ['p50Ms', 'p99Ms'] as const) {
+        assert.ok((await value(questions[metric])) > 0, `${subject} ${metric}`);
+      }
+      // Connections are kept: there may be no new one.
+      for (const metric of ['openedPerSec', 'bytesPerSec'] as const) {
+        assert.equal((await query(questions[metric])).length, 1, `${subject} ${metric}`);
+      }
+      const other = questionsOf({ kind: subject, namespace: NS, name: 'shop', revision: 'v9' }, 60);
+      assert.equal(await value(other.requestsPerSec), 0, 'there is no version 9');
+    }
   });
 });

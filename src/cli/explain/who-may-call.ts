@@ -107,7 +107,7 @@ function withPolicies(
   resources: FeedResources,
   change: (rule: Rule, denies: boolean) => Rule | undefined,
 ): FeedResources {
-  const policies = (resources.get(WAYPOINT_POLICY_TYPE) ?? []).map((resource) => changed(resource, change));
+  const policies = (resources.get(WAYPOINT_POLICY_TYPE) ?? []).flatMap((resource) => changed(resource, change));
   return new Map([...resources, [WAYPOINT_POLICY_TYPE, policies], [SERVICE_ROUTES_TYPE, []]]);
 }
 
@@ -117,23 +117,26 @@ interface Rule {
   readonly when?: readonly unknown[];
 }
 
+/** A denial without rules denies nothing, and is none; a permission without rules permits nothing, and counts. */
 function changed(
   resource: ReceivedResource,
   change: (rule: Rule, denies: boolean) => Rule | undefined,
-): ReceivedResource {
+): ReceivedResource[] {
   const policy = WaypointPolicy.decode(resource.bytes);
-  if (policy.kind !== 'AuthorizationPolicy') return resource;
+  if (policy.kind !== 'AuthorizationPolicy') return [resource];
   const manifest = JSON.parse(policy.manifest.toString('utf8')) as {
     readonly spec?: { readonly action?: string; readonly rules?: readonly Rule[] };
   };
-  const denies = manifest.spec?.action === 'DENY';
-  const rules = (manifest.spec?.rules ?? []).map((rule) => change(rule, denies)).filter((rule) => rule !== undefined);
-  const spec = { ...manifest.spec, rules };
+  const { action = 'ALLOW', rules: written = [] } = manifest.spec ?? {};
+  if (action !== 'ALLOW' && action !== 'DENY') return [resource];
+  const rules = written.map((rule) => change(rule, action === 'DENY')).filter((rule) => rule !== undefined);
+  if (rules.length === 0 && action === 'DENY') return [];
+  const spec = { ...manifest.spec, rules: rules.length === 0 ? undefined : rules };
   const bytes = WaypointPolicy.encode({
     ...policy,
     manifest: Buffer.from(JSON.stringify({ ...manifest, spec })),
   }).finish();
-  return { ...resource, bytes };
+  return [{ ...resource, bytes }];
 }
 
 function isConditional({ to = [], when = [] }: Rule): boolean {

@@ -2,8 +2,9 @@
 import type { Edge } from '../../traffic/edges.ts';
 import type { MeshFeed } from '../mesh-feed.ts';
 import type { ObjectInForce } from '../mesh-reader.ts';
-import type { Permissions } from '../permissions.ts';
+import { OUTSIDE, type Permissions } from '../permissions.ts';
 import { hitsOf } from '../policies-in-force.ts';
+import type { Viewer } from '../viewer.ts';
 import { isVisible } from '../visible-edges.ts';
 import { isHop, waypointNames } from '../waypoint-names.ts';
 import { type ApiHandler, type ApiSources, NotShown } from './api-handler.ts';
@@ -53,6 +54,7 @@ export function policiesApi({ reader, collector, judge }: ApiSources): ApiHandle
     const before = collector.history
       .points((edge) => isVisible(viewer, edge) && !isHop(edge, waypoints))
       .map(({ edge }) => ({ ...endsOf(edge), perSec: 0, refusedPerSec: 0 }));
+    const observed = together([...calls.map(observedCall), ...before]);
     const held = heldBy(feed);
     return {
       namespaces,
@@ -65,10 +67,28 @@ export function policiesApi({ reader, collector, judge }: ApiSources): ApiHandle
         }),
       // It is of the whole mesh.
       defaultDenials: viewer.mayRead('') ? (collector.policies.get('')?.get('denied') ?? 0) : 0,
-      permissions: await judge(feed, chosen),
-      observed: together([...calls.map(observedCall), ...before]),
+      permissions: withKnownClients(viewer, await judge(feed, chosen), observed),
+      observed,
     };
   };
+}
+
+/** Of clients in other namespaces a viewer hears only if they called. */
+function withKnownClients(
+  viewer: Viewer,
+  { clients, destinations, leftOut }: Permissions,
+  observed: readonly ObservedCall[],
+): Permissions {
+  const callers = new Set(observed.map(({ client }) => client));
+  const shown = clients.filter(
+    ({ id }) => id === OUTSIDE || callers.has(id) || viewer.mayRead(id.slice(0, id.indexOf('/'))),
+  );
+  const known = new Set(shown.map(({ id }) => id));
+  const cut = destinations.map((destination) => ({
+    ...destination,
+    callers: Object.fromEntries(Object.entries(destination.callers).filter(([id]) => known.has(id))),
+  }));
+  return { clients: shown, destinations: cut, leftOut };
 }
 
 /** Names of the policies that proxies are given. */

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type EventSink, LiveTap } from '../../../src/dashboard/live-tap.ts';
+import type { MeshPrograms } from '../../../src/dashboard/mesh-programs.ts';
+import type { Viewer } from '../../../src/dashboard/viewer.ts';
+import type { MeshProxy } from '../../../src/model/mesh-proxy.ts';
+
+const proxy = (name: string, role: MeshProxy['role']): MeshProxy => ({
+  role,
+  namespace: 'shop',
+  name,
+  node: '',
+  ip: '',
+  ready: true,
+});
+const everything: Viewer = { mayRead: () => true };
+const record = (from: string, to: string) =>
+  JSON.stringify({ timeMs: 1, kind: 'request', 'src.namespace': from, 'dst.namespace': to });
+
+/** Proxies whose streams say what the test says, and that are open until the browser leaves. */
+class TappedMesh implements MeshPrograms {
+  readonly controlPort = 0;
+  readonly paths: string[] = [];
+  say: (line: string) => void = () => undefined;
+  open = 0;
+
+  async proxies(): Promise<readonly MeshProxy[]> {
+    return [proxy('control', 'control'), proxy('ztunnel', 'ztunnel')];
+  }
+
+  async ask(): Promise<string> {
+    return '';
+  }
+
+  follow: MeshPrograms['follow'] = (_, { path }, signal, { onOpen, onLine }) => {
+    this.paths.push(path);
+    this.say = onLine;
+    this.open += 1;
+    onOpen();
+    return new Promise((resolve) => {
+      signal.addEventListener('abort', () => {
+        this.open -= 1;
+        resolve();
+      });
+    });
+  };
+}
+
+class Browser implements EventSink {
+  readonly events: (readonly [string, object])[] = [];
+  readonly #gone = new AbortController();
+  readonly signal = this.#gone.signal;
+  isSlow = false;
+
+  send(event: string, data: object): boolean {
+    if (this.isSlow) return false;
+    this.events.push([event, data]);
+    return true;
+  }
+
+  leave(): void {
+    this.#gone.abort();
+  }
+
+  count(event: string): number {
+    return this.events.filter(([name]) => name === event).length;
+  }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('the tap of the dashboard', () => {
+  it('asks every proxy for what the viewer wants to see, and ends it when the browser is gone', async () => {
+    const mesh = new TappedMesh();
+    const browser = new Browser();
+    const query = new URLSearchParams({ namespace: 'shop', status: '5xx', evil: 'x' });
+    const done = new LiveTap(() => mesh).handler(everything, query, browser);
+    await turn();
+    assert.deepEqual(mesh.paths, ['/tap?max-rps=50&namespace=shop&status=5xx'], 'the control plane has none');
+    mesh.say(record('shop', 'shop'));
+    assert.equal(browser.count('record'), 1);
+    browser.leave();
+    await done;
+    assert.equal(mesh.open, 0);
+  });
+
+  it('keeps from a viewer what happens in namespaces that are not theirs', async () => {
+    const mesh = new TappedMesh();
+    const browser = new Browser();
+    const viewer: Viewer = { mayRead: (namespace) => namespace === 'mine' };
+    const done = new LiveTap(() => mesh).handler(viewer, new URLSearchParams(), browser);
+    await turn();
+    mesh.say(record('theirs', 'theirs'));
+    mesh.say(JSON.stringify({ timeMs: 1, kind: 'connection' }));
+    assert.equal(browser.count('record'), 0);
+    mesh.say(record('mine', 'theirs'));
+    assert.equal(browser.count('record'), 1);
+    browser.leave();
+    await done;
+  });
+
+  it('says how many a slow browser, and slow proxies, left out', async () => {
+    const mesh = new TappedMesh();
+    const browser = new Browser();
+    const done = new LiveTap(() => mesh).handler(everything, new URLSearchParams(), browser);
+    await turn();
+    browser.isSlow = true;
+    mesh.say(record('shop', 'shop'));
+    mesh.say(record('shop', 'shop'));
+    browser.isSlow = false;
+    mesh.say(JSON.stringify({ skipped: 5 }));
+    assert.deepEqual(browser.events.at(-1), ['skipped', { skipped: 7 }]);
+    browser.leave();
+    await done;
+  });
+
+  it('lets four look at once, and another one when one of them has left', async () => {
+    const mesh = new TappedMesh();
+    const tap = new LiveTap(() => mesh);
+    const browsers = Array.from({ length: 4 }, () => new Browser());
+    const open = browsers.map((browser) => tap.handler(everything, new URLSearchParams(), browser));
+    await turn();
+    await assert.rejects(tap.handler(everything, new URLSearchParams(), new Browser()), /4 browsers/);
+    browsers[0]?.leave();
+    await open[0];
+    const next = new Browser();
+    const last = tap.handler(everything, new URLSearchParams(), next);
+    await turn();
+    assert.equal(next.count('listening') > 0, true);
+    for (const browser of [...browsers, next]) browser.leave();
+    await Promise.all([...open, last]);
+  });
+});

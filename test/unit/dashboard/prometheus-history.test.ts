@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { AmbitError } from '../../../src/base/errors.ts';
+import { PrometheusHistory, questionsOf } from '../../../src/dashboard/prometheus-history.ts';
+
+const SUBJECT = { kind: 'service', namespace: 'shop', name: 'cart', revision: 'v2' } as const;
+
+describe('a history from Prometheus', () => {
+  const asked: URLSearchParams[] = [];
+  let status = 'success';
+  let server: Server;
+  let base = '';
+
+  before(async () => {
+    server = createServer((request, response) => {
+      const { searchParams } = new URL(request.url ?? '', 'http://localhost');
+      asked.push(searchParams);
+      const isQuantile = searchParams.get('query')?.startsWith('histogram_quantile') === true;
+      const values = [
+        [600, isQuantile ? 'NaN' : '2'],
+        [660, '4'],
+      ];
+      response.end(JSON.stringify({ status, error: 'no', data: { result: [{ metric: {}, values }] } }));
+    });
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  });
+  after(() => void server.close());
+
+  it('puts the answers to all questions together by time; a time without requests has no latency', async () => {
+    const { source, points } = await new PrometheusHistory(base).series(SUBJECT, 21_600_000, 1_000_000_000);
+    assert.equal(source, 'prometheus');
+    assert.deepEqual(
+      points.map(({ atMs, requestsPerSec, p99Ms }) => [atMs, requestsPerSec, p99Ms]),
+      [
+        [600_000, 2, undefined],
+        [660_000, 4, 4],
+      ],
+    );
+    const [first] = asked;
+    assert.equal(Number(first?.get('end')) - Number(first?.get('start')), 21_600);
+    assert.equal(first?.get('step'), '90', 'six hours in 240 points');
+  });
+
+  it('says what is wrong with its address', async () => {
+    status = 'error';
+    await assert.rejects(
+      new PrometheusHistory(base).series(SUBJECT, 3_600_000, 0),
+      (error: AmbitError<string>) => error instanceof AmbitError && error.code === 'PROMETHEUS_UNREACHABLE',
+    );
+  });
+
+  it('asks for the subject, whatever its name holds', () => {
+    const { requestsPerSec } = questionsOf({ ...SUBJECT, name: 'a"} or up{b="' }, 120);
+    assert.match(requestsPerSec, /destination_service_name="a\\"} or up\{b=\\""/);
+    assert.match(requestsPerSec, /destination_canonical_revision="v2"/);
+    assert.match(requestsPerSec, /\[120s\]/);
+  });
+});
