@@ -12,7 +12,7 @@ const PADDING = 14;
 const TITLE = 20;
 /** Numbers stand on the lines between nodes. */
 const NODE_GAPS: Record<Direction, Gaps> = {
-  LR: { along: 104, across: 30, maxLined: 40 },
+  LR: { along: 144, across: 30, maxLined: 40 },
   TB: { along: 70, across: 24, maxLined: 40 },
 };
 const FRAME_GAPS: Record<Direction, Gaps> = {
