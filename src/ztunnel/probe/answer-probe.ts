@@ -1,4 +1,10 @@
-/** Whether a probe is allowed, and the pod that it starts from. */
+/**
+ * Whether a probe is allowed, and the pod that it starts from.
+ *
+ * Invariant: a probe has a descriptor of its own of the pod's namespace. That of the pod is closed when the pod goes, and its
+ * number may be another's while the probe goes on.
+ */
+import { closeSync, openSync } from 'node:fs';
 import { findAddress } from '../../mesh/find-service.ts';
 import type { ProbeReport } from '../../model/probe-step.ts';
 import type { ProbeQuestion } from '../../telemetry/probe-routes.ts';
@@ -21,7 +27,12 @@ export async function answerProbe(
   if (destination !== undefined && findAddress(deps.state, network, destination.ip, namespace) === undefined) {
     return { refused: `${destination.ip} is nobody of the mesh: only addresses that the feed knows are tried` };
   }
-  return probePath(from, { name, destination }, deps);
+  const netnsFd = from.netnsFd === undefined ? undefined : openSync(`/proc/self/fd/${from.netnsFd}`, 'r');
+  try {
+    return await probePath({ ...from, netnsFd }, { name, destination }, deps);
+  } finally {
+    if (netnsFd !== undefined) closeSync(netnsFd);
+  }
 }
 
 /** The reason where there is none. */
