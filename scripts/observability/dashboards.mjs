@@ -17,6 +17,9 @@ const sizes = (direction, filter) =>
   `histogram_quantile(0.5, sum(rate(istio_${direction}_bytes_bucket{${SEEN}${filter}}${RATE})) by (le))`;
 const tcp = (what, filter, by = '') => `sum(rate(istio_tcp_${what}_total{${CLIENT}${filter}}${RATE}))${by}`;
 
+/** By ALLOW policies in common where `policy` is empty: none of them matched. */
+const decisions = (filter, by) => `sum(rate(ambit_authorization_decisions_total{${filter}}${RATE})) by (${by})`;
+
 const namespace = variable('namespace', 'destination_workload_namespace', 'istio_tcp_connections_opened_total');
 
 const mesh = dashboard({
@@ -75,6 +78,15 @@ const mesh = dashboard({
         '{{response_flags}}',
       ]),
       chart('Builds', 'short', ['sum(istio_build) by (component, tag)', '{{component}} {{tag}}']),
+    ],
+    [
+      'Policies',
+      chart('Denied', 'ops', [decisions('result="denied"', 'policy'), '{{policy}}']),
+      chart('Allowed', 'ops', [decisions('result="allowed"', 'policy'), '{{policy}}']),
+      chart('Dry run and audit', 'ops', [
+        decisions('result=~"would_.*|audited"', 'policy, result'),
+        '{{policy}} {{result}}',
+      ]),
     ],
   ],
 });
