@@ -85,7 +85,7 @@ export async function canary(mesh) {
 
 /** Waits until version 2 has a share between the two, and says what the graph shows. */
 async function share(read, least, most) {
-  return until(`a share of version 2 from ${least} to ${most} in the graph`, 20_000, async () => {
+  return until(`a share of version 2 from ${least} to ${most} in the graph`, 30_000, async () => {
     const [one, two] = requestRates(await read(), ...VERSIONS);
     const part = two / (one + two);
     if (!(part >= least && part <= most)) return undefined;

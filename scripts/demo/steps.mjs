@@ -134,8 +134,9 @@ spec: { mtls: { mode: STRICT } }
   );
   const after = await callUntil(mesh, 'outside', 'outsider', false);
   say(`outsider -> payments, STRICT:     ${after.text}`);
-  const refusal = mesh.logLines(/^node2_ztunnel/).findLast((line) => line.includes('policy rejection'));
-  require(refusal !== undefined, "the refusal in node2's access log");
+  const refusal = await until("the refusal in node2's access log", 5000, () =>
+    mesh.logLines(/^node2_ztunnel/).findLast((line) => line.includes('policy rejection')),
+  );
   say(`access log of node2: ${/error=.*/.exec(refusal)?.[0]}`);
   const { failed } = purchases(mesh);
   await waitForPurchases(mesh, 3);
