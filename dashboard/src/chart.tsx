@@ -1,6 +1,6 @@
 /** Lines over time. */
 import { useState } from 'preact/hooks';
-import { clockTime } from './format.ts';
+import { momentText } from './format.ts';
 
 export interface ChartLine {
   readonly name: string;
@@ -70,11 +70,11 @@ export function Chart({ title, lines, unit }: Props) {
         {pointed !== undefined && <path class="pointer" d={`M${x(pointed)} 0V${HEIGHT}`} />}
       </svg>
       <div class="scale">
-        <span>{clockTime(start)}</span>
+        <span>{momentText(start, end - start)}</span>
         <span>
-          {pointed === undefined ? '' : `${clockTime(pointed)} · `}at most {unit(highest)}
+          {pointed === undefined ? '' : `${momentText(pointed, end - start)} · `}at most {unit(highest)}
         </span>
-        <span>{clockTime(end)}</span>
+        <span>{momentText(end, end - start)}</span>
       </div>
     </figure>
   );

@@ -39,3 +39,12 @@ export function until(ms: number, nowMs: number): string {
 export function clockTime(ms: number): string {
   return new Date(ms).toTimeString().slice(0, 8);
 }
+
+const HALF_A_DAY_MS = 43_200_000;
+
+/** A moment in a span of time: with its day where the span has several. */
+export function momentText(ms: number, spanMs: number): string {
+  if (spanMs < HALF_A_DAY_MS) return clockTime(ms);
+  const day = new Date(ms).toLocaleDateString('en', { month: 'short', day: 'numeric' });
+  return `${day} ${clockTime(ms).slice(0, 5)}`;
+}

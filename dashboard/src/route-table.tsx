@@ -23,7 +23,7 @@ export function RouteTable({ service }: { readonly service: ServiceView }) {
           <RouteRow key={`${route.name} ${route.port} ${index}`} route={route} toneOf={toneOf} />
         ))
       )}
-      {routes.length > 0 && versions.length > 0 && (
+      {routes.length > 0 && versions.some(({ share }) => share !== undefined) && (
         <p class="observed">
           <strong>As observed, over all routes</strong>
           <ShareBar
