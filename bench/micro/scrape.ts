@@ -1,6 +1,6 @@
 /**
  * What a scrape of a waypoint's request metrics takes, and what it costs the traffic of the same process: one byte is echoed
- * every millisecond while pages are read one after the other. Run: NODE bench/micro/scrape.ts
+ * every millisecond while pages are read ten times a second by another process. Run: NODE bench/micro/scrape.ts
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -114,34 +114,43 @@ function report(what: string, values: readonly number[]): void {
   console.log(`  ${what.padEnd(34)} p50 ${p50} ms   p99 ${p99} ms   longest ${max} ms   (${values.length})`);
 }
 
+/** Another process that does what its words say, and tells once what came of it. */
+async function child<T>(...words: readonly string[]): Promise<{ readonly process: ChildProcess; readonly said: T }> {
+  const execArgv = ['--max-semi-space-size=2', '--disable-warning=ExperimentalWarning'];
+  const started = fork(import.meta.filename, words, { execArgv });
+  const [said] = (await once(started, 'message')) as [T];
+  return { process: started, said };
+}
+
+/** Ten times a second, or as often as pages come. */
+async function scrapeFor(port: number, packed: boolean): Promise<number[]> {
+  const pages: number[] = [];
+  const end = performance.now() + RUN_MS;
+  while (performance.now() < end) {
+    const { tookMs } = await scrape(port, packed);
+    pages.push(tookMs);
+    await delay(Math.max(0, 100 - tookMs));
+  }
+  return pages;
+}
+
 async function measure(labelSets: number): Promise<void> {
-  const child: ChildProcess = fork(import.meta.filename, [String(labelSets)], {
-    execArgv: ['--max-semi-space-size=2', '--disable-warning=ExperimentalWarning'],
-  });
-  const [ports] = (await once(child, 'message')) as [Ports];
+  const { process: server, said: ports } = await child<Ports>('serve', String(labelSets));
   const { series, bytes } = await scrape(ports.metrics, false);
   console.log(`${labelSets} label sets: ${series} series, ${(bytes / 1024 / 1024).toFixed(1)} MiB`);
   for (let n = 0; n < 30; n++) await scrape(ports.metrics, n % 2 === 0);
   report('echo, nobody scrapes', await roundTrips(ports.echo));
-  for (const packed of [false, true]) {
-    const pages: number[] = [];
-    let isOver = false;
-    const scraping = (async () => {
-      while (!isOver) {
-        pages.push((await scrape(ports.metrics, packed)).tookMs);
-        await delay(100);
-      }
-    })();
-    const echoes = await roundTrips(ports.echo);
-    isOver = true;
-    await scraping;
-    report(`scrape${packed ? ', gzip' : ''}`, pages);
-    report(`echo meanwhile${packed ? ', gzip' : ''}`, echoes);
+  for (const coding of ['plain', 'gzip']) {
+    const scraping = child<number[]>('scrape', String(ports.metrics), coding);
+    report(`echo, ${coding} scrapes`, await roundTrips(ports.echo));
+    report(`${coding} scrape`, (await scraping).said);
   }
-  child.kill();
-  await once(child, 'exit');
+  server.kill();
+  await once(server, 'exit');
 }
 
-const [wanted] = process.argv.slice(2);
-if (wanted === undefined) for (const labelSets of LABEL_SETS) await measure(labelSets);
-else process.send?.(await serve(Number(wanted)));
+const [work, about = '', coding] = process.argv.slice(2);
+if (work === 'serve') process.send?.(await serve(Number(about)));
+else if (work === 'scrape')
+  process.send?.(await scrapeFor(Number(about), coding === 'gzip'), () => process.disconnect());
+else for (const labelSets of LABEL_SETS) await measure(labelSets);
