@@ -7,7 +7,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 "$node" --disable-warning=ExperimentalWarning scripts/docs/generate.mjs "$scratch"
 status=0
-for file in $(cd "$scratch" && find . -name '*.md' | sort); do
+for file in $(cd "$scratch" && find . -name '*.md' -o -name '*.svg' | sort); do
   if ! diff -u "$file" "$scratch/$file"; then status=1; fi
 done
 if [ "$status" -ne 0 ]; then

@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { benchTable } from './bench-table.mjs';
+import { aimTable, benchPlots, l7Table, nodeMemoryTable } from './benchmarks.mjs';
 import { commandExamples } from './commands.mjs';
 import { agentVariables, commandFlags, otherVariables, ztunnelVariables } from './config.mjs';
 import { processErrorTables, proxyErrorTable } from './errors.mjs';
@@ -21,6 +22,7 @@ import { ROOT } from './source-files.mjs';
 const SECTIONS = {
   'README.md': { bench: benchTable },
   'bench/README.md': { bench: benchTable },
+  'docs/benchmarks.md': { aims: aimTable, memory: nodeMemoryTable, l4: benchTable, l7: l7Table },
   'docs/config.md': {
     ztunnel: ztunnelVariables,
     agent: agentVariables,
@@ -46,3 +48,5 @@ for (const [file, sections] of Object.entries(SECTIONS)) {
   mkdirSync(dirname(join(out, file)), { recursive: true });
   writeFileSync(join(out, file), document);
 }
+mkdirSync(join(out, 'docs/images'), { recursive: true });
+for (const [name, plot] of Object.entries(benchPlots())) writeFileSync(join(out, 'docs/images', name), plot);

@@ -1,6 +1,10 @@
 /** How this very program is started again. */
+import { join } from 'node:path';
 
-/** Program and first arguments: the same Node, with the same options, on the same script. */
+/** Seen from here whether compiled or not. */
+const LAUNCHER = join(import.meta.dirname, '../../bin/ambit');
+
+/** Program and first arguments: the launcher, which knows what options of Node each role has. */
 export function ambitCommand(): string[] {
-  return [process.execPath, ...process.execArgv, process.argv[1] ?? ''];
+  return [LAUNCHER];
 }

@@ -19,13 +19,24 @@ const TRIES = 8;
 /** Between the tries: what is taken stands close together. A prime, so that small ranges are not tried at one place only. */
 const STRIDE = 2617;
 
+/** Ports in order; counted and not listed, as every pod has them. */
+export interface PortList {
+  readonly length: number;
+  /** @param index below `length` */
+  at(index: number): number;
+}
+
 /** The ports outside the range that the text of `ip_local_port_range` gives; none when it covers them all. */
-export function portsOutside(rangeText: string): readonly number[] {
+export function portsOutside(rangeText: string): PortList {
   const [first = Number.NaN, last = Number.NaN] = rangeText.trim().split(/\s+/).map(Number);
   if (Number.isNaN(first) || Number.isNaN(last)) return portsOutside(DEFAULT_RANGE);
-  const ports: number[] = [];
-  for (let port = LOWEST_PORT; port <= HIGHEST_PORT; port++) if (port < first || port > last) ports.push(port);
-  return ports;
+  const below = Math.max(0, Math.min(first, HIGHEST_PORT + 1) - LOWEST_PORT);
+  const firstAbove = Math.max(last + 1, LOWEST_PORT + below);
+  const above = Math.max(0, HIGHEST_PORT + 1 - firstAbove);
+  return {
+    length: below + above,
+    at: (index) => (index < below ? LOWEST_PORT + index : firstAbove + index - below),
+  };
 }
 
 /** The range that is in force. */
@@ -39,7 +50,7 @@ export function readPortRange(): string {
 }
 
 export class SourcePorts {
-  readonly #ports: readonly number[];
+  readonly #ports: PortList;
   #next: number;
 
   /**
@@ -57,6 +68,6 @@ export class SourcePorts {
     if (ports.length === 0) return [];
     const start = this.#next;
     this.#next = (start + 1) % ports.length;
-    return Array.from({ length: TRIES }, (_, index) => ports[(start + index * STRIDE) % ports.length] ?? 0);
+    return Array.from({ length: TRIES }, (_, index) => ports.at((start + index * STRIDE) % ports.length));
   }
 }

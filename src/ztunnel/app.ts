@@ -29,6 +29,7 @@ import { CrlFile } from './crl-file.ts';
 import type { PodPorts } from './data/pod-proxy.ts';
 import { DataThreads } from './data-threads.ts';
 import { FeedSubscription } from './feed-subscription.ts';
+import { idleCompaction } from './idle-compaction.ts';
 import { PodManager } from './pod-manager.ts';
 import { mergeFamilies, podFamilies } from './process-metrics.ts';
 import { checkPrivileges } from './start-checks.ts';
@@ -207,7 +208,11 @@ class Ztunnel {
   /** Once, before the first pod: the heaps hold what the start left, and there is nothing yet that could wait. */
   async #compactHeaps(): Promise<void> {
     await this.#threads.request({ type: 'compact-heap' });
-    if (!this.#threads.shareCaller) compactHeap();
+    if (this.#threads.shareCaller) return;
+    compactHeap();
+    const compaction = idleCompaction(this.#deps.clock);
+    compaction.start();
+    this.#closers.push(() => compaction.stop());
   }
 
   #followCrl(): void {

@@ -16,7 +16,8 @@ const MARK = 0x539;
 
 describe('connections with the address of a client', () => {
   const lab = new NetnsLab();
-  const outside = new Set(portsOutside(readPortRange()));
+  const ports = portsOutside(readPortRange());
+  const outside = new Set(Array.from({ length: ports.length }, (_, index) => ports.at(index)));
   let pod: LabPod;
   let listener: TcpListener;
   let seen: number[] = [];
