@@ -25,7 +25,8 @@ import { ExternalAuthorization } from '../../src/waypoint/external-authorization
 import { AuthorizationProviders } from '../../src/waypoint/external-authorization/providers.ts';
 import { FairShares } from '../../src/waypoint/fair-shares.ts';
 import { FileTexts } from '../../src/waypoint/file-texts.ts';
-import { type HttpConnectionContext, handleRequest } from '../../src/waypoint/http-exchange.ts';
+import type { HttpConnectionContext } from '../../src/waypoint/http-context.ts';
+import { handleRequest } from '../../src/waypoint/http-exchange.ts';
 import { HttpUpstreams } from '../../src/waypoint/http-upstreams.ts';
 import { OpenDecisions } from '../../src/waypoint/open-decisions.ts';
 import { BatchExporter } from '../../src/waypoint/reporting/batch-exporter.ts';

@@ -40,7 +40,7 @@ export interface Http2ConnectionEvents {
   /** The peer's settings changed. */
   onSettings?(): void;
   /** A stream is over and counts no more. */
-  onStreamClosed?(): void;
+  onStreamClosed?(stream: Http2Stream): void;
 }
 
 export interface Http2Options {
@@ -274,7 +274,7 @@ export class ConnectionCore implements StreamHost {
   forget(stream: Http2Stream): void {
     this.streams.delete(stream.id);
     if (this.#state.name === 'draining' && this.streams.size === 0) this.closeWhenDrained();
-    this.events.onStreamClosed?.();
+    this.events.onStreamClosed?.(stream);
   }
 
   // Life of the connection.

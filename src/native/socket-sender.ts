@@ -46,7 +46,7 @@ export class SocketSender {
    */
   send(bytes: Uint8Array): number {
     const socket = this.#socket;
-    if (handleOf(socket) !== this.#handle || socket.writableLength > 0) return 0;
+    if (handleOf(socket) !== this.#handle || !socket.writable || socket.writableLength > 0) return 0;
     const taken = this.#addon.sendNow(this.#fd, bytes);
     if (taken < 0) socket.destroy(writeError(taken));
     return Math.max(taken, 0);

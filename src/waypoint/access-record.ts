@@ -170,6 +170,12 @@ export class AccessRecord {
     this.#write(body);
   }
 
+  /** A defect of the waypoint itself ended it. */
+  broken(body: Received): void {
+    this.#details = 'internal_error';
+    this.#write(body);
+  }
+
   /** The client went before there was an answer. */
   clientGone(body: Received): void {
     this.#disconnected();
@@ -184,6 +190,14 @@ export class AccessRecord {
   #write({ receivedBytes }: Received): void {
     if (this.#written) return;
     this.#written = true;
+    try {
+      this.#tell(receivedBytes);
+    } finally {
+      this.#events.onRecorded();
+    }
+  }
+
+  #tell(receivedBytes: number): void {
     this.#receivedBytes = receivedBytes;
     const { target, client } = this.#connection;
     const service = target.kind === 'service' ? target.service : undefined;
@@ -203,7 +217,6 @@ export class AccessRecord {
     this.#deps.telemetry.count(client, service, this.endpoint, outcome, this.views?.());
     const log = this.hasOwnLine?.() !== false ? this.#deps.accessLog : this.#deps.tapLog;
     if (log.enabled('info')) this.#log(log, receivedBytes, durationMs, flags);
-    this.#events.onRecorded();
   }
 
   #log(log: Logger, receivedBytes: number, durationMs: number, flags: string): void {

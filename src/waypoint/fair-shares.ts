@@ -22,17 +22,16 @@ export class FairShares {
     return this.#used;
   }
 
-  /**
-   * Counts a place, whatever the answer: `leave` gives it back.
-   * @returns false where the client holds more than its share: then it should be sent away
-   */
+  /** @returns whether the client got a place, which `leave` gives back; who got none takes nothing from the others */
   enter(client: string): boolean {
     const own = this.#byClient.get(client) ?? 0;
-    const isWithin = this.#total === 0 || own < this.#total - this.#used;
+    if (this.#total > 0 && own >= this.#total - this.#used) {
+      this.refused += 1;
+      return false;
+    }
     this.#byClient.set(client, own + 1);
     this.#used += 1;
-    if (!isWithin) this.refused += 1;
-    return isWithin;
+    return true;
   }
 
   leave(client: string): void {

@@ -168,10 +168,12 @@ export class ForwardedRequest implements ExchangeEvents {
   #send(upstream: HttpUpstream): void {
     const { stream, body, retry } = this.#request;
     const headers = [...this.#request.headers, attemptCount(this.#retries + 1)];
+    const picked = this.#picked;
     this.#wasReused = upstream.reused;
     const exchange = relayExchange(stream, upstream, { headers, body, keepBody: retry.attempts > this.#retries }, this);
     if (exchange.ok) {
-      if (this.#ended.aborted) return;
+      // It may have failed already, and the next try be on its way.
+      if (this.#ended.aborted || this.#picked !== picked) return;
       this.#exchange = exchange.value;
       if (body.ended) this.#startTryTimer();
       return;

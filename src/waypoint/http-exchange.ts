@@ -8,35 +8,25 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { ShadowOutcome } from '../authz/shadow-policies.ts';
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Timer } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
 import { Http2Code } from '../http2/http2-error.ts';
-import type { Workload } from '../model/workload.ts';
 import type { Fault } from '../proto/gen/ambit.ts';
-import {
-  type CompiledPort,
-  type CompiledRoute,
-  chooseBackend,
-  type ForwardPlan,
-  type RouteBackend,
-} from '../routing/compile-routes.ts';
+import { type CompiledRoute, chooseBackend, type ForwardPlan, type RouteBackend } from '../routing/compile-routes.ts';
 import type { ContextOf, HeaderChange } from '../routing/header-changes.ts';
 import { requestTimeoutMs } from '../routing/request-timeout.ts';
-import type { TraceIds } from '../telemetry/trace-ids.ts';
-import { AccessRecord, type RecordDeps, type RecordEvents } from './access-record.ts';
-import type { ConnectTarget } from './connect-target.ts';
+import { AccessRecord, type RecordEvents } from './access-record.ts';
 import { ExchangeAttributes } from './exchange-attributes.ts';
-import { ExchangeFormat, type FormattedConnection, type FormattedMessages } from './exchange-format.ts';
+import { ExchangeFormat, type FormattedMessages } from './exchange-format.ts';
 import { ExchangeSession } from './exchange-session.ts';
-import { applyEdits, type HeaderEdits } from './external-authorization/header-edits.ts';
-import type { FairShares } from './fair-shares.ts';
 import { describeSpan, FinishedExchange } from './finished-exchange.ts';
 import { type ForwardEvents, ForwardedRequest } from './forward-request.ts';
 import { grpcWebRequest } from './grpc-web/grpc-web-request.ts';
 import { GrpcWebStream } from './grpc-web/grpc-web-stream.ts';
 import { type HashKey, hashKeyOf } from './hash-key.ts';
-import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
+import type { HttpConnectionContext, HttpExchangeDeps } from './http-context.ts';
+import type { UpstreamVersion } from './http-upstreams.ts';
 import {
   afterRetries,
   clusterMissing,
@@ -46,55 +36,15 @@ import {
   sendLocalReply,
   tooCostly,
 } from './local-reply.ts';
-import { mirrorRequest } from './mirror-request.ts';
-import type { OpenDecisions } from './open-decisions.ts';
-import {
-  type AdmissionContext,
-  type AdmissionDeps,
-  type AdmissionEvents,
-  type AdmittedRequest,
-  RequestAdmission,
-} from './request-admission.ts';
-import { type BodyEvents, type ReplayBudget, RequestBody } from './request-body.ts';
-import { clientHeaders, type RequestChanges, type RequestClient, RequestFields } from './request-fields.ts';
-import type { ClientLabels } from './request-telemetry.ts';
+import { type AdmissionEvents, type AdmittedRequest, RequestAdmission } from './request-admission.ts';
+import { type BodyEvents, RequestBody } from './request-body.ts';
+import { clientHeaders, type RequestChanges, RequestFields } from './request-fields.ts';
+import { chooseMirrors } from './request-mirrors.ts';
 import { type RequestTrace, traceRequest } from './request-tracer.ts';
-import { backendTarget, DEFAULT_PLAN, ownTarget, type RouteTarget, type RouteTargetDeps } from './route-target.ts';
+import { endpointAnswer, ResponseHeaders, replacing } from './response-headers.ts';
+import { backendTarget, DEFAULT_PLAN, ownTarget, type RouteTarget } from './route-target.ts';
 import type { TelemetryPlan } from './telemetry-settings.ts';
 import type { Endpoint } from './upstreams.ts';
-
-/** What requests of one connection have in common. */
-export interface HttpConnectionContext extends AdmissionContext, FormattedConnection {
-  readonly target: ConnectTarget;
-  readonly self: Workload;
-  readonly client: ClientLabels;
-  /** Whose places its requests take. */
-  readonly clientKey: string;
-  /** Who the client is, for endpoints. */
-  readonly requestClient: RequestClient;
-  readonly forwarded: string;
-  readonly spoken: UpstreamVersion;
-  readonly subject: AdmissionContext['subject'];
-  /** What endpoints are spoken to that declare nothing, where that is not what the client speaks. */
-  readonly preferred?: UpstreamVersion;
-  /** As the waypoint introduces itself. */
-  readonly nodeId: string;
-  /** What is told of requests now. */
-  telemetry(): TelemetryPlan;
-  /** The routes in force now. */
-  routes(): CompiledPort | undefined;
-}
-
-export interface HttpExchangeDeps extends RouteTargetDeps, AdmissionDeps, RecordDeps {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly http: HttpUpstreams;
-  readonly traceIds: TraceIds;
-  readonly replayBudget: ReplayBudget;
-  readonly openDecisions: OpenDecisions;
-  /** Places for requests. */
-  readonly requestShares: FairShares;
-}
 
 const MILLION = 1_000_000;
 /** Switching Protocols. */
@@ -105,9 +55,6 @@ const DONE = Promise.resolve();
 const NO_CHANGES: RequestChanges['headers'] = [];
 const NO_CORS = { kind: 'none' } as const;
 const NO_HASH_KEY: HashKey = { key: undefined, setCookie: undefined };
-/** What the waypoint says of itself, in place of what an endpoint says. */
-const SERVER: HttpHeader = ['server', 'istio-envoy'];
-const OWN_OF_ANSWERS: ReadonlySet<string> = new Set(['server', 'x-envoy-upstream-service-time']);
 
 /** Takes a request. @returns the handler of its stream */
 export function handleRequest(
@@ -149,9 +96,7 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
   readonly body: RequestBody;
   #forwarded: ForwardedRequest | undefined;
   #delay: Timer | undefined;
-  #responseEdits: HeaderEdits | undefined;
-  /** What the route, and what CORS, change of the response; undefined for nothing. */
-  #responseChanges: HeaderChange[] | undefined;
+  readonly #response = new ResponseHeaders();
   #mirror: (() => void) | undefined;
   #isAllowed: () => boolean = () => true;
   #unwatch: (() => void) | undefined;
@@ -202,6 +147,7 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
     this.#deps.accessLog.error('request failed', { error: errorText(error) });
     this.#forwarded?.cancel();
     if (this.#stream.state !== 'closed') this.#stream.reset(Http2Code.INTERNAL_ERROR);
+    this.#record.broken(this.body);
   }
 
   #start(): void {
@@ -240,7 +186,7 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
     this.#isAllowed = isAllowed;
     this.#request = request;
     this.#sentHeaders = request.headers;
-    this.#responseEdits = responseEdits;
+    this.#response.edits = responseEdits;
     const routes = this.#context.routes()?.http;
     if (routes === undefined) return this.#forward(DEFAULT_PLAN, undefined);
     const route = routes.find(routed);
@@ -248,12 +194,12 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
     if (route === undefined) return this.#reply(LOCAL_REPLIES.noRoute);
     this.#record.route = route.name;
     this.#matched = route;
-    this.#changeResponse(route.responseHeaders);
+    this.#response.add(route.responseHeaders);
     const cors = route.cors?.(this.#request) ?? NO_CORS;
     if (this.#isTooCostly(this.#request)) return;
     if (cors.kind === 'answer')
       return this.#reply({ status: 200, body: '', flag: '-', details: 'cors', headers: cors.headers });
-    if (cors.kind === 'mark') this.#changeResponse(replacing(cors.headers));
+    if (cors.kind === 'mark') this.#response.add(replacing(cors.headers));
     if (route.fault === undefined) this.#act(route);
     else this.#inject(route.fault, route);
   }
@@ -306,9 +252,9 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
     const rewritten = this.#request.rewritten(backend.path);
     if (this.#isTooCostly(this.#request)) return;
     if (rewritten === undefined) return this.#reply(LOCAL_REPLIES.badRequest);
-    this.#changeResponse(backend.responseHeaders);
+    this.#response.add(backend.responseHeaders);
     const { key: hashKey, setCookie } = this.#hashKey(to);
-    if (setCookie !== undefined) this.#changeResponse((headers) => [...headers, ['set-cookie', setCookie]]);
+    if (setCookie !== undefined) this.#response.add((headers) => [...headers, ['set-cookie', setCookie]]);
     this.#clusterName = to.cluster.name;
     const changes = {
       target: rewritten,
@@ -347,12 +293,6 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
   #headersFor(version: UpstreamVersion, changes: RequestChanges): readonly HttpHeader[] {
     const own = this.#request.forUpstream(version, changes, this.#context.requestClient);
     return this.#trace?.write(own) ?? own;
-  }
-
-  #changeResponse(change: HeaderChange | undefined): void {
-    if (change === undefined) return;
-    this.#responseChanges ??= [];
-    this.#responseChanges.push(change);
   }
 
   #readSession(plan: ForwardPlan): void {
@@ -429,27 +369,19 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
     this.#record.end(aborted, this.body);
   }
 
-  /** Copies go out once the request is whole, whatever becomes of it. */
   #prepareMirrors(plan: ForwardPlan, changes: RequestChanges): void {
-    const { random } = this.#deps;
     const { self, forwarded } = this.#context;
-    const chosen = plan.mirrors.filter(({ sharePpm }) => random() * MILLION < sharePpm);
-    if (chosen.length === 0) return;
-    this.#mirror = () => {
-      const body = this.body.complete;
-      // A body that was too long to keep is not copied.
-      if (body === undefined) return;
-      for (const { backend } of chosen) {
-        const to = backend && backendTarget(backend, this.#calledPort, this.#preferred, this.#deps);
-        if (to === undefined) continue;
-        void mirrorRequest(
-          { ...to, headers: this.#headersFor(to.version, changes), body, self, forwarded },
-          this.#deps,
-        );
-      }
+    const request = {
+      body: this.body,
+      self,
+      forwarded,
+      headersFor: (version: UpstreamVersion) => this.#headersFor(version, changes),
+      targetOf: ({ backend }: ForwardPlan['mirrors'][number]) =>
+        backend && backendTarget(backend, this.#calledPort, this.#preferred, this.#deps),
     };
-    if (this.body.ended) this.#mirror();
-    else this.body.retain();
+    this.#mirror = chooseMirrors(plan.mirrors, request, this.#deps);
+    if (this.body.ended) this.#mirror?.();
+    else if (this.#mirror !== undefined) this.body.retain();
   }
 
   // What the body tells.
@@ -471,10 +403,7 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
     record.responseFields(headers);
     const responseMs = record.durationMs;
     record.responseMs = responseMs;
-    const answer: HttpHeader[] = [];
-    for (const header of headers) if (!OWN_OF_ANSWERS.has(header[0])) answer.push(header);
-    answer.push(['x-envoy-upstream-service-time', String(Math.round(responseMs))], SERVER);
-    const changed = this.#changed(answer);
+    const changed = this.#changed(endpointAnswer(headers, responseMs));
     const sent = this.#session?.mark(changed, this.#record.endpoint) ?? changed;
     this.#answerHeaders = sent;
     return sent;
@@ -490,12 +419,7 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
   }
 
   #changed(headers: readonly HttpHeader[]): readonly HttpHeader[] {
-    let changed = headers;
-    if (this.#responseChanges !== undefined) {
-      const contextOf: ContextOf = (list) => this.#formatContext(this.#sentHeaders, list);
-      for (const change of this.#responseChanges) changed = change(changed, contextOf);
-    }
-    return this.#responseEdits === undefined ? changed : applyEdits(changed, this.#responseEdits);
+    return this.#response.change(headers, (list) => this.#formatContext(this.#sentHeaders, list));
   }
 
   #reply(reply: LocalReply): void {
@@ -510,7 +434,7 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
 
   /** All is known of the request. */
   onRecorded(): void {
-    this.#deps.requestShares.leave(this.#context.clientKey);
+    if (this.#isWithinShare) this.#deps.requestShares.leave(this.#context.clientKey);
     const { logs } = this.#plan;
     if (this.#trace === undefined && logs.length === 0) return;
     const messages = this.#messages(this.#sentHeaders, this.#answerHeaders);
@@ -540,10 +464,4 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
     this.#forwarded?.cancel();
     this.#record.clientGone(this.body);
   }
-}
-
-/** These headers in place of those of the same names. */
-function replacing(headers: readonly HttpHeader[]): HeaderChange {
-  const names = new Set(headers.map(([name]) => name));
-  return (own) => [...own.filter(([name]) => !names.has(name)), ...headers];
 }

@@ -21,6 +21,12 @@ export interface MirroredRequest {
   readonly forwarded: string;
 }
 
+export interface MirrorDeps {
+  readonly http: HttpUpstreams;
+  readonly clock: Clock;
+  readonly replayBudget: ReplayBudget;
+}
+
 /** A watcher that does not answer is not waited for longer, nor is a connection to it. */
 const MIRROR_TIMEOUT_MS = 15_000;
 /** Where so many requests wait for a connection, copies are dropped, also where a policy sets no limit. */
@@ -31,7 +37,7 @@ const MIRROR_OVERHEAD_BYTES = 16 * 1024;
 /** Sends the copy, unless too many are under way already. Never rejects. */
 export async function mirrorRequest(
   { cluster, version, headers, body, self, forwarded }: MirroredRequest,
-  deps: { readonly http: HttpUpstreams; readonly clock: Clock; readonly replayBudget: ReplayBudget },
+  deps: MirrorDeps,
 ): Promise<void> {
   const { policy } = cluster;
   if (deps.http.waiting(policy) >= MAX_WAITING_MIRRORS) return;

@@ -16,6 +16,7 @@ import { tunnelSettings } from '../hbone/tunnel-settings.ts';
 import type { BlockPool } from '../http2/block-pool.ts';
 import { Http2Connection } from '../http2/connection.ts';
 import type { Header } from '../http2/header.ts';
+import { Http2Code } from '../http2/http2-error.ts';
 import type { Http2Stream, StreamHandler } from '../http2/stream.ts';
 import { StreamHolder } from '../http2/stream-holder.ts';
 import { socketTransport } from '../http2/transport.ts';
@@ -115,13 +116,20 @@ export class Tunnels {
     const clientAddress = formatAddress(clientIp, connection.peer.port);
     const clientKey = `${peerIdentity} ${clientIp}`;
     const client = { peerIdentity, clientIp, clientAddress, clientKey };
+    const refused = new Set<Http2Stream>();
     const http = new Http2Connection(
       socketTransport(socket),
       'server',
       { clock, pool: blocks, settings: tunnelSettings('server', this.#config.http2) },
       {
-        onStream: (stream, headers) => this.#request(client, stream, headers),
-        onStreamClosed: () => shares.leave(clientKey),
+        onStream: (stream, headers) => {
+          const isOverShare = !shares.enter(clientKey);
+          if (isOverShare) refused.add(stream);
+          return this.#request({ ...client, isOverShare }, stream, headers);
+        },
+        onStreamClosed: (stream) => {
+          if (!refused.delete(stream)) shares.leave(clientKey);
+        },
         onClosed: () => void this.#open.delete(http),
       },
     );
@@ -130,25 +138,25 @@ export class Tunnels {
   }
 
   #request(
-    client: Pick<DownstreamConnection, 'peerIdentity' | 'clientIp' | 'clientAddress' | 'clientKey'>,
+    client: Omit<DownstreamConnection, 'stream' | 'release' | 'authority' | 'forwarded'>,
     stream: Http2Stream,
     headers: readonly Header[],
   ): StreamHandler {
     const holder = new StreamHolder(() => undefined);
     const authority = readConnect(headers);
-    const isOverShare = !this.#deps.shares.enter(client.clientKey);
     // The holder has to be in place before an answer may end the stream.
     queueMicrotask(() => {
       if (stream.state === 'closed') return;
       if (!authority.ok) return refuse(stream, authority.error);
       this.#deps.onConnection({
         ...client,
-        isOverShare,
         stream,
         release: () => holder.release(stream),
         authority: authority.value,
         forwarded: headerValue(headers, 'forwarded') ?? '',
       });
+      // A client that does not end its side would keep the stream, and with it one of those that a tunnel has.
+      if (client.isOverShare) stream.reset(Http2Code.NO_ERROR);
     });
     return holder;
   }

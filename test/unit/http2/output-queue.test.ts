@@ -10,6 +10,12 @@ class ManualTransport implements ByteTransport {
   received: Buffer[] = [];
   inFlight: (() => void)[] = [];
   most = 0;
+  /** Whether what is written is taken at once, as by a socket without TLS. */
+  readonly takesAtOnce: boolean;
+
+  constructor(takesAtOnce: boolean) {
+    this.takesAtOnce = takesAtOnce;
+  }
 
   start(): void {
     // Only the sending side is tested.
@@ -17,6 +23,7 @@ class ManualTransport implements ByteTransport {
 
   write(bytes: Uint8Array, onWritten: () => void): boolean {
     this.received.push(Buffer.from(bytes));
+    if (this.takesAtOnce) return true;
     this.inFlight.push(onWritten);
     this.most = Math.max(this.most, this.inFlight.length);
     return false;
@@ -49,8 +56,9 @@ test('any sequence of writes and completions comes out in order, one block at a 
       fc.array(fc.oneof(fc.nat({ max: 3000 }), fc.integer({ min: 15_000, max: BLOCK_BYTES }), fc.constant(-1)), {
         maxLength: 40,
       }),
-      async (steps) => {
-        const transport = new ManualTransport();
+      fc.boolean(),
+      async (steps, takesAtOnce) => {
+        const transport = new ManualTransport(takesAtOnce);
         let drained = 0;
         const queue = new OutputQueue(transport, new BlockPool(2), () => {
           drained += 1;
@@ -80,7 +88,7 @@ test('any sequence of writes and completions comes out in order, one block at a 
 });
 
 test('what one turn writes goes out in one piece, a full TLS record at once', async () => {
-  const transport = new ManualTransport();
+  const transport = new ManualTransport(false);
   const queue = new OutputQueue(transport, new BlockPool(), () => undefined);
   for (let count = 0; count < 10; count += 1) put(queue, Buffer.alloc(100));
   assert.equal(transport.received.length, 0);
@@ -95,7 +103,7 @@ test('what one turn writes goes out in one piece, a full TLS record at once', as
 });
 
 test('a queue is blocked while much is unsent, and tells when it is not any more', async () => {
-  const transport = new ManualTransport();
+  const transport = new ManualTransport(false);
   let drained = 0;
   const queue = new OutputQueue(transport, new BlockPool(), () => {
     drained += 1;

@@ -6,7 +6,6 @@ function taken(shares: FairShares, client: string, wanted: number): number {
   let count = 0;
   for (let tries = 0; tries < wanted; tries++) {
     if (shares.enter(client)) count++;
-    else shares.leave(client);
   }
   return count;
 }
@@ -18,6 +17,13 @@ describe('places that clients share', () => {
     assert.equal(taken(shares, 'other', 5000), 250);
     assert.equal(taken(shares, 'third', 10), 10);
     assert.equal(shares.refused, 4500 + 4750);
+  });
+
+  it('are not taken by asking for more of them', () => {
+    const shares = new FairShares(100);
+    assert.equal(taken(shares, 'greedy', 10_000), 50);
+    assert.equal(shares.used, 50);
+    assert.equal(taken(shares, 'other', 25), 25);
   });
 
   it('come back when they are left', () => {

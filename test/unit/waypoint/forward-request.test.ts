@@ -28,6 +28,8 @@ interface Setup {
   readonly permits?: { requests?: number; retries?: number };
   readonly refuse?: number;
   readonly refuseWith?: 'CONNECT_FAILED' | 'TLS_CREDENTIAL_UNUSABLE';
+  /** Whether a connection has to be opened first. */
+  readonly waitsForConnection?: boolean;
   readonly isHurried?: boolean;
   readonly leavePriorities?: boolean;
   readonly endpointId?: string;
@@ -66,10 +68,12 @@ function setUp(options: Setup = {}) {
     admitRequest: admit('requests'),
     admitRetry: admit('retries'),
   };
+  // A connection that is free is had at once.
+  const inTime = <T>(result: T) => (options.waitsForConnection === true ? Promise.resolve(result) : result);
   const http = {
-    acquire: async () => {
-      if (open.refusals-- > 0) return fail(proxyError(options.refuseWith ?? 'CONNECT_FAILED', 'refused'));
-      return ok({
+    acquire: () => {
+      if (open.refusals-- > 0) return inTime(fail(proxyError(options.refuseWith ?? 'CONNECT_FAILED', 'refused')));
+      const free = ok({
         reused: false,
         release: () => undefined,
         request: (headers: readonly HttpHeader[], handler: HttpStreamHandler, endStream: boolean) => {
@@ -80,6 +84,7 @@ function setUp(options: Setup = {}) {
           return ok(stream);
         },
       });
+      return inTime(free);
     },
   };
   let forwarded: ForwardedRequest | undefined;
@@ -297,7 +302,7 @@ describe('a forwarded request', () => {
   });
 
   it('is kept for copies even when it is not sent again', async () => {
-    const lab = setUp({ ended: false, attempts: 0 });
+    const lab = setUp({ ended: false, attempts: 0, waitsForConnection: true });
     lab.body.retain();
     const { stream } = await latest(lab);
     lab.downstream.data('one ');

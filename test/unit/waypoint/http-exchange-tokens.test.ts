@@ -6,11 +6,8 @@ import { silentLogger } from '../../../src/base/logger.ts';
 import { fail, ok } from '../../../src/base/result.ts';
 import type { HttpHeader, HttpStreamHandler } from '../../../src/http/http-stream.ts';
 import { FairShares } from '../../../src/waypoint/fair-shares.ts';
-import {
-  type HttpConnectionContext,
-  type HttpExchangeDeps,
-  handleRequest,
-} from '../../../src/waypoint/http-exchange.ts';
+import type { HttpConnectionContext, HttpExchangeDeps } from '../../../src/waypoint/http-context.ts';
+import { handleRequest } from '../../../src/waypoint/http-exchange.ts';
 import { ReplayBudget } from '../../../src/waypoint/request-body.ts';
 import { NO_TELEMETRY } from '../../../src/waypoint/telemetry-settings.ts';
 import { FakeHttpStream } from '../../helpers/fake-http-stream.ts';
