@@ -118,6 +118,17 @@ test-unit: build ## unit tests only
 test-netns: build ## tests on real network namespaces (root or user namespaces)
 	scripts/run-tests.sh netns
 
+.PHONY: bench
+bench: bench-l4 bench-l7 bench-memory-sidecars bench-push bench-memory ## every bench, one after the other; results under bench/results
+
+.PHONY: bench-smoke
+bench-smoke: build ## every bench for some seconds, to see that it runs; nothing is measured
+	BENCH_ROUNDS=1 BENCH_SECONDS=1 MEMORY_PODS=2 MEMORY_SERVICES=10 SETTLE_MS=1000 ROUNDS=1 scripts/bench-smoke.sh
+
+.PHONY: bench-gate
+bench-gate: ## fails when a bench in BENCH_RESULTS lost against its peers what bench/results had won
+	$(NODE) bench/gate.ts
+
 .PHONY: bench-l4
 bench-l4: build ## L4 speed and memory against HAProxy
 	$(NODE) bench/l4/main.ts

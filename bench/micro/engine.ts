@@ -1,6 +1,7 @@
 /**
  * The waypoint's engine in memory: no socket, no kernel, so what one request costs in JavaScript. Prints microseconds per
- * request, the best and the median of several rounds. Run: NODE bench/micro/engine.ts
+ * request, the best and the median of several rounds. Run: NODE bench/micro/engine.ts      TELEMETRY: `off`, `on` (default:
+ * requests are counted), `traced` (and one of a hundred is a span)
  */
 import type { Socket } from 'node:net';
 import { ok } from '../../src/base/result.ts';
@@ -12,6 +13,7 @@ import { plainEngine } from '../l7/plain-engine.ts';
 const ROUNDS = Number(process.env['ROUNDS'] ?? 20);
 const REQUESTS = Number(process.env['REQUESTS'] ?? 20_000);
 const CONNECTIONS = Number(process.env['CONNECTIONS'] ?? 64);
+const TELEMETRY = process.env['TELEMETRY'] ?? 'on';
 const REQUEST = Buffer.from('GET / HTTP/1.1\r\nHost: site.bench.svc.cluster.local\r\n\r\n');
 const RESPONSE = Buffer.from(
   `HTTP/1.1 200 OK\r\ncontent-length: 1024\r\ncontent-type: text/plain\r\n\r\n${'a'.repeat(1024)}`,
@@ -69,7 +71,8 @@ function endpointSocket(readInto: ReadInto | undefined): Socket {
 
 const engine = plainEngine({
   endpointPort: 80,
-  samplingShare: undefined,
+  samplingShare: TELEMETRY === 'traced' ? 0.01 : undefined,
+  counts: TELEMETRY !== 'off',
   dialer: { dial: (_destination, options) => Promise.resolve(ok(endpointSocket(options?.readInto))) },
 });
 const clients = Array.from({ length: CONNECTIONS }, () => new Client());

@@ -78,6 +78,8 @@ function aims({ l4, l7, memory, push }) {
       ratio(l7Line(mesh, 64), 'envoy sidecars', 'cpuUsPerRequest'),
       atMost(0.9),
     ],
+    ['the same at 1,000 requests a second: p99', l7.pace[0].p99Us / l7.pace[1].p99Us, atMost(1)],
+    ['5,000 routes and backends at a waypoint, MB', l7.memory.addedBytes / 1e6, atMost(60)],
     ['push with 10,000 workloads, median, ms', pushed.p50Ms, atMost(5)],
     ['push with 10,000 workloads, 99th percentile, ms', pushed.p99Ms, atMost(20)],
   ];
@@ -127,7 +129,13 @@ export function l7Table() {
       `${cpuUsPerRequest.toFixed(1)} µs`,
     ]),
   );
-  return `Measured ${where(l7)}; medians of ${l7.rounds} interleaved runs of ${l7.seconds} s.\n\n${table(['', 'contestant', 'requests/s', 'CPU per request'], rows)}`;
+  const pace = l7.pace.map(
+    ({ name, perSecond, p50Us, p99Us }) =>
+      `- ${name}, ${perSecond.toLocaleString('en')} requests a second: p50 ${(p50Us / 1000).toFixed(1)} ms, p99 ${(p99Us / 1000).toFixed(1)} ms`,
+  );
+  const routes = `- ${l7.memory.services.toLocaleString('en')} services with a route each: ${mb(l7.memory.addedBytes)} on top of ${mb(l7.memory.beforeBytes)} of a waypoint`;
+  const titles = ['', 'contestant', 'requests/s', 'CPU per request'];
+  return `Measured ${where(l7)}; medians of ${l7.rounds} interleaved runs of ${l7.seconds} s.\n\n${table(titles, rows)}\n\n${[...pace, routes].join('\n')}`;
 }
 
 /** By file name. */
