@@ -19,7 +19,12 @@ export function plainJson(value: unknown): Json {
 
 /** A header and its value; the value of one that carries a credential is masked. */
 export function maskedHeaderValue(name: string, value: string): string {
-  return CONFIDENTIAL.test(name) ? MASK : value;
+  return isConfidential(name) ? MASK : value;
+}
+
+/** Whether what has this name, or names it in brackets as conditions do, carries a credential. */
+export function isConfidential(name: string): boolean {
+  return CONFIDENTIAL.test(name);
 }
 
 function fieldsOf(entries: readonly (readonly [string, unknown])[]): Json {

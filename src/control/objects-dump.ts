@@ -1,9 +1,10 @@
 /**
  * `/debug/objectsz`: the objects that configure the mesh as the control plane reads them, each with what is wrong with it.
  *
- * Invariant: no Secret and no key of tokens is in it; values of headers that carry credentials are masked.
+ * Invariant: no Secret and no key of tokens is in it; values of headers that carry credentials are masked,
+ * and what policies and routes compare them with.
  */
-import { maskedHeaderValue, plainJson } from '../base/plain-json.ts';
+import { isConfidential, maskedHeaderValue, plainJson } from '../base/plain-json.ts';
 import { type ManifestKind, type ManifestObject, titleOfKey } from '../model/manifest/manifest-object.ts';
 import { type AnalyzedMesh, analyzeMesh, type Message } from './analyze/analyze-mesh.ts';
 import type { ControlStatus } from './status.ts';
@@ -28,6 +29,8 @@ const KINDS: readonly ManifestKind[] = [
   'RequestAuthentication',
   'Telemetry',
 ];
+
+const CONDITION_VALUES: ReadonlySet<string> = new Set(['values', 'notValues']);
 
 export interface ListedObject {
   readonly kind: string;
@@ -97,10 +100,23 @@ function specOf(object: ManifestObject): unknown {
   return masked('', plainJson(shown));
 }
 
+/**
+ * Below a confidential name all text is masked: matches of headers say in fields of their own what they look for.
+ * @param name of the nearest field that says what the value is about
+ */
 function masked(name: string, value: unknown): unknown {
   if (name === 'jwks') return '<redacted>';
   if (typeof value === 'string') return maskedHeaderValue(name, value);
   if (Array.isArray(value)) return value.map((one) => masked(name, one));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, masked(key, one)]));
+  const fields = Object.entries(value);
+  const aboutOf = (field: string) => (isConfidential(name) ? name : (attributeOf(value, field) ?? field));
+  return Object.fromEntries(fields.map(([field, one]) => [field, masked(aboutOf(field), one)]));
+}
+
+/** What the values of a policy's condition are of; empty for the branch of a choice, whose name is none of a header. */
+function attributeOf(object: object, field: string): string | undefined {
+  const { key, $case } = object as { readonly key?: unknown; readonly $case?: unknown };
+  if ($case === field) return '';
+  return CONDITION_VALUES.has(field) && typeof key === 'string' ? key : undefined;
 }

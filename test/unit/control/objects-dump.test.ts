@@ -85,4 +85,55 @@ describe('the list of objects', () => {
     );
     assert.ok(!JSON.stringify(listed).includes('oct'), 'the keys are not shown');
   });
+
+  it('masks credentials that routes and policies compare with, and nothing else of them', () => {
+    const route = {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'VirtualService',
+      metadata: { name: 'v', namespace: 'shop' },
+      spec: {
+        hosts: ['cart'],
+        http: [
+          {
+            match: [
+              {
+                headers: { authorization: { exact: 'Bearer HIDDEN' }, 'x-user': { exact: 'tester' } },
+                withoutHeaders: { cookie: { regex: '.*HIDDEN.*' } },
+              },
+            ],
+            route: [{ destination: { host: 'cart' } }],
+          },
+        ],
+      },
+    };
+    const when = [
+      { key: 'request.headers[authorization]', values: ['HIDDEN'] },
+      { key: 'request.headers[Cookie]', notValues: ['HIDDEN'] },
+      { key: 'request.headers[x-api-key]', values: ['HIDDEN'] },
+      { key: 'request.headers[x-team]', values: ['sales'] },
+    ];
+    const policy = {
+      apiVersion: 'security.istio.io/v1',
+      kind: 'AuthorizationPolicy',
+      metadata: { name: 'a', namespace: 'shop' },
+      spec: { targetRefs: [{ group: '', kind: 'Service', name: 'cart' }], rules: [{ when }] },
+    };
+    const text = JSON.stringify(dump(storeOf(route, policy)));
+    assert.ok(!text.includes('HIDDEN'), text);
+    for (const shown of ['tester', 'request.headers[authorization]', 'request.headers[Cookie]', 'sales'])
+      assert.ok(text.includes(shown), shown);
+  });
+
+  it('shows the cookie that a destination is chosen by: its name is no secret', () => {
+    const rule = {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'DestinationRule',
+      metadata: { name: 'sticky', namespace: 'shop' },
+      spec: {
+        host: 'cart',
+        trafficPolicy: { loadBalancer: { consistentHash: { httpCookie: { name: 'basket', ttl: '60s' } } } },
+      },
+    };
+    assert.match(JSON.stringify(dump(storeOf(rule))), /"cookie":\{"name":"basket"/);
+  });
 });
