@@ -75,6 +75,11 @@ async function respond(
   const handler = api.get(url.pathname);
   if (handler !== undefined) return sendJson(response, await handler(viewer, url.searchParams));
   const stream = streams.get(url.pathname);
-  if (stream !== undefined) return stream(viewer, url.searchParams, openEvents(response)).finally(() => response.end());
+  if (stream !== undefined) {
+    // One that refuses is answered by the caller: its first event has not been sent.
+    await stream(viewer, url.searchParams, openEvents(response));
+    response.end();
+    return;
+  }
   await sendPage(response, pages, url.pathname);
 }
