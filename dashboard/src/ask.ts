@@ -4,10 +4,23 @@ import { useEffect, useState } from 'preact/hooks';
 /** @throws Error with what the server says */
 export async function ask<T>(path: string): Promise<T> {
   const answer = await fetch(path);
+  const refusal = await refusalIn(answer);
+  if (refusal !== '') throw new Error(refusal);
+  return (await answer.json()) as T;
+}
+
+/** Why a stream is refused; empty when it is not. @throws TypeError when nobody answers */
+export async function refusalOf(path: string): Promise<string> {
+  const answer = await fetch(path);
+  const refusal = await refusalIn(answer);
+  if (refusal === '') await answer.body?.cancel();
+  return refusal;
+}
+
+async function refusalIn(answer: Response): Promise<string> {
   // The login has ended: the server gives the page for another one.
   if (answer.status === 401) location.reload();
-  if (!answer.ok) throw new Error((await answer.text()).trim());
-  return (await answer.json()) as T;
+  return answer.ok ? '' : (await answer.text()).trim() || `the dashboard answers with status ${answer.status}`;
 }
 
 export interface Answered<T> {

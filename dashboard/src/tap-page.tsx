@@ -1,5 +1,7 @@
 /** Requests and connections as they end. */
 import { useEffect, useState } from 'preact/hooks';
+import { refusalOf } from './ask.ts';
+import { type EventBrowser, followEvents } from './follow-events.ts';
 import { clockTime, identity } from './format.ts';
 import { type Route, setQuery } from './route.ts';
 
@@ -21,6 +23,15 @@ interface Progress {
   readonly missing: readonly string[];
 }
 
+const BROWSER: EventBrowser = {
+  open: (path) => new EventSource(path),
+  refusalOf,
+  later: (act, ms) => {
+    const timer = setTimeout(act, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
 const NOTHING: Progress = { listening: 0, of: 0, skipped: 0, missing: [] };
 
 export function TapPage({ route }: { readonly route: Route }) {
@@ -36,21 +47,17 @@ export function TapPage({ route }: { readonly route: Route }) {
     let fresh: Tapped[] = [];
     setProgress(NOTHING);
     setFailure('');
-    const source = new EventSource(path);
-    const on = <T,>(name: string, take: (data: T) => void) =>
-      source.addEventListener(name, (event: MessageEvent<string>) => take(JSON.parse(event.data) as T));
-    on<Fields>('record', (fields) => {
-      fresh.push({ key: Date.now() * 1000 + (count++ % 1000), fields });
-    });
-    on<{ listening: number; of: number }>('listening', (now) => setProgress((last) => ({ ...last, ...now })));
-    on<{ skipped: number }>('skipped', ({ skipped }) =>
-      setProgress((last) => ({ ...last, skipped: last.skipped + skipped })),
-    );
-    on<{ reason: string }>('missing', ({ reason }) =>
-      setProgress((last) => ({ ...last, missing: [...last.missing, reason].slice(-5) })),
-    );
-    source.onerror = () => setFailure('The dashboard does not answer, or too many look at the tap: it is tried again.');
-    source.onopen = () => setFailure('');
+    const takers = {
+      record: (fields: Fields) => {
+        fresh.push({ key: Date.now() * 1000 + (count++ % 1000), fields });
+      },
+      listening: (now: Pick<Progress, 'listening' | 'of'>) => setProgress((last) => ({ ...last, ...now })),
+      skipped: ({ skipped }: Pick<Progress, 'skipped'>) =>
+        setProgress((last) => ({ ...last, skipped: last.skipped + skipped })),
+      missing: ({ reason }: { readonly reason: string }) =>
+        setProgress((last) => ({ ...last, missing: [...last.missing, reason].slice(-5) })),
+    };
+    const leave = followEvents(path, takers, setFailure, BROWSER);
     const timer = setInterval(() => {
       if (fresh.length === 0) return;
       const taken = fresh.reverse();
@@ -58,7 +65,7 @@ export function TapPage({ route }: { readonly route: Route }) {
       setRecords((last) => [...taken, ...last].slice(0, KEPT));
     }, SHOW_MS);
     return () => {
-      source.close();
+      leave();
       clearInterval(timer);
     };
   }, [path, isPaused]);
