@@ -8,7 +8,7 @@ export type { ServiceView, VersionView } from '../../src/dashboard/api/service-a
 export type { WorkloadView } from '../../src/dashboard/api/workload-api.ts';
 export type { ObjectInForce } from '../../src/dashboard/mesh-reader.ts';
 export type { Permission } from '../../src/dashboard/permissions.ts';
-export type { CountedPolicyInForce } from '../../src/dashboard/policies-in-force.ts';
+export type { CountedPolicyInForce } from '../../src/dashboard/policies-of-pods.ts';
 export type { RouteView } from '../../src/dashboard/route-view.ts';
 export type { Series } from '../../src/dashboard/series.ts';
 export type { EdgePoint } from '../../src/traffic/edge-history.ts';

@@ -4,17 +4,12 @@
  */
 
 import type { ObjectStore } from '../manifests/object-store.ts';
+import { convertedPeerAuthenticationName, STATIC_STRICT_NAME } from '../model/fed-policy-name.ts';
 import type { AuthorizationPolicyObject } from '../model/manifest/authorization-policy.ts';
 import { type Labels, selectorMatches } from '../model/manifest/object-meta.ts';
 import type { PeerAuthenticationObject } from '../model/manifest/peer-authentication.ts';
 import type { MeshOptions } from './mesh-options.ts';
-import {
-  buildAuthorization,
-  buildPeerAuthentication,
-  convertedPeerAuthenticationName,
-  isStrict,
-  STATIC_STRICT_NAME,
-} from './policy-builder.ts';
+import { buildAuthorization, buildPeerAuthentication, isStrict } from './policy-builder.ts';
 
 /** Keys `<namespace>/<name>`, authorization policies first, each group in order of name. */
 export function policiesOfWorkload(store: ObjectStore, mesh: MeshOptions, namespace: string, labels: Labels): string[] {
@@ -56,7 +51,7 @@ function peerPolicyKey(store: ObjectStore, mesh: MeshOptions, namespace: string,
   const inheritedStrict = isNamespaceStrict(store, mesh, namespace);
   const own = selectingPeerAuthentication(store, mesh, namespace, labels);
   if (own !== undefined && buildPeerAuthentication(own, inheritedStrict) !== undefined) {
-    return `${namespace}/${convertedPeerAuthenticationName(own)}`;
+    return `${namespace}/${convertedPeerAuthenticationName(own.meta.name)}`;
   }
   const strict = own === undefined ? inheritedStrict : isStrict(own, inheritedStrict);
   return strict ? `${mesh.rootNamespace}/${STATIC_STRICT_NAME}` : undefined;

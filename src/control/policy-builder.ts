@@ -8,6 +8,7 @@
  */
 
 import { parseCidrs } from '../model/address.ts';
+import { convertedPeerAuthenticationName, STATIC_STRICT_NAME } from '../model/fed-policy-name.ts';
 import {
   type AuthorizationPolicyObject,
   type AuthorizationRuleObject,
@@ -29,9 +30,6 @@ import {
 import { parsePort } from '../model/port.ts';
 import type { MeshOptions } from './mesh-options.ts';
 
-export const STATIC_STRICT_NAME = 'istio_converted_static_strict';
-/** Before the name of a PeerAuthentication. */
-export const CONVERTED_PREFIX = 'converted_peer_authentication_';
 /** A match that never matches: one without any field (facts ztunnel-wire 9.1). */
 const NEVER = createPolicyMatch();
 const NO_IDENTITY: PolicyClause = [createPolicyMatch({ notPrincipals: [{ kind: 'presence' }] })];
@@ -74,11 +72,6 @@ export function staticStrictPolicy(mesh: MeshOptions): AuthorizationPolicy {
   return denyPolicy(STATIC_STRICT_NAME, mesh.rootNamespace, [[NO_IDENTITY]]);
 }
 
-/** The name under which the exceptions of a PeerAuthentication are sent. */
-export function convertedPeerAuthenticationName(peer: PeerAuthenticationObject): string {
-  return CONVERTED_PREFIX + peer.meta.name;
-}
-
 /**
  * The policy for a PeerAuthentication whose ports differ from its mode; undefined when none does.
  * @param inheritedStrict whether namespace or mesh are STRICT, for what is UNSET
@@ -96,7 +89,7 @@ export function buildPeerAuthentication(
   const rules: PolicyRule[] = strict
     ? [[NO_IDENTITY, [createPolicyMatch({ notDestinationPorts: ports })]]]
     : ports.map((port) => [NO_IDENTITY, [createPolicyMatch({ destinationPorts: [port] })]]);
-  return denyPolicy(convertedPeerAuthenticationName(peer), peer.meta.namespace, rules);
+  return denyPolicy(convertedPeerAuthenticationName(peer.meta.name), peer.meta.namespace, rules);
 }
 
 /** Whether the mode of a PeerAuthentication is STRICT, inherited or its own. */

@@ -1,4 +1,5 @@
 /** How often policies decided, from what all proxies of a mesh count. */
+import { UNUSABLE_SUFFIX } from '../model/fed-policy-name.ts';
 import { POLICY_METRIC } from '../telemetry/policy-metrics.ts';
 import type { ParsedSample } from './parse-exposition.ts';
 
@@ -16,7 +17,9 @@ export function isPolicyMetric(name: string): boolean {
 export function addPolicySamples(hits: Map<string, Map<string, number>>, samples: readonly ParsedSample[]): void {
   for (const { name, labels, value } of samples) {
     if (!isPolicyMetric(name)) continue;
-    const { policy = '', result = '' } = labels;
+    const { policy: counted = '', result = '' } = labels;
+    // One that a waypoint cannot read is still the same policy to people.
+    const policy = counted.replace(UNUSABLE_SUFFIX, '');
     const results = hits.get(policy) ?? new Map<string, number>();
     hits.set(policy, results.set(result, (results.get(result) ?? 0) + value));
   }

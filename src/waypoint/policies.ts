@@ -2,6 +2,7 @@
 import { compileJwtRules, type JwtRule, poolRules, type TokenRules } from '../authn/jwt-rule.ts';
 import { compileRequestPolicy, type RequestPolicy } from '../authz/request-policy.ts';
 import { errorText } from '../base/errors.ts';
+import { UNUSABLE_SUFFIX } from '../model/fed-policy-name.ts';
 import { WAYPOINT_CLASSES } from '../model/manifest/gateway.ts';
 import { readObject } from '../model/manifest/read-object.ts';
 import { createPolicyTally } from '../model/policy-tally.ts';
@@ -24,9 +25,6 @@ interface Pool {
   readonly policies: readonly RequestPolicy[];
   readonly tokenRules: TokenRules | undefined;
 }
-
-/** As long as a policy cannot be used, and there is no earlier one of its name. */
-const UNUSABLE = '(unusable)';
 
 const NOWHERE = { file: '', line: 0, column: 0 };
 const NO_RULES: readonly JwtRule[] = [];
@@ -181,7 +179,7 @@ function denial(resourceName: string, bytes: Uint8Array): Held {
     manifest: Buffer.from(JSON.stringify({ kind, metadata: { namespace, name }, unusable: true })),
     policy: {
       namespace,
-      name: `${name} ${UNUSABLE}`,
+      name: name + UNUSABLE_SUFFIX,
       action: 'DENY',
       provider: '',
       dryRun: false,

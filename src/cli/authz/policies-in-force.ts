@@ -1,7 +1,7 @@
 /** The policies that the control plane feeds, and at which proxies each of them decides. */
 
-import { CONVERTED_PREFIX, STATIC_STRICT_NAME } from '../../control/policy-builder.ts';
 import type { MeshState, PolicyInForce } from '../../mesh/mesh-state.ts';
+import { STATIC_STRICT_NAME, sourceOfFedPolicy } from '../../model/fed-policy-name.ts';
 import { fieldsOf } from '../../model/manifest/field-reader.ts';
 import { type MeshProxy, proxyName } from '../../model/mesh-proxy.ts';
 import { policyKey } from '../../model/policy.ts';
@@ -75,8 +75,8 @@ function policiesOfNodes(state: MeshState, proxies: readonly MeshProxy[]): Enfor
 }
 
 function scopeText({ scope, namespace, name }: PolicyInForce): string {
-  if (name === STATIC_STRICT_NAME) return 'PeerAuthentication STRICT';
-  if (name.startsWith(CONVERTED_PREFIX)) return `PeerAuthentication ${name.slice(CONVERTED_PREFIX.length)}`;
+  const source = sourceOfFedPolicy(name);
+  if (source.kind === 'PeerAuthentication') return `${source.kind} ${source.name || 'STRICT'}`;
   if (scope === 'Global') return 'mesh';
   return scope === 'Namespace' ? `namespace ${namespace}` : 'selected workloads';
 }

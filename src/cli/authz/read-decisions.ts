@@ -1,8 +1,8 @@
 /** What proxies counted of the decisions of policies. */
 
 import { type MeshProxy, proxyName } from '../../model/mesh-proxy.ts';
-import { POLICY_METRIC } from '../../telemetry/policy-metrics.ts';
 import { LabelCache, type ParsedSample, parseExposition } from '../../traffic/parse-exposition.ts';
+import { addPolicySamples, isPolicyMetric } from '../../traffic/policy-hits.ts';
 import { eachProxy } from '../mesh/each-proxy.ts';
 import { askText, type MeshAccess } from '../mesh/mesh-access.ts';
 
@@ -27,7 +27,6 @@ export interface ProxyDecisions {
 export const NO_DECISIONS: Decisions = { allowed: 0, denied: 0, wouldAllow: 0, wouldDeny: 0, audited: 0 };
 
 const METRICS_PORT = 15020;
-const METRIC = `${POLICY_METRIC}_total`;
 const STARTED = 'process_start_time_seconds';
 const RESULTS: Readonly<Record<string, keyof Decisions>> = {
   allowed: 'allowed',
@@ -36,8 +35,6 @@ const RESULTS: Readonly<Record<string, keyof Decisions>> = {
   would_deny: 'wouldDeny',
   audited: 'audited',
 };
-/** What a proxy appends to the name of a policy that it could not read and that denies everything. */
-const UNUSABLE = ' (unusable)';
 
 /** Never rejects. */
 export async function readDecisions(
@@ -45,7 +42,7 @@ export async function readDecisions(
   proxies: readonly MeshProxy[],
 ): Promise<{ readonly read: readonly ProxyDecisions[]; readonly missing: readonly string[] }> {
   const cache = new LabelCache();
-  const isWanted = (name: string) => name === METRIC || name === STARTED;
+  const isWanted = (name: string) => isPolicyMetric(name) || name === STARTED;
   const { answers, missing } = await eachProxy(proxies, async (proxy) =>
     decisionsOf(
       proxyName(proxy),
@@ -57,16 +54,19 @@ export async function readDecisions(
 
 /** From the samples of one proxy. */
 export function decisionsOf(proxy: string, samples: readonly ParsedSample[]): ProxyDecisions {
-  const byPolicy = new Map<string, Decisions>();
-  let startedMs: number | undefined;
-  for (const { name, labels, value } of samples) {
-    if (name === STARTED) startedMs = Math.round(value * 1000);
-    const result = RESULTS[labels['result'] ?? ''];
-    if (name !== METRIC || result === undefined) continue;
-    const policy = (labels['policy'] ?? '').replace(UNUSABLE, '');
-    byPolicy.set(policy, sumOf(byPolicy.get(policy) ?? NO_DECISIONS, { ...NO_DECISIONS, [result]: value }));
-  }
-  return { proxy, startedMs, byPolicy };
+  const hits = new Map<string, Map<string, number>>();
+  addPolicySamples(hits, samples);
+  const byPolicy = new Map([...hits].map(([policy, counts]) => [policy, decisionsIn(counts)]));
+  const started = samples.findLast(({ name }) => name === STARTED);
+  return { proxy, startedMs: started && Math.round(started.value * 1000), byPolicy };
+}
+
+function decisionsIn(counts: ReadonlyMap<string, number>): Decisions {
+  const known = [...counts].flatMap(([result, count]) => {
+    const name = RESULTS[result];
+    return name === undefined ? [] : [[name, count] as const];
+  });
+  return { ...NO_DECISIONS, ...Object.fromEntries(known) };
 }
 
 export function sumOf(a: Decisions, b: Decisions): Decisions {

@@ -1,9 +1,8 @@
 /** `/api/policies?namespace=…`: the policies of a namespace, who may call whom by them, and who did. */
 import type { Edge } from '../../traffic/edges.ts';
-import type { MeshFeed } from '../mesh-feed.ts';
+import { type HeldPolicy, heldPolicies } from '../held-policies.ts';
 import type { ObjectInForce } from '../mesh-reader.ts';
 import { OUTSIDE, type Permissions } from '../permissions.ts';
-import { hitsOf } from '../policies-in-force.ts';
 import type { Viewer } from '../viewer.ts';
 import { isVisible } from '../visible-edges.ts';
 import { isHop, waypointNames } from '../waypoint-names.ts';
@@ -20,11 +19,7 @@ export interface ObservedCall {
   readonly refusedPerSec: number;
 }
 
-export type ListedPolicy = ObjectInForce & {
-  readonly atProxies: boolean;
-  /** How often it decided, by result, since the proxies started. */
-  readonly hits: Readonly<Record<string, number>>;
-};
+export type ListedPolicy = ObjectInForce & HeldPolicy;
 
 export interface PolicyPage {
   readonly namespaces: readonly string[];
@@ -46,25 +41,23 @@ export function policiesApi({ reader, collector, judge }: ApiSources): ApiHandle
     if (wanted !== '' && !viewer.mayRead(wanted)) throw new NotShown(`namespace ${wanted}`);
     const chosen = new Set(wanted === '' ? namespaces : [wanted]);
     const waypoints = waypointNames(collector.proxies);
-    const calls = collector.history
-      .now()
-      .filter(({ edge }) => isVisible(viewer, edge) && !isHop(edge, waypoints))
-      .filter(({ edge }) => chosen.has(edge.service.namespace || edge.destination.namespace));
+    const isShown = (edge: Edge) =>
+      isVisible(viewer, edge) &&
+      !isHop(edge, waypoints) &&
+      chosen.has(edge.service.namespace || edge.destination.namespace);
+    const calls = collector.history.now().filter(({ edge }) => isShown(edge));
     // Who called in the last hour, and is quiet now.
     const before = collector.history
-      .points((edge) => isVisible(viewer, edge) && !isHop(edge, waypoints))
+      .points(isShown)
       .map(({ edge }) => ({ ...endsOf(edge), perSec: 0, refusedPerSec: 0 }));
     const observed = together([...calls.map(observedCall), ...before]);
-    const held = heldBy(feed);
+    const heldOf = heldPolicies(feed, collector.policies, viewer);
     return {
       namespaces,
       policies: objects
         .filter(({ kind, namespace }) => KINDS.has(kind) && viewer.mayRead(namespace))
         .filter(({ namespace }) => wanted === '' || namespace === wanted)
-        .map((policy) => {
-          const id = `${policy.namespace}/${policy.name}`;
-          return { ...policy, atProxies: held.has(id), hits: hitsOf(collector.policies, id) };
-        }),
+        .map((policy) => ({ ...policy, ...heldOf(policy) })),
       // It is of the whole mesh.
       defaultDenials: viewer.mayRead('') ? (collector.policies.get('')?.get('denied') ?? 0) : 0,
       permissions: withKnownClients(viewer, await judge(feed, chosen), observed),
@@ -89,13 +82,6 @@ function withKnownClients(
     callers: Object.fromEntries(Object.entries(destination.callers).filter(([id]) => known.has(id))),
   }));
   return { clients: shown, destinations: cut, leftOut };
-}
-
-/** Names of the policies that proxies are given. */
-function heldBy(feed: MeshFeed): ReadonlySet<string> {
-  const ztunnel = [...feed.state.policies()].map(({ namespace, name }) => `${namespace}/${name}`);
-  const converted = ztunnel.map((id) => id.replace(/\/(?:istio_)?converted_peer_authentication_/, '/'));
-  return new Set([...ztunnel, ...converted, ...feed.policies.map(({ namespace, name }) => `${namespace}/${name}`)]);
 }
 
 type Rated = ReturnType<ApiSources['collector']['history']['now']>[number];

@@ -3,7 +3,7 @@ import type { Service } from '../../model/service.ts';
 import type { Rates } from '../../traffic/edge-rates.ts';
 import type { Edge } from '../../traffic/edges.ts';
 import { type MeshFeed, workloadId } from '../mesh-feed.ts';
-import { type CountedPolicyInForce, policiesOfPods, withHits } from '../policies-in-force.ts';
+import { type CountedPolicyInForce, policiesOfPods, withHits } from '../policies-of-pods.ts';
 import { type RouteView, routesOf } from '../route-view.ts';
 import type { Viewer } from '../viewer.ts';
 import { isVisible } from '../visible-edges.ts';

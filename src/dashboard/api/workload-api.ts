@@ -1,7 +1,7 @@
 /** `/api/workload?id=NAMESPACE/NAME`: its pods, identity, services, certificates, and the policies in force for it. */
 import { type Workload, workloadIdentity } from '../../model/workload.ts';
 import type { HeldCertificate } from '../mesh-reader.ts';
-import { type CountedPolicyInForce, policiesOfPods, withHits } from '../policies-in-force.ts';
+import { type CountedPolicyInForce, policiesOfPods, withHits } from '../policies-of-pods.ts';
 import { type ApiHandler, type ApiSources, askedFor, NotShown } from './api-handler.ts';
 
 export interface PodView {

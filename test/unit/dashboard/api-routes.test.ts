@@ -10,6 +10,8 @@ import { MeshReader } from '../../../src/dashboard/mesh-reader.ts';
 import { TrafficCollector } from '../../../src/dashboard/traffic-collector.ts';
 import type { Viewer } from '../../../src/dashboard/viewer.ts';
 import type { MeshProxy } from '../../../src/model/mesh-proxy.ts';
+import { addSamples, type EdgeReading } from '../../../src/traffic/edges.ts';
+import { LabelCache, parseExposition } from '../../../src/traffic/parse-exposition.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
 import { seededRandom } from '../../helpers/seeded-random.ts';
 
@@ -76,6 +78,7 @@ describe('the questions of the pages', () => {
   const everything: Viewer = { mayRead: () => true };
   const stranger: Viewer = { mayRead: (namespace) => namespace === 'elsewhere' };
   let mesh: ExampleMesh;
+  let collector: TrafficCollector;
   let api: ReadonlyMap<string, ApiHandler>;
   const ask = async (viewer: Viewer, path: string) => {
     const url = new URL(path, 'http://dashboard');
@@ -98,11 +101,12 @@ describe('the questions of the pages', () => {
       proxies: () => mesh.proxies(),
       read: async () => ({ edges: new Map(), policies: new Map(), missing: [] }),
     };
+    collector = new TrafficCollector(source, clock);
     api = apiRoutes({
       where: 'here',
       version: '1',
       clock,
-      collector: new TrafficCollector(source, clock),
+      collector,
       reader: () => reader,
       programs: () => mesh,
       judge: (feed, namespaces) => whoMayCall(feed.resources, namespaces, { clock, random: seededRandom() }),
@@ -159,5 +163,41 @@ describe('the questions of the pages', () => {
       (objects as { kind: string; name: string }[]).map(({ kind, name }) => `${kind} ${name}`),
       ['Service theirs', 'Namespace other'],
     );
+  });
+
+  it('tell of the chosen namespace who called in the last hour, and of no other one', async () => {
+    const called = (opened: number): EdgeReading => {
+      const text = ['canary', 'other'].map((namespace) => {
+        const labels = {
+          reporter: 'source',
+          source_workload_namespace: 'foreign',
+          source_workload: `spy-of-${namespace}`,
+          destination_workload_namespace: namespace,
+          destination_workload: 'db',
+          destination_service_namespace: namespace,
+          destination_service_name: 'db',
+        };
+        const written = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
+        return `istio_tcp_connections_opened_total{${written.join(',')}} ${opened}`;
+      });
+      const reading = new Map();
+      addSamples(
+        reading,
+        parseExposition(text.join('\n'), () => true, new LabelCache()),
+      );
+      return reading;
+    };
+    for (const [atMs, opened] of [
+      [0, 1],
+      [20_000, 5],
+      [60_000, 5],
+      [80_000, 5],
+    ] as const)
+      collector.history.add(called(opened), atMs, atMs);
+    const viewer: Viewer = { mayRead: (namespace) => namespace === 'canary' || namespace === 'other' };
+    const { observed } = await ask(viewer, '/api/policies?namespace=canary');
+    assert.deepEqual(observed, [
+      { client: 'foreign/spy-of-canary', destination: 'canary/db', perSec: 0, refusedPerSec: 0 },
+    ]);
   });
 });

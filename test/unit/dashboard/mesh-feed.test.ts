@@ -3,7 +3,7 @@ import { before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { folderResources } from '../../../src/cli/explain/folder-resources.ts';
 import { MeshFeed, workloadId } from '../../../src/dashboard/mesh-feed.ts';
-import { policiesOfPods, withHits } from '../../../src/dashboard/policies-in-force.ts';
+import { policiesOfPods, withHits } from '../../../src/dashboard/policies-of-pods.ts';
 import { routesOf } from '../../../src/dashboard/route-view.ts';
 import type { Service } from '../../../src/model/service.ts';
 

@@ -1,5 +1,6 @@
 /** Which policies are asked about calls of a workload or a service, and by whom. */
 
+import { sourceOfFedPolicy } from '../model/fed-policy-name.ts';
 import { policyKey } from '../model/policy.ts';
 import type { Service } from '../model/service.ts';
 import { MESH_TARGET } from '../model/waypoint-target.ts';
@@ -25,12 +26,12 @@ export interface CountedPolicyInForce extends PolicyInForce {
 }
 
 export function withHits(policies: readonly PolicyInForce[], hits: PolicyHits): CountedPolicyInForce[] {
-  return policies.map((policy) => ({ ...policy, hits: hitsOf(hits, policy.id) }));
+  return policies.map((policy) => ({ ...policy, hits: hitsOf(policy, hits) }));
 }
 
-/** @param id `namespace/name` */
-export function hitsOf(hits: PolicyHits, id: string): Readonly<Record<string, number>> {
-  return Object.fromEntries(hits.get(id) ?? []);
+/** Rules for tokens decide nothing that is counted: what has their name is an AuthorizationPolicy. */
+function hitsOf({ id, kind }: PolicyInForce, hits: PolicyHits): Readonly<Record<string, number>> {
+  return kind === 'RequestAuthentication' ? {} : Object.fromEntries(hits.get(id) ?? []);
 }
 
 export function policiesOfPods(
@@ -42,10 +43,7 @@ export function policiesOfPods(
   const found = new Map<string, PolicyInForce>();
   for (const { dryRun, action, ...policy } of atZtunnel) {
     const id = policyKey(policy);
-    const kind =
-      policy.name.startsWith('converted_') || policy.name.startsWith('istio_converted_')
-        ? 'PeerAuthentication'
-        : 'AuthorizationPolicy';
+    const { kind } = sourceOfFedPolicy(policy.name);
     found.set(`ztunnel ${id}`, { id, kind, action: action.toUpperCase(), dryRun, where: 'ztunnel' });
   }
   for (const service of services) {
