@@ -1,13 +1,14 @@
 /** Which policies are asked about calls of a workload or a service, and by whom. */
 
 import { sourceOfFedPolicy } from '../model/fed-policy-name.ts';
+import { writtenPolicy } from '../model/manifest/written-policy.ts';
 import { policyKey } from '../model/policy.ts';
 import type { Service } from '../model/service.ts';
 import { MESH_TARGET } from '../model/waypoint-target.ts';
 import type { Workload } from '../model/workload.ts';
 import type { WaypointPolicy } from '../proto/gen/ambit.ts';
 import type { PolicyHits } from '../traffic/policy-hits.ts';
-import { policyTargets } from '../waypoint/policies.ts';
+import { serviceTargets } from '../waypoint/policy-targets.ts';
 import type { MeshFeed } from './mesh-feed.ts';
 
 export interface PolicyInForce {
@@ -57,20 +58,11 @@ export function policiesOfService(feed: MeshFeed, service: Service): PolicyInFor
   const waypoint = feed.waypointName(service.waypoint);
   if (waypoint === undefined) return [];
   const [namespace = '', name = ''] = waypoint.split('/');
-  const kind = service.canonical ? 'Service' : 'ServiceEntry';
-  const targets = new Set([
-    MESH_TARGET,
-    ...policyTargets({ namespace, name }, { kind, namespace: service.namespace, name: service.name }),
-  ]);
+  const targets = new Set([MESH_TARGET, ...serviceTargets({ namespace, name }, service)]);
   return feed.policies.filter((policy) => policy.targets.some((target) => targets.has(target))).map(atWaypoint);
 }
 
-function atWaypoint({ namespace, name, kind, manifest }: WaypointPolicy): PolicyInForce {
-  const { metadata, spec } = JSON.parse(manifest.toString('utf8')) as {
-    readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> };
-    readonly spec?: { readonly action?: string };
-  };
-  const dryRun = metadata?.annotations?.['istio.io/dry-run'] === 'true';
-  const action = kind === 'AuthorizationPolicy' ? (spec?.action ?? 'ALLOW') : 'TOKENS';
-  return { id: `${namespace}/${name}`, kind, action, dryRun, where: 'waypoint' };
+function atWaypoint({ kind, manifest }: WaypointPolicy): PolicyInForce {
+  const { id, action, dryRun } = writtenPolicy(manifest);
+  return { id, kind, action: kind === 'AuthorizationPolicy' ? action : 'TOKENS', dryRun, where: 'waypoint' };
 }

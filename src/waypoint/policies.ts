@@ -3,11 +3,10 @@ import { compileJwtRules, type JwtRule, poolRules, type TokenRules } from '../au
 import { compileRequestPolicy, type RequestPolicy } from '../authz/request-policy.ts';
 import { errorText } from '../base/errors.ts';
 import { UNUSABLE_SUFFIX } from '../model/fed-policy-name.ts';
-import { WAYPOINT_CLASSES } from '../model/manifest/gateway.ts';
 import { readObject } from '../model/manifest/read-object.ts';
 import { createPolicyTally } from '../model/policy-tally.ts';
 import { WAYPOINT_POLICY_TYPE } from '../model/waypoint-feed.ts';
-import { MESH_TARGET, waypointTarget } from '../model/waypoint-target.ts';
+import { MESH_TARGET } from '../model/waypoint-target.ts';
 import { WaypointPolicy } from '../proto/gen/ambit.ts';
 import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/client/delta-client.ts';
 
@@ -197,17 +196,4 @@ function decoded(bytes: Uint8Array): WaypointPolicy | undefined {
     // The refusal says why.
     return undefined;
   }
-}
-
-/** The targets of policies that concern a connection through a waypoint. */
-export function policyTargets(
-  gateway: { readonly namespace: string; readonly name: string },
-  service: { readonly kind: 'Service' | 'ServiceEntry'; readonly namespace: string; readonly name: string } | undefined,
-): readonly string[] {
-  const targets = [
-    ...[...WAYPOINT_CLASSES].map((name) => waypointTarget('GatewayClass', '', name)),
-    waypointTarget('Gateway', gateway.namespace, gateway.name),
-  ];
-  if (service !== undefined) targets.push(waypointTarget(service.kind, service.namespace, service.name));
-  return targets;
 }

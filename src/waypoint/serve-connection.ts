@@ -41,7 +41,8 @@ import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
 import { logViolation } from './log-violation.ts';
 import { nodeId } from './node-id.ts';
 import type { OpenDecisions } from './open-decisions.ts';
-import { policyTargets, type WaypointPolicies } from './policies.ts';
+import type { WaypointPolicies } from './policies.ts';
+import { connectionTargets } from './policy-targets.ts';
 import type { ReplayBudget } from './request-body.ts';
 import type { RequestTelemetry } from './request-telemetry.ts';
 import type { Routes } from './routes.ts';
@@ -345,8 +346,6 @@ class ServedConnection implements StreamHandler {
   #findTargets(): readonly string[] {
     const { podNamespace, gatewayName } = this.#deps.config;
     const gateway = { namespace: podNamespace, name: gatewayName };
-    if (this.#target.kind === 'workload') return policyTargets(gateway, undefined);
-    const { canonical, namespace, name } = this.#target.service;
-    return policyTargets(gateway, { kind: canonical ? 'Service' : 'ServiceEntry', namespace, name });
+    return connectionTargets(gateway, this.#target);
   }
 }

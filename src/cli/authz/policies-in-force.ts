@@ -2,14 +2,12 @@
 
 import type { MeshState, PolicyInForce } from '../../mesh/mesh-state.ts';
 import { STATIC_STRICT_NAME, sourceOfFedPolicy } from '../../model/fed-policy-name.ts';
-import { fieldsOf } from '../../model/manifest/field-reader.ts';
+import { writtenPolicy } from '../../model/manifest/written-policy.ts';
 import { type MeshProxy, proxyName } from '../../model/mesh-proxy.ts';
 import { policyKey } from '../../model/policy.ts';
-import type { Service } from '../../model/service.ts';
 import { MESH_TARGET } from '../../model/waypoint-target.ts';
-import type { Workload } from '../../model/workload.ts';
 import { isBoundTo } from '../../waypoint/connect-target.ts';
-import { policyTargets } from '../../waypoint/policies.ts';
+import { gatewayTargets, serviceTargets } from '../../waypoint/policy-targets.ts';
 import type { MeshModel } from '../explain/mesh-model.ts';
 
 export interface EnforcedPolicy {
@@ -26,8 +24,6 @@ export interface EnforcedPolicy {
   /** Why nobody enforces it; empty when somebody does. */
   readonly note: string;
 }
-
-const DRY_RUN = 'istio.io/dry-run';
 
 /** One entry for each policy, in order of name. */
 export function policiesInForce(model: MeshModel, proxies: readonly MeshProxy[]): readonly EnforcedPolicy[] {
@@ -86,18 +82,16 @@ function policiesOfWaypoints(model: MeshModel, proxies: readonly MeshProxy[]): E
     .filter(({ role }) => role === 'waypoint')
     .map((proxy) => ({ name: proxyName(proxy), targets: targetsAt(model.state, proxy) }));
   return [...model.waypointIn('').policies.held()].flatMap(({ targets, manifest }) => {
-    const { kind, metadata, spec } = fieldsOf(JSON.parse(Buffer.from(manifest).toString('utf8')));
+    const { kind, id, action, dryRun } = writtenPolicy(manifest);
     if (kind !== 'AuthorizationPolicy') return [];
-    const { namespace, name, annotations } = fieldsOf(metadata);
-    const { action = 'ALLOW' } = fieldsOf(spec);
     const enforcedBy = waypoints
       .filter((one) => targets.some((target) => one.targets.has(target)))
       .map((one) => one.name);
     return [
       {
-        policy: `${namespace}/${name}`,
-        action: String(action),
-        dryRun: fieldsOf(annotations)[DRY_RUN] === 'true',
+        policy: id,
+        action,
+        dryRun,
         appliesTo: targets.map(targetText).join(', ') || 'nothing',
         isMeshWide: targets.some((target) => target === MESH_TARGET || target.startsWith('GatewayClass/')),
         enforcedBy,
@@ -113,18 +107,7 @@ function targetsAt(state: MeshState, { namespace, name }: MeshProxy): ReadonlySe
   if (self === undefined) return new Set();
   const gateway = { namespace, name: self.serviceAccount };
   const services = [...state.services()].filter((service) => isBoundTo(state, self, service));
-  return new Set([
-    MESH_TARGET,
-    ...policyTargets(gateway, undefined),
-    ...services.flatMap((one) => targetsOf(gateway, one)),
-  ]);
-}
-
-function targetsOf(
-  gateway: Pick<Workload, 'namespace' | 'name'>,
-  { canonical, namespace, name }: Service,
-): readonly string[] {
-  return policyTargets(gateway, { kind: canonical ? 'Service' : 'ServiceEntry', namespace, name });
+  return new Set([MESH_TARGET, ...gatewayTargets(gateway), ...services.flatMap((one) => serviceTargets(gateway, one))]);
 }
 
 function targetText(target: string): string {

@@ -16,7 +16,7 @@ import { type Identity, principalOf, spiffeId } from '../../model/spiffe.ts';
 import type { Workload } from '../../model/workload.ts';
 import type { CompiledRoute, ForwardPlan, RouteBackend } from '../../routing/compile-routes.ts';
 import { type ConnectTarget, findConnectTarget } from '../../waypoint/connect-target.ts';
-import { policyTargets } from '../../waypoint/policies.ts';
+import { connectionTargets } from '../../waypoint/policy-targets.ts';
 import { RequestFields } from '../../waypoint/request-fields.ts';
 import { backendTarget, DEFAULT_PLAN, ownTarget } from '../../waypoint/route-target.ts';
 import { DestinationResolver, type OutboundRoute } from '../../ztunnel/resolve-destination.ts';
@@ -208,7 +208,7 @@ class Explanation {
     remarks: readonly string[],
   ): boolean {
     const gateway = { namespace: self.namespace, name: self.serviceAccount };
-    const targets = policyTargets(gateway, target.kind === 'service' ? policyTargetOf(target) : undefined);
+    const targets = connectionTargets(gateway, target);
     const inForce = policies.of(targets);
     const notes = [...remarks];
     const custom = matchCustom(inForce, subject);
@@ -332,11 +332,6 @@ function backendName(backend: RouteBackend['backend']): string {
 
 function identityText(workload: Workload): string {
   return principalOf(spiffeId(workload));
-}
-
-function policyTargetOf({ service }: Extract<ConnectTarget, { kind: 'service' }>) {
-  const { canonical, namespace, name } = service;
-  return { kind: canonical ? 'Service' : 'ServiceEntry', namespace, name } as const;
 }
 
 function requestFields({ method, path, headers, destination }: Call): RequestFields {

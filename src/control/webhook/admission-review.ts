@@ -8,6 +8,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { fail, ok, type Result } from '../../base/result.ts';
+import { DRY_RUN_ANNOTATION } from '../../model/manifest/authorization-policy.ts';
 import { fieldsOf, isRecord } from '../../model/manifest/field-reader.ts';
 import { type ConfigurationFindings, findProblems } from './configuration-findings.ts';
 
@@ -37,7 +38,6 @@ const KIND = 'AdmissionReview';
 const MAX_WARNING_CHARACTERS = 256;
 const MAX_WARNINGS = 10;
 const MAX_LISTED_PROBLEMS = 50;
-const CHECKED_ANNOTATION = 'istio.io/dry-run';
 const ALLOWED: AdmissionVerdict = { allowed: true, message: '', warnings: [] };
 
 /** Reads the body of a call. Fails with what is wrong with it. */
@@ -112,5 +112,5 @@ function hasSameContent(object: Fields, oldObject: Fields): boolean {
 }
 
 function checkedAnnotation(object: Fields): unknown {
-  return fieldsOf(fieldsOf(object['metadata'])['annotations'])[CHECKED_ANNOTATION];
+  return fieldsOf(fieldsOf(object['metadata'])['annotations'])[DRY_RUN_ANNOTATION];
 }

@@ -83,7 +83,8 @@ export interface AuthorizationPolicyObject {
 }
 
 const ACTIONS = ['ALLOW', 'DENY', 'AUDIT', 'CUSTOM'] as const;
-const DRY_RUN = 'istio.io/dry-run';
+/** `true`: what the policy would decide is counted, and decides nothing. */
+export const DRY_RUN_ANNOTATION = 'istio.io/dry-run';
 const IDENTITY = /^(?:not)?(?:request)?(?:principals|namespaces|serviceAccounts|trustDomains)$/i;
 const IDENTITY_KEY = /^(?:request\.auth\.|source\.(?:principal|namespace|serviceAccount|trustDomain)$)/;
 const SOURCE_L4 = [
@@ -114,9 +115,9 @@ export function readAuthorizationPolicy(meta: ObjectMeta, root: FieldReader): Au
   const { selector, targets } = readPolicyAttachment(spec);
   const action = spec.oneOf('action', ACTIONS) ?? 'ALLOW';
   const provider = readProvider(spec, action);
-  const dryRun = meta.annotations.get(DRY_RUN) === 'true';
+  const dryRun = meta.annotations.get(DRY_RUN_ANNOTATION) === 'true';
   if (dryRun && (action === 'CUSTOM' || action === 'AUDIT')) {
-    spec.report('action', `${action} cannot be tried out by the annotation ${DRY_RUN}: ALLOW and DENY can`);
+    spec.report('action', `${action} cannot be tried out by the annotation ${DRY_RUN_ANNOTATION}: ALLOW and DENY can`);
   }
   const rules = spec.children('rules');
   if (rules.length > MAX_RULES) spec.report('rules', `has ${rules.length} entries, more than ${MAX_RULES}`);

@@ -8,7 +8,8 @@ import { WaypointPolicy } from '../../../src/proto/gen/ambit.ts';
 import { AccessRecord } from '../../../src/waypoint/access-record.ts';
 import { authenticateRequest } from '../../../src/waypoint/authenticate-request.ts';
 import type { LocalReply } from '../../../src/waypoint/local-reply.ts';
-import { policyTargets, WaypointPolicies } from '../../../src/waypoint/policies.ts';
+import { WaypointPolicies } from '../../../src/waypoint/policies.ts';
+import { serviceTargets } from '../../../src/waypoint/policy-targets.ts';
 import { RequestFields } from '../../../src/waypoint/request-fields.ts';
 import { JwtIssuer } from '../../helpers/jwt-issuer.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
@@ -21,9 +22,9 @@ before(async () => {
   issuer = await JwtIssuer.create('https://issuer', 'RS256');
 });
 
-const TARGETS = policyTargets(
+const TARGETS = serviceTargets(
   { namespace: 'shop', name: 'gate' },
-  { kind: 'Service', namespace: 'shop', name: 'cart' },
+  { canonical: true, namespace: 'shop', name: 'cart' },
 );
 
 function fed(
