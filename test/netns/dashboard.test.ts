@@ -106,7 +106,8 @@ describe('the dashboard', { timeout: 110_000 }, () => {
       return address !== '';
     });
     browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: CHROMIUM });
-    page = await browser.newPage({ viewport: { width: 1400, height: 800 } });
+    const context = await browser.newContext({ viewport: { width: 1400, height: 800 } });
+    page = await context.newPage();
   });
   after(async () => {
     await browser?.close();
@@ -217,6 +218,19 @@ describe('the dashboard', { timeout: 110_000 }, () => {
       assert.match(await textOf('table.tap tr'), /customer\.shop.*GET.*catalog\/products\/broken.*503/);
       await open('#/graph', '[data-node]');
     }
+  });
+
+  it('says to a fifth browser at the tap why it sees nothing, and lets it in when another one leaves', async () => {
+    const others = await Promise.all(['1', '2', '3', '4'].map(() => page.context().newPage()));
+    const tap = new URL('/#/tap?namespace=shop', address).href;
+    for (const other of others) {
+      await other.goto(tap);
+      await other.locator('table.tap tr').first().waitFor();
+    }
+    await open('#/tap?namespace=shop', 'p[role="status"]:has-text("4 browsers look at the tap already")');
+    await Promise.all(others.map((other) => other.close()));
+    await page.locator('table.tap tr').first().waitFor();
+    assert.doesNotMatch(await textOf('p[role="status"]'), /already/);
   });
 
   it('fits on a phone, page by page', async () => {
