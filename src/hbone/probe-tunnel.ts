@@ -1,21 +1,12 @@
 /** Tries a tunnel step by step and says how far it comes: connection, TLS, the answer to CONNECT. Nothing is carried. */
-import type { Clock } from '../base/clock.ts';
-import { fail, ok, type Result } from '../base/result.ts';
-import { Http2Code } from '../http2/http2-error.ts';
-import type { StreamHandler } from '../http2/stream.ts';
 import { formatAddress } from '../model/address.ts';
 import { type ProbeStep, stepFailed, stepOk } from '../model/probe-step.ts';
-import { type ConnectRequest, requestConnect } from './connect-request.ts';
+import type { ConnectRequest } from './connect-request.ts';
 import { isConnectTimeout } from './dialer.ts';
 import { type OpenTunnelDeps, openTunnel } from './open-tunnel.ts';
-import { type ProxyError, proxyError } from './proxy-error.ts';
-import type { Tunnel, TunnelKey } from './tunnel-pool.ts';
-
-/** The other end's own connect timeout is 10 s. */
-const ANSWER_MS = 12_000;
-
-/** For a program to leave, too. */
-const GOODBYE_MS = 1000;
+import { probeConnect } from './probe-connect.ts';
+import type { ProxyError } from './proxy-error.ts';
+import type { TunnelKey } from './tunnel-pool.ts';
 
 /** The steps `connect`, `handshake` and `request`, up to the one that fails. */
 export async function probeTunnel(
@@ -33,39 +24,10 @@ export async function probeTunnel(
     stepOk('connect', `${target} takes connections`),
     stepOk('handshake', `mutual TLS after ${tookText()}: the peer is ${opened.value.peer}`),
   ];
-  const answer = await ask(opened.value, request, clock);
-  opened.value.connection.drain();
+  const answer = await probeConnect(opened.value.connection, request, clock);
   const asked = `CONNECT ${request.authority}`;
   if (answer.ok) return [...steps, stepOk('request', `${asked} is answered with 200 after ${tookText()}`)];
   return [...steps, stepFailed('request', `${asked}: ${answer.error.message}`, requestHint(answer.error, request))];
-}
-
-function ask({ connection }: Tunnel, request: ConnectRequest, clock: Clock): Promise<Result<undefined, ProxyError>> {
-  return new Promise((resolve) => {
-    const timer = clock.after(ANSWER_MS, () => {
-      resolve(fail(proxyError('H2_FAILED', `no answer in ${ANSWER_MS / 1000} s`)));
-    });
-    requestConnect(connection, request, (answer) => {
-      timer.cancel();
-      if (!answer.ok) return resolve(answer);
-      const { stream } = answer.value;
-      stream.setHandler(goodbye(() => linger.cancel()));
-      const linger = clock.after(GOODBYE_MS, () => stream.reset(Http2Code.CANCEL));
-      stream.end();
-      resolve(ok(undefined));
-    });
-  });
-}
-
-/** The program sees a client that says nothing and leaves, as of a health check: a reset ends some programs. */
-function goodbye(onClosed: () => void): StreamHandler {
-  return {
-    onHeaders: () => undefined,
-    onData: (stream, chunk) => stream.consume(chunk.length),
-    onEnd: () => undefined,
-    onWritable: () => undefined,
-    onClosed,
-  };
 }
 
 function failedSteps(target: string, error: ProxyError): ProbeStep[] {

@@ -32,7 +32,13 @@ export function probeRoutes({ clock, probe }: ProbeRoutesDeps): HttpRoutes {
       if (running >= MAX_PROBES) return { status: 429, body: `${MAX_PROBES} probes run already\n` };
       running++;
       const probed = probe(question).finally(() => running--);
-      return answerOf(await Promise.race([probed, sleep(clock, PROBE_DEADLINE_MS).then(() => undefined)]));
+      const answered = new AbortController();
+      const late = sleep(clock, PROBE_DEADLINE_MS, answered.signal).then(() => undefined);
+      try {
+        return answerOf(await Promise.race([probed, late]));
+      } finally {
+        answered.abort();
+      }
     },
   };
 }
