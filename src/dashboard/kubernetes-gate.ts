@@ -9,7 +9,6 @@
  */
 import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { LRUCache } from 'lru-cache';
 import type { Clock } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import { cookieValue } from '../http/cookies.ts';
@@ -17,6 +16,7 @@ import type { KubeClient } from '../kube/kube-client.ts';
 import { ReviewCache } from '../kube/review-cache.ts';
 import { type ReviewedUser, reviewToken } from '../kube/token-review.ts';
 import { hostName, isAllowedHost } from './allowed-hosts.ts';
+import { AskedNamespaces } from './asked-namespaces.ts';
 import { loginPage } from './login-page.ts';
 import { LoginSessions, SESSION_LIFE_MS } from './login-sessions.ts';
 import { readForm } from './read-form.ts';
@@ -46,8 +46,9 @@ const COOKIE = 'ambit-login';
 const MAX_TOKEN_CHARS = 16 * 1024;
 const MAX_TOKENS = 2000;
 const MAX_REVIEWS = 64;
-const MAX_ASKED_NAMESPACES = 5000;
 const ACCEPTED_MS = 10_000;
+/** While too many tokens are being looked at. */
+const ACCEPTED_LONGER_MS = 30_000;
 /** A flood of one bad token costs one review. */
 const REFUSED_MS = 5000;
 
@@ -58,8 +59,7 @@ export class KubernetesGate implements ViewerGate {
   readonly #rights: ViewerRights;
   readonly #programs: ViewerPrograms;
   readonly #users: ReviewCache<Verdict>;
-  /** Namespaces that pages asked for and that nothing was known of: the next request knows about them. */
-  readonly #asked = new LRUCache<string, true>({ max: MAX_ASKED_NAMESPACES });
+  readonly #asked = new AskedNamespaces();
 
   constructor(options: KubernetesGateOptions, deps: KubernetesGateDeps) {
     this.#deps = deps;
@@ -67,7 +67,7 @@ export class KubernetesGate implements ViewerGate {
     this.#sessions = new LoginSessions(deps.clock);
     this.#rights = new ViewerRights(deps.client, deps.clock);
     this.#programs = new ViewerPrograms(deps.programsOf, deps.clock);
-    this.#users = new ReviewCache({ maxAnswers: MAX_TOKENS, maxRunning: MAX_REVIEWS, keepMs }, deps.clock);
+    this.#users = new ReviewCache({ maxAnswers: MAX_TOKENS, maxRunning: MAX_REVIEWS, keepMs, graceMs }, deps.clock);
   }
 
   async admit(request: IncomingMessage, { pathname }: URL): Promise<Viewer | Answer> {
@@ -80,11 +80,16 @@ export class KubernetesGate implements ViewerGate {
       if (pathname === '/logout') return this.#logOut(request);
     }
     if (pathname === '/login') return loginPage(200, '');
+    return this.#letIn(request);
+  }
+
+  async #letIn(request: IncomingMessage): Promise<Viewer | Answer> {
+    const { headers } = request;
     const session = cookieValue(headers.cookie ?? '', COOKIE) ?? '';
     const token = bearerToken(headers.authorization) ?? this.#sessions.tokenOf(session, hostName(headers.host));
     if (token === undefined) return refusal(request, { status: 401, problem: '' });
     const user = await this.#userOf(token);
-    if (user.ok) return this.#viewer(user.value, token);
+    if (user.ok) return this.#viewer(user.value, token, () => this.#letIn(request));
     if (user.error.status === 401) this.#sessions.end(session);
     return refusal(request, user.error);
   }
@@ -96,19 +101,19 @@ export class KubernetesGate implements ViewerGate {
     return { status: 200, body: 'ok\n' };
   }
 
-  async #viewer(user: ReviewedUser, token: string): Promise<Viewer | Answer> {
-    const known = new Set([...this.#deps.namespaces(), ...this.#asked.keys()]);
+  async #viewer(user: ReviewedUser, token: string, again: () => Promise<Viewer | Answer>): Promise<Viewer | Answer> {
+    const known = new Set([...this.#deps.namespaces(), ...this.#asked.of(user.name)]);
     const readable = await this.#rights.readable(user, known);
     if (!readable.ok) return { status: 503, body: `your rights cannot be asked for: ${readable.error}\n` };
     const mayRead = (namespace: string) => {
-      if (!known.has(namespace)) this.#asked.set(namespace, true);
+      if (!known.has(namespace)) this.#asked.add(user.name, namespace);
       return readable.value(namespace);
     };
-    return { mayRead, name: user.name, programs: this.#programs.of(token, mayRead) };
+    return { mayRead, name: user.name, programs: this.#programs.of(token, mayRead), again };
   }
 
   async #logIn(request: IncomingMessage): Promise<Answer> {
-    const token = (await readForm(request))?.get('token')?.trim() ?? '';
+    const token = (await readForm(request, this.#deps.clock))?.get('token')?.trim() ?? '';
     if (token === '') return loginPage(400, 'there was no token in that');
     const user = await this.#userOf(token);
     if (!user.ok) return loginPage(user.error.status, user.error.problem);
@@ -144,6 +149,10 @@ const FOREIGN_HOST =
 function keepMs(verdict: Verdict): number {
   if (verdict.ok) return ACCEPTED_MS;
   return verdict.error.status === 401 ? REFUSED_MS : 0;
+}
+
+function graceMs({ ok: isAccepted }: Verdict): number {
+  return isAccepted ? ACCEPTED_LONGER_MS : 0;
 }
 
 function bearerToken(authorization: string | undefined): string | undefined {

@@ -2,15 +2,17 @@
  * Requests and connections of all proxies as they end, for viewers who look just now.
  *
  * Invariants:
- * - At most MAX_VIEWERS look at once; a viewer who leaves ends what was opened at proxies for it.
+ * - At most MAX_VIEWERS look at once, and a few of each person; a viewer who leaves ends what was opened at proxies for it.
+ * - Whether a viewer may look, and at what, is decided again every few seconds.
  * - A viewer gets no more than it reads; what is left out, here or at a proxy, is counted and said.
  * - Nothing is kept.
  */
 import { z } from 'zod';
+import { type Clock, sleep } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { type MeshProxy, proxyName } from '../model/mesh-proxy.ts';
 import type { MeshPrograms } from './mesh-programs.ts';
-import type { Viewer } from './viewer.ts';
+import { isAnswer, type Viewer } from './viewer.ts';
 
 /** To one browser. */
 export interface EventSink {
@@ -23,8 +25,12 @@ export interface EventSink {
 export type StreamHandler = (viewer: Viewer, query: URLSearchParams, sink: EventSink) => Promise<void>;
 
 const ADMIN_PORT = 15000;
-/** Proxies take eight listeners each, and those of commands are among them. */
-const MAX_VIEWERS = 4;
+/** Proxies take sixteen listeners each, and those of commands are among them. */
+const MAX_VIEWERS = 12;
+const MAX_OF_PERSON = 2;
+/** Where nobody logs in. */
+const MAX_OF_OWNER = 4;
+const DECIDED_EVERY_MS = 20_000;
 const PER_PROXY_PER_SEC = 50;
 const FILTERS = ['namespace', 'workload', 'method', 'path', 'status'];
 const skippedSchema = z.object({ skipped: z.number() });
@@ -34,23 +40,51 @@ const recordSchema = z
 
 export class LiveTap {
   readonly #programs: (viewer: Viewer) => MeshPrograms;
-  #viewers = 0;
+  readonly #clock: Clock;
+  /** Who looks, by name; several times who looks with several browsers. */
+  readonly #looking: (string | undefined)[] = [];
 
-  constructor(programs: (viewer: Viewer) => MeshPrograms) {
+  constructor(programs: (viewer: Viewer) => MeshPrograms, clock: Clock) {
     this.#programs = programs;
+    this.#clock = clock;
   }
 
   /** Sends events `record`, `skipped`, `listening` and `missing` until the browser is gone. @throws Error when too many look */
   readonly handler: StreamHandler = async (viewer, query, sink) => {
-    if (this.#viewers >= MAX_VIEWERS)
-      throw new Error(`${MAX_VIEWERS} browsers look at the tap already: close one of them`);
-    this.#viewers += 1;
+    const { name } = viewer;
+    const own = this.#looking.filter((other) => other === name).length;
+    const maxOwn = name === undefined ? MAX_OF_OWNER : MAX_OF_PERSON;
+    if (own >= maxOwn) throw new Error(`${maxOwn} of your browsers look at the tap already: close one of them`);
+    if (this.#looking.length >= MAX_VIEWERS)
+      throw new Error(`${MAX_VIEWERS} browsers look at the tap already: try later`);
+    this.#looking.push(name);
+    const ended = new AbortController();
     try {
-      await this.#follow(viewer, query, sink);
+      await this.#follow(this.#whileLetIn(viewer, ended), query, {
+        send: (event, data) => sink.send(event, data),
+        signal: AbortSignal.any([sink.signal, ended.signal]),
+      });
     } finally {
-      this.#viewers -= 1;
+      ended.abort();
+      this.#looking.splice(this.#looking.indexOf(name), 1);
     }
   };
+
+  /** The viewer with the rights of the last few seconds. @param ended aborted when they are not let in any more */
+  #whileLetIn(viewer: Viewer, ended: AbortController): Viewer {
+    let { mayRead } = viewer;
+    const decide = async () => {
+      while (viewer.again !== undefined) {
+        await sleep(this.#clock, DECIDED_EVERY_MS, ended.signal);
+        if (ended.signal.aborted) return;
+        const admitted = await viewer.again();
+        if (isAnswer(admitted)) return ended.abort();
+        mayRead = admitted.mayRead;
+      }
+    };
+    decide().catch(() => ended.abort());
+    return { ...viewer, mayRead: (namespace) => mayRead(namespace) };
+  }
 
   async #follow(viewer: Viewer, query: URLSearchParams, sink: EventSink): Promise<void> {
     const programs = this.#programs(viewer);

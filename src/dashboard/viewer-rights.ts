@@ -2,7 +2,9 @@
  * What of a cluster a person may read, by the rights that they have at its API server: who may get the pods of a namespace
  * sees its traffic.
  *
- * Invariant: an answer counts for half a minute; so long a right that was taken away goes on.
+ * Invariants:
+ * - An answer counts for half a minute; so long a right that was taken away goes on.
+ * - Nobody asks for more than a few rights at a time, with however many requests and tokens: there is room for others.
  */
 import { hash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
@@ -12,19 +14,24 @@ import type { KubeClient } from '../kube/kube-client.ts';
 import { PODS } from '../kube/resource-kind.ts';
 import { ReviewCache } from '../kube/review-cache.ts';
 import type { ReviewedUser } from '../kube/token-review.ts';
+import { isNamespaceName } from '../model/manifest/object-meta.ts';
 
 type Answer = Result<boolean, string>;
+/** Whether a namespace may be read. */
+type Readable = Result<(namespace: string) => boolean, string>;
 
 const KEPT_MS = 30_000;
 const MAX_ANSWERS = 20_000;
-const MAX_RUNNING = 256;
-/** Of one request. */
+const MAX_RUNNING = 1024;
+/** Of one person. */
 const AT_A_TIME = 16;
 const ALL_NAMESPACES = '';
 
 export class ViewerRights {
   readonly #client: KubeClient;
   readonly #answers: ReviewCache<Answer>;
+  /** What is being found out for each person, by name. */
+  readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(client: KubeClient, clock: Clock) {
     this.#client = client;
@@ -36,15 +43,23 @@ export class ViewerRights {
    * Whether each of the namespaces, and no other, may be read. Fails with why the API server did not say.
    * @param namespaces that are asked for, unless the person may read all
    */
-  async readable(
-    user: ReviewedUser,
-    namespaces: ReadonlySet<string>,
-  ): Promise<Result<(namespace: string) => boolean, string>> {
+  async readable(user: ReviewedUser, namespaces: ReadonlySet<string>): Promise<Readable> {
+    const own = () => this.#readable(user, namespaces);
+    const turn = (this.#turns.get(user.name) ?? Promise.resolve()).then(own, own);
+    this.#turns.set(user.name, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(user.name) === turn) this.#turns.delete(user.name);
+    }
+  }
+
+  async #readable(user: ReviewedUser, namespaces: ReadonlySet<string>): Promise<Readable> {
     const all = await this.#mayRead(user, ALL_NAMESPACES);
     if (!all.ok) return all;
     if (all.value) return ok(() => true);
     const allowed = new Set<string>();
-    const waiting = [...namespaces].filter((name) => name !== ALL_NAMESPACES);
+    const waiting = [...namespaces].filter(isNamespaceName);
     let failure: string | undefined;
     const work = async () => {
       for (let name = waiting.shift(); name !== undefined && failure === undefined; name = waiting.shift()) {

@@ -10,6 +10,8 @@ export interface Viewer {
   readonly name?: string | undefined;
   /** The programs of the mesh with this viewer's own rights; undefined: with those of the dashboard. */
   readonly programs?: MeshPrograms | undefined;
+  /** Decides anew whether they are let in, and to what; undefined where that does not change. */
+  readonly again?: (() => Promise<Viewer | Answer>) | undefined;
 }
 
 /** What somebody gets who is not let in, or not yet: a redirect, a refusal, a page to log in. */

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { HttpRoutes } from '../net/http-endpoint.ts';
 import { matchesFilter, type Tap, type TapFilter } from './tap.ts';
 
-export const MAX_TAP_LISTENERS = 8;
+export const MAX_TAP_LISTENERS = 16;
 export const DEFAULT_TAP_PER_SEC = 100;
 export const MAX_TAP_PER_SEC = 1000;
 const SKIPPED_MS = 1000;

@@ -51,7 +51,7 @@ export async function runClusterDashboard(
     },
   );
   const sources = dashboardSources(access, collector, prometheus);
-  const streams = new Map([['/api/tap', new LiveTap(sources.programs).handler]]);
+  const streams = new Map([['/api/tap', new LiveTap(sources.programs, commandClock).handler]]);
   const parts = { gate, api: apiRoutes(sources), streams };
   const dashboard = await serveDashboard({ host: ALL_ADDRESSES, port, pages: PAGES }, parts);
   const collecting = collector.run();

@@ -37,7 +37,7 @@ export async function runDashboard(
   const collector = new TrafficCollector(source, commandClock);
   const gate = new LoopbackGate();
   const sources = dashboardSources(access, collector, prometheus);
-  const streams = new Map([['/api/tap', new LiveTap(sources.programs).handler]]);
+  const streams = new Map([['/api/tap', new LiveTap(sources.programs, commandClock).handler]]);
   const parts = { gate, api: apiRoutes(sources), streams };
   const dashboard = await serveDashboard({ host: HOST, port, pages: PAGES }, parts);
   const collecting = collector.run();

@@ -139,6 +139,52 @@ describe('the gate of a dashboard in a cluster', () => {
     assert.equal((await viewer(bearer('anna'))).mayRead('quiet'), true);
   });
 
+  it('asks for no viewer what another one made up, and for nobody what names no namespace', async () => {
+    api.tokens.set('nobody', { username: 'system:serviceaccount:evil:default' });
+    await viewer(bearer('anna'));
+    const evil = await viewer(bearer('nobody'));
+    for (let n = 0; n < 300; n++) evil.mayRead(`made-up-${n}`);
+    for (const name of ['x'.repeat(64), 'a/b', 'A', '..']) evil.mayRead(name);
+    clock.advance(31_000);
+    let before = count(RIGHTS);
+    await viewer(bearer('anna'));
+    assert.equal(count(RIGHTS) - before, 1 + known.length);
+    before = count(RIGHTS);
+    await viewer(bearer('nobody'));
+    assert.equal(count(RIGHTS) - before, 1 + known.length + 300);
+  });
+
+  it('has room for many viewers at once who each have many namespaces', async () => {
+    const many = Array.from({ length: 40 }, (_, n) => `viewer-${n}`);
+    for (const name of many) api.tokens.set(name, { username: name });
+    for (const name of many) {
+      const seen = await viewer(bearer(name));
+      for (let n = 0; n < 20; n++) seen.mayRead(`asked-${n}`);
+    }
+    clock.advance(31_000);
+    await Promise.all(many.flatMap((name) => [viewer(bearer(name)), viewer(bearer(name))]));
+  });
+
+  it('keeps who is logged in while somebody tries many bad tokens, for half a minute', async () => {
+    await viewer(bearer('anna'));
+    clock.advance(10_001);
+    const bad = Array.from({ length: 200 }, (_, n) => ask('/api/mesh', bearer(`bad${n}`)));
+    await viewer(bearer('anna'));
+    await Promise.all(bad);
+  });
+
+  it('decides anew about somebody who goes on looking', async () => {
+    const cookie = cookieOf(await logIn());
+    const seen = await viewer(cookie);
+    api.allowsSubject = () => false;
+    clock.advance(31_000);
+    const later = (await seen.again?.()) ?? assert.fail();
+    assert.equal(!isAnswer(later) && later.mayRead('shop'), false);
+    await post('/logout', '', cookie);
+    const left = (await seen.again?.()) ?? assert.fail();
+    assert.ok(isAnswer(left) && left.status === 401);
+  });
+
   it('says that it cannot tell rather than that it may not, when the API server does not answer', async () => {
     api.refuse = (_, path) => (REVIEWS.test(path) ? 403 : undefined);
     const review = await refusal('/api/mesh', bearer('anna'));

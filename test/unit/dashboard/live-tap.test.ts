@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type EventSink, LiveTap } from '../../../src/dashboard/live-tap.ts';
 import type { MeshPrograms } from '../../../src/dashboard/mesh-programs.ts';
-import type { Viewer } from '../../../src/dashboard/viewer.ts';
+import type { Answer, Viewer } from '../../../src/dashboard/viewer.ts';
 import type { MeshProxy } from '../../../src/model/mesh-proxy.ts';
+import { ManualClock } from '../../helpers/manual-clock.ts';
 
 const proxy = (name: string, role: MeshProxy['role']): MeshProxy => ({
   role,
@@ -74,7 +75,7 @@ describe('the tap of the dashboard', () => {
     const mesh = new TappedMesh();
     const browser = new Browser();
     const query = new URLSearchParams({ namespace: 'shop', status: '5xx', evil: 'x' });
-    const done = new LiveTap(() => mesh).handler(everything, query, browser);
+    const done = new LiveTap(() => mesh, new ManualClock()).handler(everything, query, browser);
     await turn();
     assert.deepEqual(mesh.paths, ['/tap?max-rps=50&namespace=shop&status=5xx'], 'the control plane has none');
     mesh.say(record('shop', 'shop'));
@@ -88,7 +89,7 @@ describe('the tap of the dashboard', () => {
     const mesh = new TappedMesh();
     const browser = new Browser();
     const viewer: Viewer = { mayRead: (namespace) => namespace === 'mine' };
-    const done = new LiveTap(() => mesh).handler(viewer, new URLSearchParams(), browser);
+    const done = new LiveTap(() => mesh, new ManualClock()).handler(viewer, new URLSearchParams(), browser);
     await turn();
     mesh.say(record('theirs', 'theirs'));
     mesh.say(JSON.stringify({ timeMs: 1, kind: 'connection' }));
@@ -102,7 +103,7 @@ describe('the tap of the dashboard', () => {
   it('says how many a slow browser, and slow proxies, left out', async () => {
     const mesh = new TappedMesh();
     const browser = new Browser();
-    const done = new LiveTap(() => mesh).handler(everything, new URLSearchParams(), browser);
+    const done = new LiveTap(() => mesh, new ManualClock()).handler(everything, new URLSearchParams(), browser);
     await turn();
     browser.isSlow = true;
     mesh.say(record('shop', 'shop'));
@@ -114,13 +115,13 @@ describe('the tap of the dashboard', () => {
     await done;
   });
 
-  it('lets four look at once, and another one when one of them has left', async () => {
+  it('lets four browsers look at once where nobody logs in, and another one when one of them has left', async () => {
     const mesh = new TappedMesh();
-    const tap = new LiveTap(() => mesh);
+    const tap = new LiveTap(() => mesh, new ManualClock());
     const browsers = Array.from({ length: 4 }, () => new Browser());
     const open = browsers.map((browser) => tap.handler(everything, new URLSearchParams(), browser));
     await turn();
-    await assert.rejects(tap.handler(everything, new URLSearchParams(), new Browser()), /4 browsers/);
+    await assert.rejects(tap.handler(everything, new URLSearchParams(), new Browser()), /4 of your browsers/);
     browsers[0]?.leave();
     await open[0];
     const next = new Browser();
@@ -129,5 +130,41 @@ describe('the tap of the dashboard', () => {
     assert.equal(next.count('listening') > 0, true);
     for (const browser of [...browsers, next]) browser.leave();
     await Promise.all([...open, last]);
+  });
+
+  it('lets two browsers of one person look at once, so that there is room for others', async () => {
+    const tap = new LiveTap(() => new TappedMesh(), new ManualClock());
+    const browsers: Browser[] = [];
+    const look = (name: string) => {
+      const browser = new Browser();
+      browsers.push(browser);
+      return tap.handler({ ...everything, name }, new URLSearchParams(), browser);
+    };
+    const open = [look('anna'), look('anna')];
+    await assert.rejects(look('anna'), /2 of your browsers/);
+    for (let n = 0; n < 10; n++) open.push(look(`viewer ${n}`));
+    await assert.rejects(look('ben'), /12 browsers/);
+    for (const browser of browsers) browser.leave();
+    await Promise.all(open);
+  });
+
+  it('shows no more what a right was taken away for, and ends for who is not let in any more', async () => {
+    const mesh = new TappedMesh();
+    const browser = new Browser();
+    const clock = new ManualClock();
+    let admitted: Viewer | Answer = { mayRead: () => false };
+    const viewer: Viewer = { ...everything, name: 'anna', again: async () => admitted };
+    const done = new LiveTap(() => mesh, clock).handler(viewer, new URLSearchParams(), browser);
+    await turn();
+    mesh.say(record('shop', 'shop'));
+    clock.advance(30_000);
+    await turn();
+    mesh.say(record('shop', 'shop'));
+    assert.equal(browser.count('record'), 1);
+    admitted = { status: 401, body: '' };
+    clock.advance(30_000);
+    await done;
+    assert.equal(mesh.open, 0);
+    assert.deepEqual(clock.waitingMs, []);
   });
 });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { describe, it } from 'node:test';
 import { openEvents } from '../../../src/dashboard/server-events.ts';
+import { ManualClock } from '../../helpers/manual-clock.ts';
 
 /** The text of an answer, whose server does what is told. */
 async function answered(respond: (response: ServerResponse) => void): Promise<string> {
@@ -19,10 +20,12 @@ async function answered(respond: (response: ServerResponse) => void): Promise<st
 
 describe('events to a browser', () => {
   it('end after a while, so that it asks again and its viewer is looked at again', async () => {
+    const clock = new ManualClock();
     const text = await answered((response) => {
-      const sink = openEvents(response, 50);
+      const sink = openEvents(response, clock);
       sink.send('record', { n: 1 });
       sink.signal.addEventListener('abort', () => response.end());
+      clock.advance(300_000);
     });
     assert.equal(text, 'retry: 500\n\nevent: record\ndata: {"n":1}\n\n');
   });

@@ -28,4 +28,42 @@ describe('answers that count for a short while', () => {
     assert.equal(open.length, 2, 'the same question is asked once');
     assert.notEqual(await cache.answer('c', () => Promise.resolve({})), undefined);
   });
+
+  it('that are good are not pushed out by bad ones, and are renewed while too many others are under way', async () => {
+    const clock = new ManualClock();
+    const open: (() => void)[] = [];
+    const hang = () => new Promise<{ good: boolean }>((resolve) => open.push(() => resolve({ good: true })));
+    const cache = new ReviewCache<{ good: boolean }>(
+      { maxAnswers: 1, maxRunning: 1, keepMs: () => 1000, graceMs: ({ good }) => (good ? 5000 : 0) },
+      clock,
+    );
+    await cache.answer('anna', async () => ({ good: true }));
+    await cache.answer('guess', async () => ({ good: false }));
+    assert.deepEqual(await cache.answer('anna', hang), { good: true });
+    clock.advance(1000);
+    const unknown = cache.answer('unknown', hang);
+    assert.equal(await cache.answer('another', hang), undefined);
+    const renewed = cache.answer('anna', hang);
+    assert.equal(open.length, 2, 'renewals have a place of their own');
+    for (const end of open) end();
+    await Promise.all([unknown, renewed]);
+  });
+
+  it('that are good do not count for ever when they cannot be renewed', async () => {
+    const clock = new ManualClock();
+    const cache = new ReviewCache<{ name: string }>(
+      { maxAnswers: 9, maxRunning: 1, keepMs: () => 1000, graceMs: () => 5000 },
+      clock,
+    );
+    for (const name of ['anna', 'ben']) await cache.answer(name, async () => ({ name }));
+    clock.advance(1000);
+    let end: () => void = assert.fail;
+    const running = cache.answer('ben', () => new Promise((resolve) => (end = () => resolve({ name: 'ben' }))));
+    const refuse = () => assert.fail('there is no place');
+    assert.deepEqual(await cache.answer('anna', refuse), { name: 'anna' });
+    clock.advance(5000);
+    assert.equal(await cache.answer('anna', refuse), undefined);
+    end();
+    await running;
+  });
 });
