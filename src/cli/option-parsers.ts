@@ -31,7 +31,8 @@ export function withMesh(command: Command): Command {
   return command
     .option('--name <name>', 'a mesh of ambit up (the only one that is up, if any)')
     .option('--kubeconfig <file>', 'the mesh of a cluster, as for kubectl')
-    .option('--context <name>', 'context of the kubeconfig (its current one)');
+    .option('--context <name>', 'context of the kubeconfig (its current one)')
+    .option('--mesh-namespace <namespace>', 'where the mesh of the cluster is installed (istio-system)');
 }
 
 /** The options of commands about a cluster, see `ClusterFlags`. */

@@ -2,7 +2,8 @@
  * What happened on each edge during the last hour, in steps, and just now.
  *
  * Invariants:
- * - Memory is bounded: so many edges, so many steps; the edges that were quiet the longest make room.
+ * - Memory is bounded: so many edges of a reading, so many edges with steps, so many steps. Of too many in a reading those
+ *   stay that were in the one before; of too many with steps those make room that were quiet the longest.
  * - Rates of now are taken over the last window of readings, whatever their distance in time.
  */
 import { type EdgeRates, edgeRates } from './edge-rates.ts';
@@ -27,6 +28,8 @@ export interface EdgeHistoryOptions {
   /** Over which rates of now are taken. */
   readonly windowMs?: number;
   readonly maxEdges?: number;
+  /** Of each of the few readings that are held. */
+  readonly maxReadEdges?: number;
 }
 
 interface Kept {
@@ -44,20 +47,23 @@ export class EdgeHistory {
   readonly #steps: number;
   readonly #windowMs: number;
   readonly #maxEdges: number;
+  readonly #maxReadEdges: number;
   readonly #recent: Timed[] = [];
   readonly #kept = new Map<string, Kept>();
   #stepStart: Timed | undefined;
 
-  constructor({ stepMs = 15_000, steps = 240, windowMs = 15_000, maxEdges = 5000 }: EdgeHistoryOptions = {}) {
+  constructor(options: EdgeHistoryOptions = {}) {
+    const { stepMs = 15_000, steps = 240, windowMs = 15_000, maxEdges = 5000, maxReadEdges = 20_000 } = options;
     this.#stepMs = stepMs;
     this.#steps = steps;
     this.#windowMs = windowMs;
     this.#maxEdges = maxEdges;
+    this.#maxReadEdges = maxReadEdges;
   }
 
   /** Adds a reading. @param atMs wall clock @param monotonicMs the same moment */
   add(reading: EdgeReading, atMs: number, monotonicMs: number): void {
-    const timed = { reading, monotonicMs };
+    const timed = { reading: this.#bounded(reading), monotonicMs };
     this.#recent.push(timed);
     while (this.#recent.length > 2 && (this.#recent[1]?.monotonicMs ?? 0) <= monotonicMs - this.#windowMs)
       this.#recent.shift();
@@ -92,6 +98,17 @@ export class EdgeHistory {
   /** The steps of the edges that are meant, by edge. */
   points(wanted: (edge: Edge) => boolean): { readonly edge: Edge; readonly points: readonly EdgePoint[] }[] {
     return [...this.#kept.values()].filter(({ edge }) => wanted(edge));
+  }
+
+  #bounded(reading: EdgeReading): EdgeReading {
+    if (reading.size <= this.#maxReadEdges) return reading;
+    const before = this.#recent.at(-1)?.reading;
+    const kept = new Map([...reading].filter(([key]) => before?.has(key)));
+    for (const [key, entry] of reading) {
+      if (kept.size >= this.#maxReadEdges) break;
+      kept.set(key, entry);
+    }
+    return kept;
   }
 
   #endStep(start: Timed, end: Timed, atMs: number): void {

@@ -73,15 +73,20 @@ export function isEdgeMetric(name: string): boolean {
   return NAMES.has(name);
 }
 
-/** Adds what one proxy counts to a reading: the same edge at several proxies is one. */
+/** Of codes, and of buckets, of one edge: those beyond are made up. */
+const MAX_KINDS = 100;
+
+/** Adds what one proxy counts to a reading: the same edge at several proxies is one. @param maxEdges others are left out */
 export function addSamples(
   reading: Map<string, { readonly edge: Edge; readonly counters: EdgeCounters }>,
   samples: readonly ParsedSample[],
+  maxEdges = Infinity,
 ): void {
   for (const { name, labels, value } of samples) {
     const key = edgeKey(labels);
     let entry = reading.get(key);
     if (entry === undefined) {
+      if (reading.size >= maxEdges) continue;
       entry = { edge: edgeOf(key, labels), counters: createCounters() };
       reading.set(key, entry);
     }
@@ -137,7 +142,8 @@ export function createCounters(): EdgeCounters {
 }
 
 function add<K>(counts: Map<K, number>, key: K, value: number): void {
-  counts.set(key, (counts.get(key) ?? 0) + value);
+  const before = counts.get(key);
+  if (before !== undefined || counts.size < MAX_KINDS) counts.set(key, (before ?? 0) + value);
 }
 
 function codeOf(labels: Labels): string {

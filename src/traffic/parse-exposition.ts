@@ -16,7 +16,14 @@ export interface ParsedSample {
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*/;
 const NONE: Labels = Object.freeze({});
 
-/** Label sets that were read before, by their text: from scrape to scrape they are the same. */
+/** Of the labels of one sample; no proxy writes as many. */
+const MAX_LABELS_CHARS = 8192;
+
+/**
+ * Label sets that were read before, by their text: from scrape to scrape they are the same.
+ *
+ * Invariant: what is known holds no scrape in memory, of which it was a part.
+ */
 export class LabelCache {
   readonly #known = new Map<string, Labels>();
   readonly #max: number;
@@ -28,10 +35,13 @@ export class LabelCache {
   labels(text: string): Labels | undefined {
     const known = this.#known.get(text);
     if (known !== undefined) return known;
-    const labels = parseLabels(text);
+    if (text.length > MAX_LABELS_CHARS) return undefined;
+    // A part of a string keeps the whole of it: this one is a copy.
+    const own = Buffer.from(text).toString();
+    const labels = parseLabels(own);
     if (labels === undefined) return undefined;
     if (this.#known.size >= this.#max) this.#known.clear();
-    this.#known.set(text, labels);
+    this.#known.set(own, labels);
     return labels;
   }
 }

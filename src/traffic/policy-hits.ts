@@ -5,6 +5,10 @@ import type { ParsedSample } from './parse-exposition.ts';
 
 const NAME = `${POLICY_METRIC}_total`;
 
+const MAX_POLICIES = 10_000;
+/** Of one policy: those beyond are made up. */
+const MAX_RESULTS = 20;
+
 /** Since the proxies started, by `namespace/name` of the policy and result: `allowed`, `denied`, `would_deny`, … */
 export type PolicyHits = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
@@ -21,6 +25,8 @@ export function addPolicySamples(hits: Map<string, Map<string, number>>, samples
     // One that a waypoint cannot read is still the same policy to people.
     const policy = counted.replace(UNUSABLE_SUFFIX, '');
     const results = hits.get(policy) ?? new Map<string, number>();
+    if (!hits.has(policy) && hits.size >= MAX_POLICIES) continue;
+    if (!results.has(result) && results.size >= MAX_RESULTS) continue;
     hits.set(policy, results.set(result, (results.get(result) ?? 0) + value));
   }
 }

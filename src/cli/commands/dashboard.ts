@@ -15,7 +15,7 @@ export function addDashboardCommand(program: Command, environment: NodeJS.Proces
   const inCluster = new Option(
     '--in-cluster',
     'as a program of the cluster, at all addresses: viewers log in and see what their own rights give them',
-  ).conflicts(['name', 'kubeconfig', 'context']);
+  ).conflicts(['name', 'kubeconfig', 'context', 'meshNamespace']);
   withMesh(program.command('dashboard'))
     .description('serve a live graph of the mesh to a browser of this machine')
     .addOption(port)

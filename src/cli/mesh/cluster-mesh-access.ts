@@ -1,4 +1,9 @@
-/** The mesh of a cluster, with the rights of the person's own kubeconfig: pods are listed, their ports forwarded. */
+/**
+ * The mesh of a cluster, with the rights of the person's own kubeconfig: pods are listed, their ports forwarded.
+ *
+ * Invariant: control planes and ztunnels are pods of the namespace of the mesh alone, whose operators are trusted. Waypoints
+ * are pods of anybody's namespace: what they say is for those to judge who ask them.
+ */
 import type { Duplex } from 'node:stream';
 import { AmbitError } from '../../base/errors.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
@@ -27,8 +32,11 @@ export class ClusterMeshAccess implements MeshAccess {
   readonly controlPort = 8080;
   readonly #client: KubeClient;
   readonly #config: KubeConfig;
+  readonly #namespace: string;
 
-  constructor(client: KubeClient, config: KubeConfig) {
+  /** @param namespace of the mesh: where it is installed */
+  constructor(client: KubeClient, config: KubeConfig, namespace: string) {
+    this.#namespace = namespace;
     this.where = `cluster ${config.server}`;
     this.#client = client;
     this.#config = config;
@@ -58,7 +66,8 @@ export class ClusterMeshAccess implements MeshAccess {
   }
 
   async #podsOf(role: ProxyRole): Promise<readonly MeshProxy[]> {
-    const pods = await this.#client.listAll(PODS, { labelSelector: SELECTORS[role] });
+    const scope = role === 'waypoint' ? {} : { namespace: this.#namespace };
+    const pods = await this.#client.listAll(PODS, { ...scope, labelSelector: SELECTORS[role] });
     if (!pods.ok) throw new AmbitError(pods.error.code, pods.error.message, { cause: pods.error });
     return pods.value.map((pod) => proxyOf(role, pod));
   }

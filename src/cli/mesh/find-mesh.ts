@@ -1,5 +1,6 @@
 /** Which mesh a command means: one of `ambit up`, or that of a cluster. */
 import { AmbitError } from '../../base/errors.ts';
+import { DEFAULT_MESH_OPTIONS } from '../../control/mesh-options.ts';
 import { livingRuns } from '../../local/run-folder.ts';
 import { type ClusterConnection, type ClusterFlags, clusterConnection } from '../cluster-client.ts';
 import { findRun, runBase } from '../run-folders.ts';
@@ -10,6 +11,8 @@ import type { MeshAccess } from './mesh-access.ts';
 export interface MeshFlags extends ClusterFlags {
   /** A mesh of `ambit up`. */
   readonly name?: string;
+  /** Where the mesh of a cluster is installed. Default `istio-system`. */
+  readonly meshNamespace?: string;
 }
 
 /**
@@ -27,7 +30,7 @@ export async function findMesh(flags: MeshFlags, environment: NodeJS.ProcessEnv)
     return new LocalMeshAccess(folder.path.slice(folder.path.lastIndexOf('/') + 1), folder.proxySocket, folder.logs);
   }
   const { client, config } = await connection(flags, environment);
-  return new ClusterMeshAccess(client, config);
+  return new ClusterMeshAccess(client, config, flags.meshNamespace ?? DEFAULT_MESH_OPTIONS.rootNamespace);
 }
 
 async function connection(flags: MeshFlags, environment: NodeJS.ProcessEnv): Promise<ClusterConnection> {

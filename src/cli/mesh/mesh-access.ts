@@ -24,6 +24,8 @@ export interface ProxyRequest {
   readonly method?: 'GET' | 'POST';
   /** Until the whole answer is there. */
   readonly timeoutMs?: number;
+  /** A longer answer is not read. */
+  readonly maxBytes?: number;
 }
 
 export interface ProxyAnswer {
@@ -37,14 +39,14 @@ const MAX_ANSWER_BYTES = 512 * 1024 * 1024;
 
 /** Asks a program of the mesh. @throws AmbitError PROXY_UNREACHABLE */
 export async function askProxy(access: MeshAccess, proxy: MeshProxy, asked: ProxyRequest): Promise<ProxyAnswer> {
-  const { timeoutMs = DEFAULT_TIMEOUT_MS } = asked;
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, maxBytes = MAX_ANSWER_BYTES } = asked;
   const response = await openAnswer(access, proxy, asked, AbortSignal.timeout(timeoutMs));
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > MAX_ANSWER_BYTES) throw new Error(`the answer is longer than ${MAX_ANSWER_BYTES} bytes`);
+      if (bytes > maxBytes) throw new Error(`the answer is longer than ${maxBytes} bytes`);
       chunks.push(chunk);
     }
   } catch (error) {
@@ -85,8 +87,14 @@ export async function followProxy(
 }
 
 /** @throws Error when the answer is not 200 */
-export async function askText(access: MeshAccess, proxy: MeshProxy, port: number, path: string): Promise<string> {
-  const { status, body } = await askProxy(access, proxy, { port, path });
+export async function askText(
+  access: MeshAccess,
+  proxy: MeshProxy,
+  port: number,
+  path: string,
+  bounds: Pick<ProxyRequest, 'maxBytes'> = {},
+): Promise<string> {
+  const { status, body } = await askProxy(access, proxy, { port, path, ...bounds });
   if (status !== 200) throw new Error(`${path} was answered with ${status}: ${body.toString('utf8').trim()}`);
   return body.toString('utf8');
 }

@@ -39,7 +39,7 @@ export async function runClusterDashboard(
 ): Promise<void> {
   const config = await inClusterConfig(environment, (path) => readFile(path, 'utf8'));
   const client = new KubeClient(config, { clock: systemClock });
-  const access = new PodNetworkAccess(new ClusterMeshAccess(client, config), systemClock);
+  const access = new PodNetworkAccess(new ClusterMeshAccess(client, config, config.namespace), systemClock);
   const collector = new TrafficCollector(trafficOf(access), commandClock);
   const gate = new KubernetesGate(
     { hosts: host.flatMap((names) => names.split(',')).filter((name) => name !== '') },
@@ -69,8 +69,9 @@ function trafficOf(access: MeshAccess) {
 
 function* knownNamespaces({ proxies, history }: TrafficCollector): Iterable<string> {
   for (const { namespace } of proxies) yield namespace;
-  for (const { source, destination, service } of history.edges()) {
-    yield source.namespace;
+  for (const { reporter, source, destination, service } of history.edges()) {
+    // A waypoint is anybody's pod, and its clients may be made up: ztunnels count those that are in the mesh.
+    if (reporter !== 'waypoint') yield source.namespace;
     yield destination.namespace;
     yield service.namespace;
   }
@@ -84,7 +85,11 @@ function viewerPrograms(
   token: string,
   mayRead: (namespace: string) => boolean,
 ): MeshPrograms {
-  const forwarding = new ClusterMeshAccess(client, { ...config, credentials: () => Promise.resolve({ token }) });
+  const forwarding = new ClusterMeshAccess(
+    client,
+    { ...config, credentials: () => Promise.resolve({ token }) },
+    config.namespace,
+  );
   return {
     ...meshPrograms(forwarding),
     proxies: async () => (await own.proxies()).filter(({ namespace }) => mayRead(namespace)),

@@ -29,7 +29,7 @@ describe('the rights of the dashboard', () => {
 
   it('cover every request that it makes with its own account, to find proxies and to look at viewers', async () => {
     const objects = renderInstall(parseInstallValues({ dashboard: { enabled: true } }), NS);
-    const access = new PodNetworkAccess(new ClusterMeshAccess(client, api.config), systemClock);
+    const access = new PodNetworkAccess(new ClusterMeshAccess(client, api.config, NS), systemClock);
     const gate = new KubernetesGate(
       { hosts: [] },
       { client, clock: systemClock, namespaces: () => ['a', 'b'], programsOf: () => meshPrograms(access) },

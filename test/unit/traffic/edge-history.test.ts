@@ -50,4 +50,16 @@ describe('the history of edges', () => {
       ['b', 'c'],
     );
   });
+
+  it('holds so many edges of a reading: those that it has seen before', () => {
+    const history = new EdgeHistory({ stepMs: 1000, maxReadEdges: 2 });
+    history.add(reading({ a: 0, b: 0 }), 0, 0);
+    history.add(reading({ x: 9, y: 9, a: 1, z: 9, b: 1 }), 1000, 1000);
+    const keys = (edges: Iterable<Edge>) => [...new Set([...edges].map(({ key }) => key))].sort();
+    assert.deepEqual(keys(history.edges()), ['a', 'b']);
+    assert.deepEqual(
+      history.now().map(({ requestsPerSec }) => requestsPerSec),
+      [1, 1],
+    );
+  });
 });

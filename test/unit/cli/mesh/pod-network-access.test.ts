@@ -32,7 +32,7 @@ describe('a mesh seen from a pod of its cluster', () => {
   beforeEach(() => {
     api.refuse = () => undefined;
     clock = new ManualClock();
-    access = new PodNetworkAccess(new ClusterMeshAccess(client, api.config), clock);
+    access = new PodNetworkAccess(new ClusterMeshAccess(client, api.config, 'istio-system'), clock);
   });
   after(async () => {
     server.close();
@@ -59,7 +59,8 @@ describe('a mesh seen from a pod of its cluster', () => {
   });
 
   it('lists pods anew after a while only, and at once when that failed', async () => {
-    const lists = () => api.requests.filter((line) => line.startsWith('GET /api/v1/pods')).length;
+    const lists = () =>
+      api.requests.filter((line) => /^GET \/api\/v1\/(namespaces\/istio-system\/)?pods/.test(line)).length;
     const start = lists();
     for (let n = 0; n < 5; n++) await access.proxies();
     assert.equal(lists() - start, 3, 'one for each role');
