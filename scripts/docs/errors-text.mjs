@@ -293,6 +293,8 @@ export const PROCESS_ERRORS = [
       CLUSTER_UNREADABLE:
         'Use an account that may list and watch pods, services and the objects of Istio and the Gateway API.',
       CONTROL_UNREACHABLE: 'The text says what kept each control plane from answering: `ambit status`.',
+      PROMETHEUS_ADDRESS:
+        'Give `--prometheus` (`dashboard.prometheus`) an address such as `http://prometheus.monitoring:9090`.',
       PROMETHEUS_UNREACHABLE:
         'Give `--prometheus` the address at which its own pages are, such as `http://localhost:9090`.',
       END_UNKNOWN: 'Name it as the text says.',

@@ -1,4 +1,9 @@
-/** Histories of more than an hour, from a Prometheus that scrapes the proxies (docs/metrics.md). */
+/**
+ * Histories of more than an hour, from a Prometheus that scrapes the proxies (docs/metrics.md).
+ *
+ * Invariant: its address, which may hold a password, and what it says are for the operator's log; viewers hear that there is
+ * no answer.
+ */
 import { z } from 'zod';
 import { AmbitError, errorText } from '../base/errors.ts';
 import type { EdgePoint } from '../traffic/edge-history.ts';
@@ -24,10 +29,25 @@ type Metric = Exclude<keyof EdgePoint, 'atMs'>;
 
 export class PrometheusHistory implements LongHistory {
   readonly #base: string;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #log: (line: string) => void;
+  #told = '';
 
-  /** @param base its address, with a path where it is behind one */
-  constructor(base: string) {
-    this.#base = base.replace(/\/+$/, '');
+  /**
+   * @param address with a path where it is behind one, and `user:password@` where it asks for them
+   * @param log told why it does not answer
+   * @throws AmbitError PROMETHEUS_ADDRESS
+   */
+  constructor(address: string, log: (line: string) => void) {
+    const url = URL.parse(address);
+    if (url === null || !/^https?:$/.test(url.protocol)) {
+      const text =
+        'the address of Prometheus cannot be read: give --prometheus one such as http://prometheus.monitoring:9090';
+      throw new AmbitError('PROMETHEUS_ADDRESS', text);
+    }
+    this.#headers = authorizationOf(url);
+    this.#base = `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+    this.#log = log;
   }
 
   async series(subject: SeriesSubject, rangeMs: number, nowMs: number): Promise<Series> {
@@ -48,20 +68,50 @@ export class PrometheusHistory implements LongHistory {
     return { source: 'prometheus', points };
   }
 
+  /** Once, until it answers again or fails in another way: pages ask every few seconds. */
+  #tell(problem: string): void {
+    if (problem !== this.#told) this.#log(problem);
+    this.#told = problem;
+  }
+
   async #ask(query: string, rangeMs: number, nowMs: number, stepSec: number): Promise<[number, number][]> {
     const end = Math.floor(nowMs / 1000 / stepSec) * stepSec;
     const parameters = { query, start: String(end - rangeMs / 1000), end: String(end), step: String(stepSec) };
     const url = `${this.#base}/api/v1/query_range?${new URLSearchParams(parameters)}`;
     try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+      const response = await fetch(url, { headers: this.#headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
       const answer = answerSchema.parse(await response.json());
       if (answer.status !== 'success') throw new Error(answer.error ?? `it answered ${response.status}`);
+      this.#told = '';
       return (answer.data?.result[0]?.values ?? []).map(([atSec, value]) => [atSec, Number(value)]);
     } catch (error) {
-      const text = `Prometheus at ${this.#base} does not answer: ${errorText(error)}; is --prometheus its address?`;
-      throw new AmbitError('PROMETHEUS_UNREACHABLE', text, { side: 'upstream', cause: error });
+      this.#tell(`Prometheus at ${this.#base} does not answer: ${reasonOf(error)}; is --prometheus its address?`);
+      const text = 'Prometheus does not answer (PROMETHEUS_UNREACHABLE): the log of the dashboard says why';
+      throw new AmbitError('PROMETHEUS_UNREACHABLE', text, { side: 'upstream' });
     }
   }
+}
+
+/** What fetch does not take in an address (RFC 7617). */
+function authorizationOf({ username, password }: URL): Readonly<Record<string, string>> {
+  if (username === '' && password === '') return {};
+  const text = [username, password].map(decoded).join(':');
+  return { authorization: `Basic ${Buffer.from(text).toString('base64')}` };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    // A percent sign that is one.
+    return part;
+  }
+}
+
+/** An error of fetch has the reason behind it. */
+function reasonOf(error: unknown): string {
+  const { cause } = error instanceof Error ? error : {};
+  return cause === undefined ? errorText(error) : `${errorText(error)}: ${errorText(cause)}`;
 }
 
 function pointOf(atMs: number, values: Partial<Record<Metric, number>>): EdgePoint {

@@ -7,6 +7,7 @@ import type { TrafficCollector } from '../../dashboard/traffic-collector.ts';
 import type { Viewer } from '../../dashboard/viewer.ts';
 import { commandClock } from '../command-clock.ts';
 import { whoMayCall } from '../explain/who-may-call.ts';
+import { printLine } from '../print-line.ts';
 import { VERSION } from '../version.ts';
 import { askText, followProxy, type MeshAccess } from './mesh-access.ts';
 
@@ -43,6 +44,6 @@ export function dashboardSources(
       return reader;
     },
     judge: ({ resources }, namespaces) => whoMayCall(resources, namespaces, deps),
-    longHistory: prometheus === undefined ? undefined : new PrometheusHistory(prometheus),
+    longHistory: prometheus === undefined ? undefined : new PrometheusHistory(prometheus, printLine),
   };
 }

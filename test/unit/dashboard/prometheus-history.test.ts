@@ -12,11 +12,15 @@ describe('a history from Prometheus', () => {
   let status = 'success';
   let server: Server;
   let base = '';
+  const logged: string[] = [];
+  const log = (line: string) => void logged.push(line);
+  let authorization: string | undefined;
 
   before(async () => {
     server = createServer((request, response) => {
       const { searchParams } = new URL(request.url ?? '', 'http://localhost');
       asked.push(searchParams);
+      authorization = request.headers.authorization;
       const isQuantile = searchParams.get('query')?.startsWith('histogram_quantile') === true;
       const values = [
         [600, isQuantile ? 'NaN' : '2'],
@@ -30,7 +34,7 @@ describe('a history from Prometheus', () => {
   after(() => void server.close());
 
   it('puts the answers to all questions together by time; a time without requests has no latency', async () => {
-    const { source, points } = await new PrometheusHistory(base).series(SUBJECT, 21_600_000, 1_000_000_000);
+    const { source, points } = await new PrometheusHistory(base, log).series(SUBJECT, 21_600_000, 1_000_000_000);
     assert.equal(source, 'prometheus');
     assert.deepEqual(
       points.map(({ atMs, requestsPerSec, p99Ms }) => [atMs, requestsPerSec, p99Ms]),
@@ -44,12 +48,36 @@ describe('a history from Prometheus', () => {
     assert.equal(first?.get('step'), '90', 'six hours in 240 points');
   });
 
-  it('says what is wrong with its address', async () => {
+  it('says that there is no answer', async () => {
     status = 'error';
     await assert.rejects(
-      new PrometheusHistory(base).series(SUBJECT, 3_600_000, 0),
+      new PrometheusHistory(base, log).series(SUBJECT, 3_600_000, 0),
       (error: AmbitError<string>) => error instanceof AmbitError && error.code === 'PROMETHEUS_UNREACHABLE',
     );
+  });
+
+  it('keeps its address and password, and what it says, from viewers; its operator reads why, without the password', async () => {
+    const secret = base.replace('http://', 'http://reader:s%23cret@');
+    logged.length = 0;
+    await assert.rejects(new PrometheusHistory(secret, log).series(SUBJECT, 3_600_000, 0), ({ message }: Error) => {
+      assert.doesNotMatch(message, /127|cret|reader/);
+      return /PROMETHEUS_UNREACHABLE/.test(message);
+    });
+    assert.equal(authorization, `Basic ${Buffer.from('reader:s#cret').toString('base64')}`);
+    assert.match(logged[0] ?? '', /^Prometheus at http:\/\/127\.0\.0\.1:\d+ does not answer: no; /);
+    assert.doesNotMatch(logged.join(), /cret|reader/);
+    assert.equal(logged.length, 1, 'six questions, one line');
+    status = 'success';
+    await new PrometheusHistory(secret, log).series(SUBJECT, 3_600_000, 0);
+  });
+
+  it('refuses an address that is none, without saying it', () => {
+    for (const address of ['reader:s3cret@prometheus', 'http://reader:s3cret@', 'prometheus:9090'])
+      assert.throws(
+        () => new PrometheusHistory(address, log),
+        ({ message }: Error) => !message.includes('s3cret') && message.includes('--prometheus'),
+        address,
+      );
   });
 
   it('asks for the subject, whatever its name holds', () => {
