@@ -18,7 +18,8 @@ export async function checkMesh(access: MeshAccess, nowMs: number): Promise<read
   const [status, manifests] = await Promise.all([readStatus(access), manifestFindings(access)]);
   const { reports, missing } = status;
   if (reports.length === 0 && missing.length === 0) {
-    const hint = 'ambit check --pre says what a cluster lacks for one, ambit install makes one';
+    const hint =
+      'ambit check --pre says what a cluster lacks for one, ambit install makes one; --mesh-namespace names where it is';
     return [finding('Mesh', 'error', `${access.where}: there is no program of a mesh`, hint)];
   }
   return [

@@ -20,7 +20,9 @@ export async function runStatus(flags: StatusFlags, environment: NodeJS.ProcessE
     for (const line of status.missing) process.stderr.write(`missing: ${line}\n`);
     if (status.missing.length > 0 || !status.reports.every(isWell)) process.exitCode = 1;
     if (status.reports.length > 0 || status.missing.length > 0) return;
-    process.stderr.write(`${access.where}: no program of a mesh was found; ambit install puts one there\n`);
+    process.stderr.write(
+      `${access.where}: no program of a mesh was found; ambit install puts one there, --mesh-namespace names where it is\n`,
+    );
     process.exitCode = 1;
   } finally {
     access.close();
