@@ -227,7 +227,7 @@ describe('the dashboard', { timeout: 110_000 }, () => {
       await other.goto(tap);
       await other.locator('table.tap tr').first().waitFor();
     }
-    await open('#/tap?namespace=shop', 'p[role="status"]:has-text("4 browsers look at the tap already")');
+    await open('#/tap?namespace=shop', 'p[role="status"]:has-text("4 of your browsers look at the tap already")');
     await Promise.all(others.map((other) => other.close()));
     await page.locator('table.tap tr').first().waitFor();
     assert.doesNotMatch(await textOf('p[role="status"]'), /already/);

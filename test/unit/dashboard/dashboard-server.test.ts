@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { systemClock } from '../../../src/base/clock.ts';
 import { type Dashboard, serveDashboard } from '../../../src/dashboard/dashboard-server.ts';
 import { LiveTap } from '../../../src/dashboard/live-tap.ts';
 import type { MeshPrograms } from '../../../src/dashboard/mesh-programs.ts';
@@ -24,7 +25,7 @@ describe('the server of the dashboard', () => {
         gate: { admit: async () => ({ mayRead: () => true }) },
         api: new Map(),
         streams: new Map([
-          ['/api/tap', new LiveTap(() => programs).handler],
+          ['/api/tap', new LiveTap(() => programs, systemClock).handler],
           ['/api/broken', () => Promise.reject(new Error('the list of pods cannot be read'))],
           [
             '/api/breaks',
@@ -63,7 +64,7 @@ describe('the server of the dashboard', () => {
     );
     const fifth = await get('/api/tap');
     assert.equal(fifth.status, 502);
-    assert.match(await fifth.text(), /4 browsers look at the tap already/);
+    assert.match(await fifth.text(), /4 of your browsers look at the tap already/);
   });
 
   it('ends a stream that is over, and breaks one that fails on the way', async () => {

@@ -29,7 +29,7 @@ class Browser implements EventBrowser {
   readonly sources: Source[] = [];
   waiting: (() => void) | undefined;
   asked = 0;
-  refusal: () => Promise<string> = async () => '4 browsers look at the tap already';
+  refusal: () => Promise<string> = async () => '4 of your browsers look at the tap already';
 
   open(): Source {
     const source = new Source();
@@ -78,7 +78,7 @@ describe('the events that a page follows', () => {
 
   it('are tried anew after a refusal, of which the page says the reason until they come', async () => {
     await browser.sources[0]?.fail(2);
-    assert.deepEqual([browser.asked, failures], [1, ['4 browsers look at the tap already']]);
+    assert.deepEqual([browser.asked, failures], [1, ['4 of your browsers look at the tap already']]);
     browser.waiting?.();
     const [, second] = browser.sources;
     second?.open();
