@@ -15,7 +15,7 @@ export const stat = (title, unit, question) => ({ type: 'stat', title, unit, que
 export const table = (title, by, ...columns) => ({ type: 'table', title, by, columns });
 
 /** A variable whose values are those of a label. */
-export const variable = (name, label, metric, { all = true, label: _ = '' } = {}) => ({
+export const variable = (name, label, metric, { all = true } = {}) => ({
   name,
   label: name,
   type: 'query',

@@ -19,7 +19,9 @@ export async function runAmbit(args: readonly string[], kube?: KubeConfig, close
   try {
     const file = join(folder, 'kubeconfig');
     if (kube !== undefined) writeFileSync(file, JSON.stringify(await kubeconfigText(kube)));
-    const environment = { PATH: process.env['PATH'] ?? '', HOME: folder, ...(kube ? { KUBECONFIG: file } : {}) };
+    // A folder of its own for meshes, too: whoever runs the tests may have one up.
+    const own = { PATH: process.env['PATH'] ?? '', HOME: folder, XDG_RUNTIME_DIR: folder };
+    const environment = { ...own, ...(kube ? { KUBECONFIG: file } : {}) };
     return await collect(args, environment, closeStdout);
   } finally {
     rmSync(folder, { recursive: true });
