@@ -9,7 +9,7 @@ ECHO=$ROOT/test/conformance/echo
 WORK=$ROOT/build/conformance
 FEATURES="Mesh,HTTPRoute,GRPCRoute,HTTPRouteResponseHeaderModification,HTTPRouteParentRefPort,\
 MeshClusterIPMatching,MeshHTTPRouteRewritePath,MeshHTTPRouteSchemeRedirect,MeshHTTPRouteRedirectPort,MeshHTTPRouteRedirectPath,\
-MeshHTTPRouteBackendRequestHeaderModification,MeshHTTPRouteQueryParamMatching,MeshHTTPRouteNamedRouteRule,\
+MeshHTTPRouteBackendRequestHeaderModification,MeshConsumerRoute,MeshHTTPRouteQueryParamMatching,MeshHTTPRouteNamedRouteRule,\
 HTTPRoute303RedirectStatusCode,HTTPRoute307RedirectStatusCode,HTTPRoute308RedirectStatusCode"
 has go || die "no Go here: the suite is a Go module"
 kind=$(cluster_kind)

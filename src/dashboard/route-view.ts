@@ -31,15 +31,16 @@ export function routesOf(feed: MeshFeed, service: Service): RouteView[] {
   return (feed.routesOf(service)?.ports ?? []).flatMap((port) => routesOfPort(feed, port));
 }
 
-function routesOfPort(feed: MeshFeed, { port, http, tcp }: PortRoutes): RouteView[] {
+function routesOfPort(feed: MeshFeed, { port, http, tcp, clientNamespace }: PortRoutes): RouteView[] {
   const text = port === 0 ? '' : String(port);
+  const clients = clientNamespace === '' ? '' : `, of clients in ${clientNamespace}`;
   const ofHttp = http.map((route): RouteView => {
     const backends = route.action?.$case === 'forward' ? route.action.forward.backends : [];
     return {
       name: route.name,
       port: text,
       protocol: 'http',
-      match: matchText(route.match),
+      match: `${matchText(route.match)}${clients}`,
       remarks: remarksOf(route),
       backends: backendViews(feed, backends),
     };
@@ -49,7 +50,7 @@ function routesOfPort(feed: MeshFeed, { port, http, tcp }: PortRoutes): RouteVie
     name: '',
     port: text,
     protocol: 'tcp',
-    match: 'connections that are not HTTP',
+    match: `connections that are not HTTP${clients}`,
     remarks: [],
     backends: backendViews(feed, tcp),
   };

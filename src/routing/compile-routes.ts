@@ -119,14 +119,42 @@ export class HttpRoutes {
   }
 }
 
-/** By port; 0 for all that are not named. @throws Error for a regular expression that RE2 does not take, and for too many */
-export function compileRoutes({ ports, session }: ServiceRoutes): ReadonlyMap<number, CompiledPort> {
-  const pool = new RegexPool();
-  const compiled = new Map(ports.map((port) => [port.port, compilePort(port, session, pool)]));
-  if (session !== undefined && !compiled.has(0))
-    compiled.set(0, { http: undefined, tcp: undefined, session, grpcWeb: false });
-  return compiled;
+/** The routes of a service for its ports and clients. */
+export class CompiledRoutes {
+  /** By client namespace, empty for all; then by port, 0 for all that are not named. */
+  readonly #byClients: ReadonlyMap<string, ReadonlyMap<number, CompiledPort>>;
+  readonly #forAll: ReadonlyMap<number, CompiledPort> | undefined;
+
+  /** @throws Error for a regular expression that RE2 does not take, and for too many */
+  constructor({ ports, session }: Pick<ServiceRoutes, 'ports' | 'session'>) {
+    const pools = new Map<string, RegexPool>();
+    const byClients = new Map<string, Map<number, CompiledPort>>();
+    if (session !== undefined) byClients.set('', new Map([[0, { ...NOTHING_CONFIGURED, session }]]));
+    for (const port of ports) {
+      const pool = pools.get(port.clientNamespace) ?? new RegexPool();
+      pools.set(port.clientNamespace, pool);
+      const ofClients = byClients.get(port.clientNamespace) ?? new Map<number, CompiledPort>();
+      byClients.set(port.clientNamespace, ofClients.set(port.port, compilePort(port, session, pool)));
+    }
+    this.#byClients = byClients;
+    this.#forAll = byClients.get('');
+  }
+
+  /**
+   * What is configured for a port; undefined for nothing.
+   * @param clientNamespace of the identity of whoever calls; undefined for nobody's
+   */
+  of(port: number, clientNamespace: string | undefined): CompiledPort | undefined {
+    if (clientNamespace !== undefined && this.#byClients.size > (this.#forAll === undefined ? 0 : 1)) {
+      const own = this.#byClients.get(clientNamespace);
+      const found = own?.get(port) ?? own?.get(0);
+      if (found !== undefined) return found;
+    }
+    return this.#forAll?.get(port) ?? this.#forAll?.get(0);
+  }
 }
+
+const NOTHING_CONFIGURED: CompiledPort = { http: undefined, tcp: undefined, session: undefined, grpcWeb: false };
 
 function compilePort(
   { http, tcp, hasHttp, hasTcp, grpcWeb }: PortRoutes,

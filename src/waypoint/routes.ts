@@ -3,17 +3,17 @@ import { errorText } from '../base/errors.ts';
 import { type Service, serviceKey } from '../model/service.ts';
 import { SERVICE_ROUTES_TYPE } from '../model/waypoint-feed.ts';
 import { type HttpRoute, ServiceRoutes } from '../proto/gen/ambit.ts';
-import { type CompiledPort, compileRoutes } from '../routing/compile-routes.ts';
+import { type CompiledPort, CompiledRoutes } from '../routing/compile-routes.ts';
 import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/client/delta-client.ts';
 
 const MAX_REASON_CHARACTERS = 200;
-const NO_PORTS: ReadonlyMap<number, CompiledPort> = new Map();
+const NO_ROUTES = new CompiledRoutes({ ports: [], session: undefined });
 
 /**
  * In the place of routes that were refused: without them requests would go to the service itself, which nobody asked for.
  * @param reason as access logs have it, in `route_name`
  */
-function unusableRoutes(reason: string): ReadonlyMap<number, CompiledPort> {
+function unusableRoutes(reason: string): CompiledRoutes {
   const nothing: HttpRoute = {
     name: `unusable routes: ${reason.slice(0, MAX_REASON_CHARACTERS)}`,
     match: undefined,
@@ -23,16 +23,16 @@ function unusableRoutes(reason: string): ReadonlyMap<number, CompiledPort> {
     fault: undefined,
     cors: undefined,
   };
-  const port = { port: 0, http: [nothing], tcp: [], hasHttp: true, hasTcp: true, grpcWeb: false };
-  return compileRoutes({ namespace: '', hostname: '', ports: [port], session: undefined });
+  const port = { port: 0, http: [nothing], tcp: [], hasHttp: true, hasTcp: true, grpcWeb: false, clientNamespace: '' };
+  return new CompiledRoutes({ ports: [port], session: undefined });
 }
 
 export class Routes {
-  readonly #byService = new Map<string, ReadonlyMap<number, CompiledPort>>();
+  readonly #byService = new Map<string, CompiledRoutes>();
   /** What these were made of, for people. */
   readonly #fed = new Map<string, Uint8Array>();
   /** By the service as connections know it; new at each change. */
-  #byObject = new WeakMap<Service, ReadonlyMap<number, CompiledPort>>();
+  #byObject = new WeakMap<Service, CompiledRoutes>();
   #known = false;
 
   /** The subscription that fills this. */
@@ -54,14 +54,17 @@ export class Routes {
     for (const bytes of this.#fed.values()) yield ServiceRoutes.decode(bytes);
   }
 
-  /** What is configured for a port of the service; undefined for nothing. */
-  of(service: Service, port: number): CompiledPort | undefined {
-    let ports = this.#byObject.get(service);
-    if (ports === undefined) {
-      ports = this.#byService.get(serviceKey(service)) ?? NO_PORTS;
-      this.#byObject.set(service, ports);
+  /**
+   * What is configured for a port of the service; undefined for nothing.
+   * @param clientNamespace of the identity of whoever calls; undefined for nobody's
+   */
+  of(service: Service, port: number, clientNamespace: string | undefined): CompiledPort | undefined {
+    let routes = this.#byObject.get(service);
+    if (routes === undefined) {
+      routes = this.#byService.get(serviceKey(service)) ?? NO_ROUTES;
+      this.#byObject.set(service, routes);
     }
-    return ports.get(port) ?? ports.get(0);
+    return routes.of(port, clientNamespace);
   }
 
   #apply(resources: readonly ReceivedResource[], removed: readonly string[]): readonly RefusedResource[] {
@@ -72,7 +75,7 @@ export class Routes {
     }
     for (const { name, bytes } of resources) {
       try {
-        this.#byService.set(name, compileRoutes(ServiceRoutes.decode(bytes)));
+        this.#byService.set(name, new CompiledRoutes(ServiceRoutes.decode(bytes)));
         this.#fed.set(name, bytes);
       } catch (error) {
         // The last good routes stay.

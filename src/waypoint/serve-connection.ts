@@ -119,6 +119,8 @@ class ServedConnection implements StreamHandler {
   readonly #self: Workload;
   readonly #deps: ServeDeps;
   readonly #early: Buffer[] = [];
+  /** Of the client's identity; undefined without one of this trust domain. */
+  readonly #clientNamespace: string | undefined;
   #ended = false;
   #decided = false;
   #timer: Timer | undefined;
@@ -131,6 +133,8 @@ class ServedConnection implements StreamHandler {
     this.#target = target;
     this.#self = self;
     this.#deps = deps;
+    const identity = parseSpiffeId(connection.peerIdentity);
+    this.#clientNamespace = identity?.trustDomain === self.trustDomain ? identity.namespace : undefined;
   }
 
   start(): void {
@@ -313,7 +317,8 @@ class ServedConnection implements StreamHandler {
 
   #routes(): CompiledPort | undefined {
     const target = this.#target;
-    return target.kind === 'service' ? this.#deps.routes.of(target.service, target.port) : undefined;
+    if (target.kind !== 'service') return undefined;
+    return this.#deps.routes.of(target.service, target.port, this.#clientNamespace);
   }
 
   #subject(): Omit<RequestSubject, 'http'> {

@@ -1,6 +1,6 @@
 /**
  * A mesh of `ambit up` with services behind a waypoint, for tests of what it does with requests: `reviews` in two versions,
- * a `watcher`, and `places` in two zones.
+ * a `watcher`, and `places` in two zones. Clients are in the same namespace, and in one of their own.
  */
 import assert from 'node:assert/strict';
 import { eventually } from './eventually.ts';
@@ -11,6 +11,11 @@ const namespace = {
   apiVersion: 'v1',
   kind: 'Namespace',
   metadata: { name: 'shop', labels: { 'istio.io/dataplane-mode': 'ambient', 'istio.io/use-waypoint': 'gate' } },
+};
+const guests = {
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name: 'guests', labels: { 'istio.io/dataplane-mode': 'ambient' } },
 };
 const gateway = {
   apiVersion: 'gateway.networking.k8s.io/v1',
@@ -24,10 +29,18 @@ export function service(name: string, selector: Record<string, string>): object 
   return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'shop' }, spec: { selector, ports } };
 }
 
-function pod(name: string, labels: Record<string, string>, node: string, command: readonly string[]): object {
-  const readinessProbe = name === 'client' ? undefined : { tcpSocket: { port: 8080 }, periodSeconds: 1 };
+const IDLE = ['sleep', 'infinity'];
+
+function pod(
+  name: string,
+  labels: Record<string, string>,
+  node: string,
+  command: readonly string[],
+  ofNamespace = 'shop',
+): object {
+  const readinessProbe = command === IDLE ? undefined : { tcpSocket: { port: 8080 }, periodSeconds: 1 };
   const containers = [{ name: 'main', image: 'none', command, ...(readinessProbe && { readinessProbe }) }];
-  const metadata = { name, namespace: 'shop', labels };
+  const metadata = { name, namespace: ofNamespace, labels };
   return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { nodeName: node, containers } };
 }
 
@@ -42,8 +55,9 @@ export function httpRoute(rules: readonly object[]): object {
 
 export class ReviewsMesh {
   readonly mesh = new LocalMesh();
-  readonly #inClient = async (script: string, ...args: readonly string[]) => {
-    const { stdout, stderr } = await this.mesh.exec('client', '-n', 'shop', '--', 'node', '-e', script, ...args);
+  readonly #inClient = (script: string, ...args: readonly string[]) => this.#inPod('client', 'shop', script, ...args);
+  readonly #inPod = async (name: string, of: string, script: string, ...args: readonly string[]) => {
+    const { stdout, stderr } = await this.mesh.exec(name, '-n', of, '--', 'node', '-e', script, ...args);
     assert.equal(stderr.trim(), '');
     return stdout.trim();
   };
@@ -51,6 +65,9 @@ export class ReviewsMesh {
     JSON.parse(
       await this.#inClient(ASK_ONCE, `http://${host}${path}`, method, JSON.stringify(headers), body),
     ) as Answer;
+  /** What a client of another namespace is answered. */
+  readonly askAsGuest = async (path: string) =>
+    JSON.parse(await this.#inPod('guest', 'guests', ASK_ONCE, `http://reviews.shop${path}`, 'GET', '{}', '')) as Answer;
   readonly many = async (count: number, path = '/', headers = {}) =>
     JSON.parse(
       await this.#inClient(ASK_MANY, `http://reviews${path}`, String(count), JSON.stringify(headers)),
@@ -84,6 +101,7 @@ export class ReviewsMesh {
     this.mesh.write(
       'mesh.yaml',
       namespace,
+      guests,
       gateway,
       service('reviews', { app: 'reviews' }),
       service('reviews-v2', { app: 'reviews', version: 'v2' }),
@@ -100,9 +118,10 @@ export class ReviewsMesh {
       pod('watcher', { app: 'watcher' }, 'node2', server('watcher')),
       pod('place1', { app: 'places', place: 'place1' }, 'node1', server('place1')),
       pod('place2', { app: 'places', place: 'place2' }, 'node2', server('place2')),
-      pod('client', { app: 'client' }, 'node1', ['sleep', 'infinity']),
+      pod('client', { app: 'client' }, 'node1', IDLE),
+      pod('guest', { app: 'guest' }, 'node1', IDLE, 'guests'),
     );
-    await this.mesh.up(7, '--nodes', '2');
+    await this.mesh.up(8, '--nodes', '2');
     await eventually('an answer', async () => (await this.ask('/')).status === 200);
   }
 }

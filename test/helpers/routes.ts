@@ -71,9 +71,9 @@ export class RouteMesh {
     return resource === undefined ? [] : ServiceRoutes.decode(resource.value).ports;
   }
 
-  /** The names of the HTTP routes of a port, in their order. */
-  names(name: string, port = 0): string[] {
-    const routes = this.ports(name).find((entry) => entry.port === port);
+  /** The names of the HTTP routes of a port, in their order. @param clients their namespace; empty for all */
+  names(name: string, port = 0, clients = ''): string[] {
+    const routes = this.ports(name).find((entry) => entry.port === port && entry.clientNamespace === clients);
     return (routes?.http ?? []).map((route) => route.name);
   }
 

@@ -191,6 +191,37 @@ describe('routes at a waypoint', { timeout: 115_000 }, () => {
     assert.equal((await ask('/broken')).status, 500);
   });
 
+  it('of another namespace hold for its own clients only, and change no request', async () => {
+    const parent = { group: '', kind: 'Service', name: 'reviews', namespace: 'shop' };
+    const backendRefs = [{ name: 'reviews', namespace: 'shop', port: 80 }];
+    const set = [{ name: 'x-route', value: 'yes' }];
+    const matching = (path: string, filter: object) => ({
+      matches: [{ path: { type: 'PathPrefix', value: path } }],
+      filters: [filter],
+      backendRefs,
+    });
+    const ofGuests = {
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'HTTPRoute',
+      metadata: { name: 'reviews', namespace: 'guests' },
+      spec: {
+        parentRefs: [parent],
+        rules: [
+          matching('/', { type: 'ResponseHeaderModifier', responseHeaderModifier: { set } }),
+          matching('/changed', { type: 'RequestHeaderModifier', requestHeaderModifier: { set } }),
+        ],
+      },
+    };
+    mesh.write('routes.yaml', virtualService([marker('guests'), { route: [to('reviews')] }]), ofGuests);
+    await eventually('the routes', async () => {
+      const [own, guest] = [await ask('/guests'), await lab.askAsGuest('/')];
+      return own.body === 'guests' && guest.headers['x-route'] === 'yes';
+    });
+    assert.deepEqual([(await ask('/')).status, (await ask('/')).headers['x-route']], [200, undefined]);
+    assert.deepEqual([(await ask('/changed')).status, (await lab.askAsGuest('/changed')).status], [200, 500]);
+    assert.match((await lab.askAsGuest('/guests')).body, /^v/);
+  });
+
   it('may come and go together with the subsets that they name, without a failed request', async () => {
     await marked('together', virtualService([marker('together'), { route: [to('reviews')] }]));
     const load = many(6000);

@@ -188,7 +188,8 @@ class Explanation {
     const remarks = isHttp ? [] : ['the port carries no HTTP: method, path and headers are not looked at'];
     const admitted = this.#admit(where, self, waypoint, target.value, subject, remarks);
     if (!admitted) return;
-    const routes = target.value.kind === 'service' ? waypoint.routes.of(target.value.service, port) : undefined;
+    const { value } = target;
+    const routes = value.kind === 'service' ? waypoint.routes.of(value.service, port, source.namespace) : undefined;
     if (!isHttp) return this.#forward(where, self, waypoint, target.value, routes?.tcp ?? DEFAULT_PLAN, '');
     const route = routes?.http?.find(fields);
     if (routes?.http === undefined) return this.#forward(where, self, waypoint, target.value, DEFAULT_PLAN, '');

@@ -1,13 +1,16 @@
 /**
  * No service gives its waypoint more regular expressions than it takes: routes from there on are replaced by one that
- * answers with 503, so that no request goes where a later route would have it.
+ * answers with 503, so that no request goes where a later route would have it. What one namespace has for its own clients
+ * takes no room from others.
  */
 import { RegexTotal, TOO_MANY_REGEXES } from '../../model/regex/regex-total.ts';
 import type { HttpRoute, PathRewrite, PortRoutes, StringMatch } from '../../proto/gen/ambit.ts';
 
 export function boundRegexes(ports: readonly PortRoutes[]): readonly PortRoutes[] {
-  const total = new RegexTotal();
+  const totals = new Map<string, RegexTotal>();
   return ports.map((port) => {
+    const total = totals.get(port.clientNamespace) ?? new RegexTotal();
+    totals.set(port.clientNamespace, total);
     const excess = port.http.findIndex((route) => !patternsOf(route).every((pattern) => total.add(pattern)));
     return excess < 0 ? port : { ...port, http: [...port.http.slice(0, excess), REFUSAL] };
   });

@@ -4,6 +4,7 @@
  * Invariants:
  * - A waypoint finds everything for a port in one entry: routes without a port are repeated in those of ports.
  * - The order of routes depends on the objects only, not on the order in which they came.
+ * - What a namespace has for its own clients is not mixed with what there is for all.
  */
 import { meshParentKey, parentReference } from '../../manifests/object-references.ts';
 import { objectKey } from '../../model/manifest/manifest-object.ts';
@@ -11,21 +12,39 @@ import { isRoute, type RouteObject } from '../../model/manifest/route-object.ts'
 import type { Service } from '../../model/service.ts';
 import type { PortRoutes, WeightedBackend } from '../../proto/gen/ambit.ts';
 import type { BuildContext } from '../build-context.ts';
+import { backendForOwnClients, forOwnClients } from './client-routes.ts';
 import { buildRankedRoutes, type RankedRoute, toWeightedBackend } from './http-rule-routes.ts';
 import { attachRoute } from './route-attachment.ts';
 import { compareMatches, compareRoutes } from './route-matching.ts';
 
 interface AttachedRoute {
   readonly route: RouteObject;
+  /** Empty for all. */
+  readonly clientNamespace: string;
   /** With 0 for all. */
   readonly ports: ReadonlySet<number>;
   /** Undefined for a route of connections. */
   readonly ranked: readonly RankedRoute[] | undefined;
 }
 
-/** By port; 0 for routes of all ports. */
+/** By client namespace and port; 0 for routes of all ports. */
 export function gatewayApiRoutes(context: BuildContext, service: Service): readonly PortRoutes[] {
   const attached = attachedRoutes(context, service);
+  const namespaces = new Set(attached.map(({ clientNamespace }) => clientNamespace));
+  return [...namespaces].sort().flatMap((clientNamespace) => {
+    const own = attached.filter((entry) => entry.clientNamespace === clientNamespace);
+    if (clientNamespace === '') return routesByPort(context, own);
+    const ofService = (entry: AttachedRoute) => ({ ...entry, ports: withoutZero(entry.ports, service) });
+    return routesByPort(context, own.map(ofService)).map((routes) => ({
+      ...routes,
+      clientNamespace,
+      http: routes.http.map((route) => forOwnClients(route, service, routes.port)),
+      tcp: routes.tcp.map((backend) => backendForOwnClients(backend, service, routes.port)),
+    }));
+  });
+}
+
+function routesByPort(context: BuildContext, attached: readonly AttachedRoute[]): PortRoutes[] {
   const ports = new Set(attached.flatMap((entry) => [...entry.ports]));
   return [...ports]
     .sort((a, b) => a - b)
@@ -33,6 +52,11 @@ export function gatewayApiRoutes(context: BuildContext, service: Service): reado
       const concerned = attached.filter((entry) => entry.ports.has(port) || entry.ports.has(0));
       return portRoutes(context, port, concerned);
     });
+}
+
+/** Each port by its number: what clients may have depends on it. */
+function withoutZero(ports: ReadonlySet<number>, service: Service): ReadonlySet<number> {
+  return ports.has(0) ? new Set(service.ports.keys()) : ports;
 }
 
 /** The oldest first. */
@@ -44,13 +68,16 @@ function attachedRoutes(context: BuildContext, service: Service): AttachedRoute[
     const route = store.getByKey(key);
     if (!isRoute(route)) continue;
     const ports = new Set<number>();
+    let clientNamespace = '';
     for (const ref of route.parents) {
       const attachment = meshParentKey(ref) === parentKey ? attachRoute(context, route, ref) : undefined;
-      if (attachment?.kind === 'attached') ports.add(attachment.port);
+      if (attachment?.kind !== 'attached') continue;
+      ports.add(attachment.port);
+      clientNamespace = attachment.clientNamespace;
     }
     if (ports.size === 0) continue;
     const isHttp = route.kind === 'HTTPRoute' || route.kind === 'GRPCRoute';
-    attached.push({ route, ports, ranked: isHttp ? buildRankedRoutes(context, route) : undefined });
+    attached.push({ route, clientNamespace, ports, ranked: isHttp ? buildRankedRoutes(context, route) : undefined });
   }
   return attached.sort((a, b) => compareRoutes(a.route, b.route));
 }
@@ -66,6 +93,7 @@ function portRoutes(context: BuildContext, port: number, attached: readonly Atta
     hasHttp: attached.some(({ ranked }) => ranked !== undefined),
     hasTcp: l4 !== undefined,
     grpcWeb: false,
+    clientNamespace: '',
   };
 }
 

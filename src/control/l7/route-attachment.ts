@@ -1,6 +1,7 @@
 /**
  * Which parents between services take a route (facts l7-and-control 4.3, 4.5): a Service or ServiceEntry that exists,
- * with the port that is named, of the route's namespace or behind a waypoint of it.
+ * with the port that is named. A route of its namespace, or of its waypoint's, is for all clients (a producer's); one of
+ * any other namespace is for the clients of that namespace only (a consumer's).
  */
 import { meshParentKey } from '../../manifests/object-references.ts';
 import type { ManifestObject } from '../../model/manifest/manifest-object.ts';
@@ -17,8 +18,10 @@ export type RouteAttachment =
       readonly kind: 'attached';
       /** 0 for all. */
       readonly port: number;
+      /** Whose requests it is for; empty for those of all. */
+      readonly clientNamespace: string;
     }
-  | { readonly kind: 'refused'; readonly reason: 'NoMatchingParent' | 'UnsupportedValue'; readonly message: string };
+  | { readonly kind: 'refused'; readonly reason: 'NoMatchingParent'; readonly message: string };
 
 type Parent = Extract<ManifestObject, { readonly kind: 'Service' | 'ServiceEntry' }>;
 
@@ -29,15 +32,13 @@ export function attachRoute(lookup: RouteLookup, route: RouteObject, ref: Parent
   const title = objectTitle(ref.kind, ref.namespace, ref.name);
   const parent = lookup.store.getByKey(key);
   if (parent?.kind !== 'Service' && parent?.kind !== 'ServiceEntry') {
-    return refused('NoMatchingParent', `${title} does not exist`);
+    return refused(`${title} does not exist`);
   }
   const port = portOf(parent, ref);
-  if (port === undefined) return refused('NoMatchingParent', `${title} has no port ${portText(ref)}`);
-  if (route.meta.namespace === ref.namespace || route.meta.namespace === waypointNamespace(lookup, parent)) {
-    return { kind: 'attached', port };
-  }
-  const message = `${title} takes routes only of its own namespace and of the namespace of its waypoint`;
-  return refused('UnsupportedValue', message);
+  if (port === undefined) return refused(`${title} has no port ${portText(ref)}`);
+  const { namespace } = route.meta;
+  const isForAll = namespace === ref.namespace || namespace === waypointNamespace(lookup, parent);
+  return { kind: 'attached', port, clientNamespace: isForAll ? '' : namespace };
 }
 
 /** The namespace of the waypoint that takes requests to a parent; undefined without one. */
@@ -62,6 +63,6 @@ function portText({ port, sectionName }: ParentRef): string {
     .join(' ');
 }
 
-function refused(reason: 'NoMatchingParent' | 'UnsupportedValue', message: string): RouteAttachment {
-  return { kind: 'refused', reason, message };
+function refused(message: string): RouteAttachment {
+  return { kind: 'refused', reason: 'NoMatchingParent', message };
 }

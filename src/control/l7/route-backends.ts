@@ -2,10 +2,10 @@
 import { backendTarget, hostReference } from '../../manifests/object-references.ts';
 import { type ManifestObject, objectTitle } from '../../model/manifest/manifest-object.ts';
 import type { RouteObject } from '../../model/manifest/route-object.ts';
-import type { BackendRef } from '../../model/manifest/route-refs.ts';
+import type { BackendRef, ParentRef } from '../../model/manifest/route-refs.ts';
 import type { Backend } from '../../proto/gen/ambit.ts';
 import { serviceHostname } from '../mesh-options.ts';
-import type { RouteLookup } from './route-attachment.ts';
+import { attachRoute, type RouteLookup } from './route-attachment.ts';
 
 export type BackendReading =
   | { readonly kind: 'found'; readonly backend: Backend }
@@ -16,6 +16,8 @@ export type BackendReading =
     };
 
 type BackendObject = Extract<ManifestObject, { readonly kind: 'Service' | 'ServiceEntry' }>;
+
+type ObjectRef = Pick<BackendRef, 'group' | 'kind' | 'namespace' | 'name'>;
 
 const GATEWAY_GROUP = 'gateway.networking.k8s.io';
 
@@ -37,6 +39,12 @@ export function findBackend(lookup: RouteLookup, route: RouteObject, ref: Backen
   if (object?.kind !== 'Service' && object?.kind !== 'ServiceEntry') {
     return missing('BackendNotFound', `${title} does not exist`);
   }
+  if (target.kind === 'Hostname' && !isHostPermitted(lookup, route, object)) {
+    return missing(
+      'RefNotPermitted',
+      `no ReferenceGrant of namespace ${object.meta.namespace} permits ${title} as a backend`,
+    );
+  }
   if (object.kind === 'Service' && object.type === 'ExternalName') {
     return missing('BackendNotFound', `${title} is of type ExternalName, which the mesh does not know`);
   }
@@ -46,9 +54,10 @@ export function findBackend(lookup: RouteLookup, route: RouteObject, ref: Backen
   return { kind: 'found', backend: { namespace, hostname, port: ref.port ?? 0, subset: '' } };
 }
 
-function isPermitted({ store }: RouteLookup, route: RouteObject, ref: BackendRef): boolean {
+/** The Service that clients of the route call anyhow, its parent, needs nobody's permission. */
+function isPermitted({ store }: RouteLookup, route: RouteObject, ref: ObjectRef): boolean {
   const { namespace } = route.meta;
-  if (ref.namespace === namespace) return true;
+  if (ref.namespace === namespace || route.parents.some((parent) => isSameService(parent, ref))) return true;
   for (const { from, to } of store.inNamespace('ReferenceGrant', ref.namespace)) {
     const isFrom = from.some(
       (entry) => entry.group === GATEWAY_GROUP && entry.kind === route.kind && entry.namespace === namespace,
@@ -59,6 +68,20 @@ function isPermitted({ store }: RouteLookup, route: RouteObject, ref: BackendRef
     if (isFrom && isTo) return true;
   }
   return false;
+}
+
+/** Who owns a service has the waypoint send to any host; for clients of others a host is what it stands for. */
+function isHostPermitted(lookup: RouteLookup, route: RouteObject, { kind, meta }: BackendObject): boolean {
+  const attachments = route.parents.map((parent) => attachRoute(lookup, route, parent));
+  if (attachments.every((found) => found?.kind !== 'attached' || found.clientNamespace === '')) return true;
+  const group = kind === 'Service' ? '' : 'networking.istio.io';
+  return isPermitted(lookup, route, { group, kind, namespace: meta.namespace, name: meta.name });
+}
+
+function isSameService(a: ParentRef, b: ObjectRef): boolean {
+  return (
+    a.kind === 'Service' && a.group === b.group && a.kind === b.kind && a.namespace === b.namespace && a.name === b.name
+  );
 }
 
 /** The Service of that name, else a ServiceEntry: one of the route's namespace, else the first by name. */

@@ -3,6 +3,7 @@ import type { HttpRouteRule } from '../../model/manifest/http-route.ts';
 import { backendsOf, type RouteObject } from '../../model/manifest/route-object.ts';
 import type { ParentRef } from '../../model/manifest/route-refs.ts';
 import type { WantedCondition, WantedConditions } from '../wanted-conditions.ts';
+import { changingFilters } from './client-routes.ts';
 import { attachRoute, type RouteLookup } from './route-attachment.ts';
 import { findBackend } from './route-backends.ts';
 import { parentRemarks, unusedRemarks } from './route-remarks.ts';
@@ -21,7 +22,10 @@ export function wantedParents(lookup: RouteLookup, route: RouteObject): WantedPa
   for (const ref of route.parents) {
     const attachment = attachRoute(lookup, route, ref);
     if (attachment === undefined) continue;
-    const accepted = attachment.kind === 'refused' ? refused(attachment.reason, attachment.message) : ownCondition;
+    const accepted =
+      attachment.kind === 'refused'
+        ? refused(attachment.reason, attachment.message)
+        : (changeRefused(route, attachment.clientNamespace) ?? ownCondition);
     parents.set(JSON.stringify(ref.written), {
       parentRef: ref.written,
       conditions: new Map([
@@ -31,6 +35,14 @@ export function wantedParents(lookup: RouteLookup, route: RouteObject): WantedPa
     });
   }
   return [...parents.values()];
+}
+
+/** Of a parent in another namespace, whose waypoint judged requests as their clients sent them. */
+function changeRefused(route: RouteObject, clientNamespace: string): WantedCondition | undefined {
+  const changing = clientNamespace === '' ? [] : changingFilters(route);
+  if (changing.length === 0) return undefined;
+  const message = `routes for the clients of ${clientNamespace} do not change requests: ${changing.join(', ')}`;
+  return refused('UnsupportedValue', message);
 }
 
 /** Everything that is wrong with a route between services, in one line; undefined when all is well. */

@@ -23,19 +23,38 @@ export function buildServiceRoutes(
 
 /** Where both name a port, routes of the Gateway API hold for it. */
 function merged(gatewayApi: readonly PortRoutes[], virtualServices: readonly PortRoutes[]): readonly PortRoutes[] {
-  if (gatewayApi.some(({ port }) => port === 0)) return gatewayApi;
-  const taken = new Set(gatewayApi.map(({ port }) => port));
-  return [...gatewayApi, ...virtualServices.filter(({ port }) => !taken.has(port))];
+  const taken = new Set(gatewayApi.filter(isForAll).map(({ port }) => port));
+  return taken.has(0) ? gatewayApi : [...gatewayApi, ...virtualServices.filter(({ port }) => !taken.has(port))];
 }
 
-/** A port of gRPC-Web has an entry of its own, with the routes that hold for it. */
+/** A port of gRPC-Web has entries of its own, with the routes that hold for it. */
 function withGrpcWeb(routes: readonly PortRoutes[], grpcWebPorts: readonly number[]): readonly PortRoutes[] {
   if (grpcWebPorts.length === 0) return routes;
-  const own = grpcWebPorts.map((port): PortRoutes => {
-    const held = routes.find((entry) => entry.port === port) ?? routes.find((entry) => entry.port === 0);
-    return { ...(held ?? NO_ROUTES), port, grpcWeb: true };
-  });
+  const namespaces = new Set(['', ...routes.map(({ clientNamespace }) => clientNamespace)]);
+  const own = [...namespaces].flatMap((clientNamespace) =>
+    grpcWebPorts.flatMap((port): PortRoutes[] => {
+      const held = heldFor(routes, clientNamespace, port);
+      return held === undefined && clientNamespace !== '' ? [] : [{ ...(held ?? NO_ROUTES), port, grpcWeb: true }];
+    }),
+  );
   return [...own, ...routes.filter(({ port }) => !grpcWebPorts.includes(port))];
 }
 
-const NO_ROUTES: PortRoutes = { port: 0, http: [], tcp: [], hasHttp: false, hasTcp: false, grpcWeb: false };
+function heldFor(routes: readonly PortRoutes[], clientNamespace: string, port: number): PortRoutes | undefined {
+  const ofClients = routes.filter((entry) => entry.clientNamespace === clientNamespace);
+  return ofClients.find((entry) => entry.port === port) ?? ofClients.find((entry) => entry.port === 0);
+}
+
+function isForAll({ clientNamespace }: PortRoutes): boolean {
+  return clientNamespace === '';
+}
+
+const NO_ROUTES: PortRoutes = {
+  port: 0,
+  http: [],
+  tcp: [],
+  hasHttp: false,
+  hasTcp: false,
+  grpcWeb: false,
+  clientNamespace: '',
+};

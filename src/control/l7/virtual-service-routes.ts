@@ -44,6 +44,7 @@ function portRoutes(sources: readonly Source[], service: Service, place: RoutePl
     hasHttp: http.length > 0,
     hasTcp: tcp !== undefined,
     grpcWeb: false,
+    clientNamespace: '',
   };
 }
 

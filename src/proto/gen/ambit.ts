@@ -98,6 +98,8 @@ export interface PortRoutes {
   hasTcp: boolean;
   /** Whether requests of gRPC-Web become gRPC. */
   grpcWeb: boolean;
+  /** Empty for all clients; else for those of this namespace, in the place of what there is for all. */
+  clientNamespace: string;
 }
 
 /** One match of one rule, and what is done with what it matches. */
@@ -846,7 +848,7 @@ export const ServiceRoutes: MessageFns<ServiceRoutes> = {
 };
 
 function createBasePortRoutes(): PortRoutes {
-  return { port: 0, http: [], tcp: [], hasHttp: false, hasTcp: false, grpcWeb: false };
+  return { port: 0, http: [], tcp: [], hasHttp: false, hasTcp: false, grpcWeb: false, clientNamespace: "" };
 }
 
 export const PortRoutes: MessageFns<PortRoutes> = {
@@ -868,6 +870,9 @@ export const PortRoutes: MessageFns<PortRoutes> = {
     }
     if (message.grpcWeb !== false) {
       writer.uint32(240).bool(message.grpcWeb);
+    }
+    if (message.clientNamespace !== "") {
+      writer.uint32(250).string(message.clientNamespace);
     }
     return writer;
   },
@@ -933,6 +938,14 @@ export const PortRoutes: MessageFns<PortRoutes> = {
             message.grpcWeb = reader.bool();
             continue;
           }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.clientNamespace = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -956,6 +969,7 @@ export const PortRoutes: MessageFns<PortRoutes> = {
     message.hasHttp = object.hasHttp ?? false;
     message.hasTcp = object.hasTcp ?? false;
     message.grpcWeb = object.grpcWeb ?? false;
+    message.clientNamespace = object.clientNamespace ?? "";
     return message;
   },
 };

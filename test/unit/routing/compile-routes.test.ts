@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { HttpRoute, StringMatch } from '../../../src/proto/gen/ambit.ts';
-import { chooseBackend, compileRoutes, HttpRoutes } from '../../../src/routing/compile-routes.ts';
+import { CompiledRoutes, chooseBackend, HttpRoutes } from '../../../src/routing/compile-routes.ts';
 import { DEFAULT_RETRY } from '../../../src/routing/retry-policy.ts';
 import { requestOf } from '../../helpers/routed-request.ts';
 
@@ -28,6 +28,8 @@ const backend = (hostname: string, weight: number) => ({
   path: undefined,
   authority: '',
 });
+
+const PORT = { port: 0, http: [], tcp: [], hasHttp: true, hasTcp: false, grpcWeb: false, clientNamespace: '' };
 
 describe('routes', () => {
   it('decide by the first that matches, whether an exact path or another comes first', () => {
@@ -58,15 +60,53 @@ describe('routes', () => {
   });
 
   it('are those of the port, or of all ports', () => {
-    const port = { http: [], tcp: [backend('a', 1)], hasHttp: true, hasTcp: false, grpcWeb: false };
-    const ports = compileRoutes({
-      namespace: 'shop',
-      hostname: 'cart',
-      ports: [{ ...port, port: 0 }],
-      session: undefined,
+    const ports = [
+      { ...PORT, tcp: [backend('a', 1)] },
+      { ...PORT, port: 81, hasHttp: false, hasTcp: true, tcp: [backend('b', 1)] },
+    ];
+    const routes = new CompiledRoutes({ ports, session: undefined });
+    const shape = (port: number) => {
+      const found = routes.of(port, 'shop');
+      return [found?.http !== undefined, found?.tcp?.backends.length];
+    };
+    assert.deepEqual(
+      [shape(80), shape(81)],
+      [
+        [true, undefined],
+        [false, 1],
+      ],
+    );
+  });
+
+  it('are those of the namespace of the client where it has any for the port, and of none else', () => {
+    const named = (name: string) => ({ http: [route(name)], hasHttp: true });
+    const ports = [
+      { ...PORT, ...named('for all') },
+      { ...PORT, ...named('own'), port: 80, clientNamespace: 'own' },
+      { ...PORT, ...named('every port'), clientNamespace: 'every' },
+    ];
+    const routes = new CompiledRoutes({ ports, session: undefined });
+    const found = (port: number, client?: string) => routes.of(port, client)?.http?.find(requestOf({}))?.name;
+    assert.deepEqual(
+      [found(80), found(80, ''), found(80, 'other'), found(80, 'own'), found(81, 'own'), found(81, 'every')],
+      ['for all', 'for all', 'for all', 'own', 'for all', 'every port'],
+    );
+    const onlyOwn = new CompiledRoutes({ ports: ports.slice(1, 2), session: undefined });
+    assert.deepEqual([onlyOwn.of(80, 'own') !== undefined, onlyOwn.of(80, 'other')], [true, undefined]);
+  });
+
+  it('of a namespace have regular expressions of their own, and take none from others', () => {
+    const many = (prefix: string, clientNamespace: string) => ({
+      ...PORT,
+      clientNamespace,
+      http: Array.from({ length: 900 }, (_, index) =>
+        route(`${index}`, { $case: 'regex', regex: `/${prefix}${index}` }),
+      ),
+      hasHttp: true,
     });
-    assert.ok(ports.get(0)?.http);
-    assert.equal(ports.get(0)?.tcp, undefined);
+    const ports = [many('a', ''), many('b', 'one'), many('c', 'two')];
+    const routes = new CompiledRoutes({ ports, session: undefined });
+    assert.equal(routes.of(80, 'two')?.http?.find(requestOf({ target: '/c899' }))?.name, '899');
   });
 
   it('have the sessions of their service, which has them without a route, too', () => {
@@ -78,10 +118,9 @@ describe('routes', () => {
       idleTimeoutSec: 0,
       isPermanent: false,
     };
-    const port = { port: 80, http: [], tcp: [], hasHttp: true, hasTcp: false, grpcWeb: false };
-    const ports = compileRoutes({ namespace: 'shop', hostname: 'cart', ports: [port], session });
-    assert.deepEqual([ports.get(80)?.session, ports.get(0)?.session], [session, session]);
-    assert.equal(ports.get(0)?.http, undefined);
+    const routes = new CompiledRoutes({ ports: [{ ...PORT, port: 80 }], session });
+    assert.deepEqual([routes.of(80, undefined)?.session, routes.of(81, undefined)?.session], [session, session]);
+    assert.equal(routes.of(81, undefined)?.http, undefined);
   });
 
   it('say 301 for a redirect and 503 for a missing backend where they say nothing', () => {

@@ -29,12 +29,12 @@ describe('routes that are refused', () => {
       fault: undefined,
       cors: undefined,
     };
-    const port = { port: 0, http: [route], tcp: [], hasHttp: true, hasTcp: false, grpcWeb: false };
+    const port = { port: 0, http: [route], tcp: [], hasHttp: true, hasTcp: false, grpcWeb: false, clientNamespace: '' };
     const routes = { namespace: 'shop', hostname: 'cart', ports: [port], session: undefined };
     return resource('shop/cart', ServiceRoutes.encode(routes).finish());
   };
   const plan = (routes: Routes) => {
-    const route = routes.of(service, 80)?.http?.find(requestOf({ target: '/a' }));
+    const route = routes.of(service, 80, undefined)?.http?.find(requestOf({ target: '/a' }));
     return route?.action.kind === 'forward' ? { name: route.name, ...route.action.plan } : undefined;
   };
 
@@ -45,14 +45,14 @@ describe('routes that are refused', () => {
     const found = plan(routes);
     assert.deepEqual([found?.backends, found?.missingStatus], [[], 503]);
     assert.match(found?.name ?? '', /^unusable routes: .*has a \( without its \)/);
-    assert.deepEqual(routes.of(service, 80)?.tcp?.backends, []);
+    assert.deepEqual(routes.of(service, 80, undefined)?.tcp?.backends, []);
     assert.deepEqual([...routes.held()], []);
     apply([fed('/a.*')], []);
     assert.equal(plan(routes)?.name, 'for /a.*');
     apply([fed('(')], []);
     assert.equal(plan(routes)?.name, 'for /a.*', 'the last good ones stay');
     apply([], ['shop/cart']);
-    assert.equal(routes.of(service, 80), undefined);
+    assert.equal(routes.of(service, 80, undefined), undefined);
   });
 
   it('that cannot be decoded are no way either', () => {

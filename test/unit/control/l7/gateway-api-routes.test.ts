@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { SERVICE_ROUTES_TYPE } from '../../../../src/model/waypoint-feed.ts';
 import { ServiceRoutes } from '../../../../src/proto/gen/ambit.ts';
 import { object, service } from '../../../helpers/manifests.ts';
+import { virtualService } from '../../../helpers/route-lab.ts';
 import { boundService, GATEWAY_API, httpRoute, RouteMesh, referenceGrant, toService } from '../../../helpers/routes.ts';
 
 type Json = Record<string, unknown>;
@@ -32,7 +33,7 @@ describe('which routes a service has', () => {
     assert.deepEqual([mesh.names('web'), mesh.ports('other'), mesh.ports('plain')], [['demo.r.0'], [], []]);
   });
 
-  it('is those of its own namespace and of the namespace of its waypoint, not of others', () => {
+  it('is, for all clients, those of its own namespace and of its waypoint, else those of the namespace of clients', () => {
     const labels = { 'istio.io/use-waypoint': 'gate', 'istio.io/use-waypoint-namespace': 'edge' };
     const listener = {
       name: 'mesh',
@@ -50,6 +51,43 @@ describe('which routes a service has', () => {
       httpRoute('of-client', parent, onPath('/a'), { namespace: 'client' }),
     ]);
     assert.deepEqual(mesh.names('web'), ['demo.own.0', 'edge.of-waypoint.0']);
+    assert.deepEqual(mesh.names('web', 80, 'client'), ['client.of-client.0']);
+    assert.equal(mesh.ports('web').length, 2);
+  });
+
+  it('comes and goes with the routes of clients, which leave those of others as they are', () => {
+    const parent = toService('web', { namespace: 'demo', port: 80 });
+    const ofClient = httpRoute('c', parent, onPath('/c'), { namespace: 'client' });
+    const mesh = new RouteMesh([
+      web,
+      virtualService('web', { hosts: ['web'], http: [{ name: 'vs', redirect: { uri: '/vs' } }] }),
+    ]);
+    const before = mesh.names('web');
+    mesh.add(ofClient);
+    assert.deepEqual([mesh.names('web'), mesh.names('web', 80, 'client')], [before, ['client.c.0']]);
+    assert.equal(before.length, 1);
+    mesh.remove(ofClient);
+    assert.equal(mesh.ports('web').length, 1);
+  });
+
+  it('is as many regular expressions as each namespace may have, whatever others have', () => {
+    const parent = toService('web', { namespace: 'demo' });
+    const rules = (of: string) =>
+      Array.from({ length: 15 }, (_, rule) => ({
+        matches: Array.from({ length: 64 }, (_, match) => ({
+          path: { type: 'RegularExpression', value: `/${of}/${rule}/${match}/.*` },
+        })),
+        backendRefs: [ref],
+      }));
+    const mesh = new RouteMesh([
+      web,
+      httpRoute('greedy', parent, rules('a'), { namespace: 'a-client' }),
+      httpRoute('more', parent, rules('b'), { namespace: 'a-client' }),
+      httpRoute('own', parent, onPath('/.*', 'RegularExpression')),
+      httpRoute('other', parent, onPath('/.*', 'RegularExpression'), { namespace: 'b-client' }),
+    ]);
+    assert.equal(mesh.names('web', 80, 'a-client').at(-1), 'too-many-regular-expressions');
+    assert.deepEqual([mesh.names('web'), mesh.names('web', 80, 'b-client')], [['demo.own.0'], ['b-client.other.0']]);
   });
 
   it('holds for all ports, or for the one that is named by number or name; those of all are repeated there', () => {

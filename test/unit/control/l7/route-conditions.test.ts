@@ -39,10 +39,25 @@ describe('what a route says about a parent', () => {
     assert.deepEqual(conditions(toService('web', { sectionName: 'http', port: 80 })), FINE);
   });
 
-  it('is UnsupportedValue for filters that are not known, and for the routes of clients', () => {
+  it('is UnsupportedValue for filters that are not known', () => {
     const unsupported = { ...FINE, Accepted: 'False UnsupportedValue' };
     assert.deepEqual(conditions(toService('web'), { filters: [{ type: 'ExtensionRef' }] }), unsupported);
-    assert.deepEqual(conditions(toService('web', { namespace: 'demo' }), {}, { namespace: 'client' }), unsupported);
+  });
+
+  it('is that it is accepted for the clients of its own namespace, to the parent itself without a ReferenceGrant', () => {
+    const ofClient = (name: string) =>
+      conditions(
+        toService('web', { namespace: 'demo' }),
+        { backendRefs: [{ name, namespace: 'demo', port: 80 }] },
+        { namespace: 'client' },
+      );
+    assert.deepEqual(ofClient('web'), FINE);
+    assert.deepEqual(ofClient('api'), { ...FINE, ResolvedRefs: 'False RefNotPermitted' });
+    const rewrite = { type: 'URLRewrite', urlRewrite: { hostname: 'other' } };
+    const meta = { namespace: 'client' };
+    const changing = conditions(toService('web', { namespace: 'demo' }), { filters: [rewrite] }, meta);
+    assert.deepEqual(changing, { ...FINE, Accepted: 'False UnsupportedValue' });
+    assert.deepEqual(conditions(toService('web'), { filters: [rewrite] }), FINE);
   });
 
   it('names why a reference cannot be resolved', () => {

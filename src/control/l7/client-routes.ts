@@ -1,0 +1,58 @@
+/**
+ * Routes that a namespace has for its own clients, at the waypoint of another namespace's service.
+ *
+ * Invariants:
+ * - The waypoint's policies judge a request before it is routed, and endpoints know the waypoint's identity. So nobody
+ *   but who owns the service may change a request after that, or send it where its client could not: what would is
+ *   answered with 500.
+ */
+import type { HttpRouteRule } from '../../model/manifest/http-route.ts';
+import type { RouteObject } from '../../model/manifest/route-object.ts';
+import type { Service } from '../../model/service.ts';
+import type { Backend, HttpForward, HttpRoute, WeightedBackend } from '../../proto/gen/ambit.ts';
+
+const REFUSED_STATUS = 500;
+const CHANGING_FILTERS: ReadonlySet<string> = new Set(['RequestHeaderModifier', 'URLRewrite']);
+
+/** A route as it holds for clients of its own namespace that call a port of the service. */
+export function forOwnClients(route: HttpRoute, service: Service, port: number): HttpRoute {
+  const forward = route.action?.$case === 'forward' ? route.action.forward : undefined;
+  if (route.requestHeaders !== undefined || (forward !== undefined && changesTarget(forward))) {
+    const directResponse = { status: REFUSED_STATUS, body: Buffer.alloc(0) };
+    return { ...route, requestHeaders: undefined, action: { $case: 'directResponse', directResponse } };
+  }
+  if (forward === undefined) return route;
+  const mirrors = forward.mirrors.filter(({ backend }) => !isOtherPort(backend, service, port));
+  const backends = forward.backends.map((backend) => backendForOwnClients(backend, service, port));
+  return { ...route, action: { $case: 'forward', forward: { ...forward, backends, mirrors } } };
+}
+
+/** One that is not to be reached keeps its share. */
+export function backendForOwnClients(backend: WeightedBackend, service: Service, port: number): WeightedBackend {
+  const isRefused =
+    backend.requestHeaders !== undefined || changesTarget(backend) || isOtherPort(backend.backend, service, port);
+  if (!isRefused) return backend;
+  return { ...backend, backend: undefined, requestHeaders: undefined, path: undefined, authority: '' };
+}
+
+/** What of the route would change requests, as `<filter> (rule <index>)`. */
+export function changingFilters(route: RouteObject): string[] {
+  if (route.kind === 'TCPRoute' || route.kind === 'TLSRoute') return [];
+  const names = route.rules.flatMap((rule, index) => changingOf(rule).map((type) => `${type} (rule ${index})`));
+  return [...new Set(names)];
+}
+
+function changingOf({ filters, backends }: HttpRouteRule): string[] {
+  const all = [...filters, ...backends.flatMap((backend) => backend.filters)];
+  return all.map(({ type }) => type).filter((type) => CHANGING_FILTERS.has(type));
+}
+
+function changesTarget({ path, authority }: Pick<HttpForward | WeightedBackend, 'path' | 'authority'>): boolean {
+  return path !== undefined || authority !== '';
+}
+
+/** Policies judged the port that was called. */
+function isOtherPort(backend: Backend | undefined, { namespace, hostname }: Service, port: number): boolean {
+  if (backend?.namespace !== namespace || backend.hostname !== hostname) return false;
+  return backend.port !== 0 && backend.port !== port;
+}
