@@ -21,6 +21,8 @@ need protoc protobuf-compiler
 need curl curl
 need haproxy haproxy
 need wrk wrk
+need h2load nghttp2-client
+need nginx nginx-light
 need perl perl
 need prometheus prometheus
 need chromium chromium

@@ -1,16 +1,19 @@
 /** Envoy's configuration for the bench: a plain proxy, or one side of a sidecar pair with mutual TLS between them. */
+import { type ConfigurationOptions, ISSUER } from './engine-configuration.ts';
 
-export interface EnvoyOptions {
+export interface EnvoyOptions extends ConfigurationOptions {
   readonly listen: { readonly address: string; readonly port: number };
   readonly upstream: { readonly address: string; readonly port: number };
   /** PEM files; set for the side that calls, or the one that is called, over mutual TLS. */
   readonly tls?: { readonly side: 'upstream' | 'downstream'; readonly ca: string; readonly leaf: string };
+  /** What the endpoint speaks; clients are asked. Default HTTP/1. */
+  readonly spoken?: 'http1' | 'http2';
 }
 
 const TYPE = 'type.googleapis.com/envoy.extensions';
 
-/** As JSON, which is YAML. One route, no access log, no limits, as a sidecar without policies. */
-export function envoyConfig({ listen, upstream, tls }: EnvoyOptions): string {
+/** As JSON, which is YAML. No access log, no limits. */
+export function envoyConfig({ listen, upstream, tls, spoken, ...configured }: EnvoyOptions): string {
   const address = ({ address: host, port }: EnvoyOptions['listen']) => ({
     socket_address: { address: host, port_value: port },
   });
@@ -19,16 +22,10 @@ export function envoyConfig({ listen, upstream, tls }: EnvoyOptions): string {
     typed_config: {
       '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
       stat_prefix: 'in',
-      route_config: {
-        virtual_hosts: [
-          {
-            name: 'all',
-            domains: ['*'],
-            routes: [{ match: { prefix: '/' }, route: { cluster: 'site', timeout: '0s' } }],
-          },
-        ],
-      },
+      route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes: routesOf(configured.routes) }] },
       http_filters: [
+        ...tokenFilters(configured.jwks),
+        ...policyFilters(configured.policies),
         { name: 'envoy.filters.http.router', typed_config: { '@type': `${TYPE}.filters.http.router.v3.Router` } },
       ],
     },
@@ -61,8 +58,70 @@ export function envoyConfig({ listen, upstream, tls }: EnvoyOptions): string {
           type: 'STATIC',
           load_assignment: { cluster_name: 'site', endpoints: [{ lb_endpoints: [endpoint] }] },
           ...socket('upstream'),
+          ...(spoken === 'http2' && HTTP2_ENDPOINT),
         },
       ],
     },
   });
+}
+
+const HTTP2_ENDPOINT = {
+  typed_extension_protocol_options: {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': `${TYPE}.upstreams.http.v3.HttpProtocolOptions`,
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  },
+};
+
+function routesOf(count: number | undefined): object[] {
+  const route = { cluster: 'site', timeout: '0s' };
+  if (count === undefined) return [{ match: { prefix: '/' }, route }];
+  return Array.from({ length: count }, (_, index) => ({
+    name: `r${index}`,
+    match: { path_separated_prefix: `/api/${index}` },
+    route,
+  }));
+}
+
+/** One filter for all of them, as Istio has ALLOW policies. */
+function policyFilters(count: number | undefined): object[] {
+  if (count === undefined) return [];
+  const policies = Array.from({ length: count }, (_, index) => {
+    const isLast = index === count - 1;
+    const method = { header: { name: ':method', string_match: { exact: isLast ? 'GET' : 'POST' } } };
+    const path = { url_path: { path: { prefix: isLast ? '/' : `/orders/${index}/` } } };
+    const account = {
+      authenticated: { principal_name: { exact: `spiffe://cluster.local/ns/bench/sa/client-${index}` } },
+    };
+    const policy = {
+      permissions: [{ and_rules: { rules: [method, path] } }],
+      principals: [isLast ? { any: true } : account],
+    };
+    return [`ns[bench]-policy[p${index}]-rule[0]`, policy];
+  });
+  const rules = { action: 'ALLOW', policies: Object.fromEntries(policies) };
+  return [
+    {
+      name: 'envoy.filters.http.rbac',
+      typed_config: { '@type': `${TYPE}.filters.http.rbac.v3.RBAC`, rules },
+    },
+  ];
+}
+
+/** As Istio has a RequestAuthentication: tokens may be left out, and are forwarded. */
+function tokenFilters(jwks: string | undefined): object[] {
+  if (jwks === undefined) return [];
+  const provider = { issuer: ISSUER, local_jwks: { inline_string: jwks }, payload_in_metadata: 'payload' };
+  const requires = { requires_any: { requirements: [{ provider_name: 'bench' }, { allow_missing: {} }] } };
+  return [
+    {
+      name: 'envoy.filters.http.jwt_authn',
+      typed_config: {
+        '@type': `${TYPE}.filters.http.jwt_authn.v3.JwtAuthentication`,
+        providers: { bench: provider },
+        rules: [{ match: { prefix: '/' }, requires }],
+      },
+    },
+  ];
 }

@@ -2,20 +2,26 @@
  * The waypoint's engine without tunnels: the HTTP codec, routes, policies, clusters and pools are the waypoint's own. What
  * is in front of it and behind it is the caller's.
  */
+import type { TokenRules } from '../../src/authn/jwt-rule.ts';
 import { TokenAuthenticator } from '../../src/authn/token-authenticator.ts';
+import type { RequestPolicy } from '../../src/authz/request-policy.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { Dialer } from '../../src/hbone/dialer.ts';
 import { TlsStore } from '../../src/hbone/tls-store.ts';
+import type { HttpHeader, HttpStream } from '../../src/http/http-stream.ts';
 import { Http1ServerConnection } from '../../src/http1/server-connection.ts';
 import type { PausableTransport } from '../../src/http1/transport.ts';
 import { BlockPool } from '../../src/http2/block-pool.ts';
+import { Http2Connection } from '../../src/http2/connection.ts';
+import type { StreamHandler } from '../../src/http2/stream.ts';
 import { MeshState } from '../../src/mesh/mesh-state.ts';
 import type { IpAddress } from '../../src/model/address.ts';
 import { createDefaultDenials } from '../../src/model/policy-tally.ts';
 import { createService } from '../../src/model/service.ts';
 import { spiffeId } from '../../src/model/spiffe.ts';
 import { createWorkload } from '../../src/model/workload.ts';
+import type { CompiledPort } from '../../src/routing/compile-routes.ts';
 import { RequestMetrics } from '../../src/telemetry/request-metrics.ts';
 import { TcpMetrics } from '../../src/telemetry/tcp-metrics.ts';
 import { TraceIds } from '../../src/telemetry/trace-ids.ts';
@@ -27,7 +33,7 @@ import { FairShares } from '../../src/waypoint/fair-shares.ts';
 import { FileTexts } from '../../src/waypoint/file-texts.ts';
 import type { HttpConnectionContext } from '../../src/waypoint/http-context.ts';
 import { handleRequest } from '../../src/waypoint/http-exchange.ts';
-import { HttpUpstreams } from '../../src/waypoint/http-upstreams.ts';
+import { HttpUpstreams, type UpstreamVersion } from '../../src/waypoint/http-upstreams.ts';
 import { OpenDecisions } from '../../src/waypoint/open-decisions.ts';
 import { BatchExporter } from '../../src/waypoint/reporting/batch-exporter.ts';
 import type { FinishedSpan } from '../../src/waypoint/reporting/finished-span.ts';
@@ -40,6 +46,13 @@ import { Upstreams } from '../../src/waypoint/upstreams.ts';
 
 const LOOPBACK = '127.0.0.1' as IpAddress;
 const clock = systemClock;
+/** As a waypoint has it for what is in its tunnels. */
+const HTTP2_SETTINGS = {
+  initialWindowBytes: 1_048_576,
+  connectionWindowBytes: 4_194_304,
+  maxHeaderListBytes: 61_440,
+  maxConcurrentStreams: 100,
+};
 
 export interface PlainEngineOptions {
   /** Of the only endpoint, on loopback. */
@@ -49,6 +62,16 @@ export interface PlainEngineOptions {
   /** Whether requests are counted. Default true. */
   readonly counts?: boolean;
   readonly dialer: Dialer;
+  /** What clients speak, and the endpoint. Default HTTP/1. */
+  readonly spoken?: UpstreamVersion;
+  readonly configuration?: EngineConfiguration;
+}
+
+/** What a waypoint's feed would say of the service. */
+export interface EngineConfiguration {
+  readonly routes?: CompiledPort;
+  readonly policies?: readonly RequestPolicy[];
+  readonly tokenRules?: TokenRules;
 }
 
 export interface PlainEngine {
@@ -56,7 +79,9 @@ export interface PlainEngine {
   serve(transport: PausableTransport): void;
 }
 
-export function plainEngine({ endpointPort, samplingShare, dialer, counts = true }: PlainEngineOptions): PlainEngine {
+export function plainEngine(options: PlainEngineOptions): PlainEngine {
+  const { endpointPort, samplingShare, dialer, counts = true, spoken = 'http1', configuration = {} } = options;
+  const { routes, policies = [], tokenRules } = configuration;
   const blocks = new BlockPool();
   const state = new MeshState();
   const service = createService({
@@ -120,7 +145,7 @@ export function plainEngine({ endpointPort, samplingShare, dialer, counts = true
     telemetry: counts ? telemetry : { count: () => undefined },
     state,
     clusters,
-    tokens: new TokenAuthenticator({ clock, keysOf: () => Promise.reject(new Error('no tokens here')) }),
+    tokens: new TokenAuthenticator({ clock, keysOf: (source) => (source.kind === 'inline' ? source.keys : undefined) }),
     http,
     external: new ExternalAuthorization({ clock, state, clusters, http, providers, logger: silentLogger }),
     replayBudget: new ReplayBudget(REPLAY_BUDGET_BYTES),
@@ -141,7 +166,7 @@ export function plainEngine({ endpointPort, samplingShare, dialer, counts = true
     clientAddress: '127.0.0.1:1',
     clientKey: 'client',
     forwarded: '',
-    spoken: 'http1',
+    spoken,
     requestClient: { ip: LOOPBACK, certificate: undefined },
     subject: {
       identity: undefined,
@@ -151,15 +176,34 @@ export function plainEngine({ endpointPort, samplingShare, dialer, counts = true
       destinationPort: 80,
       sni: undefined,
     },
-    policies: () => [],
-    tokenRules: () => undefined,
+    policies: () => policies,
+    tokenRules: () => tokenRules,
     nodeId: 'waypoint',
     telemetry: () => plan,
-    routes: () => undefined,
+    routes: () => routes,
   };
 
+  const serveHttp2 = (transport: PausableTransport) => {
+    new Http2Connection(
+      transport,
+      'server',
+      { clock, pool: blocks, settings: HTTP2_SETTINGS },
+      {
+        onStream: (stream, headers, endStream) =>
+          handleRequest(
+            stream as HttpStream,
+            headers as readonly HttpHeader[],
+            endStream,
+            context,
+            deps,
+          ) as StreamHandler,
+        onClosed: () => undefined,
+      },
+    );
+  };
   return {
     serve: (transport) => {
+      if (spoken === 'http2') return serveHttp2(transport);
       new Http1ServerConnection(
         transport,
         { clock, pool: blocks, scheme: 'http', halfClose: false },

@@ -1,0 +1,181 @@
+/** Lines of the L7 bench through a mesh: ztunnel, waypoint, ztunnel against a pair of Envoy sidecars over mutual TLS. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../../test/helpers/eventually.ts';
+import { LocalMesh } from '../../test/helpers/local-mesh.ts';
+import { LOAD_CORE, memoryBytes, onCore, PROXY_CORE } from '../l4/process-cost.ts';
+import type { Contestant } from './contestant.ts';
+import { http1Load } from './load.ts';
+import { type Line, measure, median, type Rounds } from './measure.ts';
+import { BODY, envoy, responder } from './peers.ts';
+import { sidecarCredentials } from './sidecar-credentials.ts';
+
+const PACE_PER_SEC = 1000;
+const CONFIG_OBJECTS = 5000;
+
+const GATEWAY = {
+  apiVersion: 'gateway.networking.k8s.io/v1',
+  kind: 'Gateway',
+  metadata: { name: 'gate', namespace: 'bench' },
+  spec: { gatewayClassName: 'istio-waypoint', listeners: [{ name: 'mesh', port: 15008, protocol: 'HBONE' }] },
+};
+
+function namespace(name: string, labels: Record<string, string> = {}): object {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
+}
+
+function pod(namespaceName: string, name: string, nodeName: string, command: readonly string[]): object {
+  const containers = [{ name: 'main', image: 'none', command }];
+  const metadata = { name, namespace: namespaceName, labels: { app: name } };
+  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { nodeName, containers } };
+}
+
+function service(name: string): object {
+  const spec = { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] };
+  return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'bench' }, spec };
+}
+
+/** Processes of the mesh whose command line has the text. */
+function pidsOf(mesh: LocalMesh, text: string): number[] {
+  return mesh
+    .processes()
+    .map((entry) => Number(entry.split(' ')[0]))
+    .filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').includes(text));
+}
+
+function pin(pids: readonly number[], core: number): void {
+  for (const pid of pids) execFileSync('taskset', ['-a', '-p', '-c', String(core), String(pid)], { stdio: 'ignore' });
+}
+
+/** A mesh of two nodes, and beside it two pods with a sidecar each. */
+export async function meshLines(
+  folder: string,
+  rounds: Rounds,
+): Promise<{ lines: Line[]; pace: object[]; memory: object }> {
+  const mesh = new LocalMesh();
+  try {
+    const tls = await sidecarCredentials(folder);
+    const respond = responder(8080, join(folder, 'mesh-responder.cfg'));
+    const serverSidecar = envoy(
+      folder,
+      {
+        listen: { address: '0.0.0.0', port: 15_006 },
+        upstream: { address: '127.0.0.1', port: 8080 },
+        tls: { ...tls, side: 'downstream' },
+      },
+      73,
+    );
+    mesh.write(
+      'mesh.yaml',
+      namespace('bench', { 'istio.io/dataplane-mode': 'ambient', 'istio.io/use-waypoint': 'gate' }),
+      namespace('sidecars'),
+      GATEWAY,
+      service('site'),
+    );
+    mesh.write(
+      'pods.yaml',
+      pod('bench', 'client', 'node1', ['sleep', 'infinity']),
+      pod('bench', 'site', 'node2', respond),
+      pod('sidecars', 'site', 'node2', ['sh', '-c', `${respond.join(' ')} & exec ${serverSidecar.join(' ')}`]),
+    );
+    await mesh.up(4, '--nodes', '2');
+    const siteIp =
+      mesh.readyPods().find(({ namespace: ns, name }) => ns === 'sidecars' && name === 'site')?.ips[0] ?? '';
+    const client = envoy(
+      folder,
+      {
+        listen: { address: '127.0.0.1', port: 15_001 },
+        upstream: { address: siteIp, port: 15_006 },
+        tls: { ...tls, side: 'upstream' },
+      },
+      72,
+    );
+    mesh.write('sidecar.yaml', pod('sidecars', 'client', 'node1', client));
+    await eventually('the sidecar', () => mesh.readyPods().length === 5);
+    const start =
+      (namespaceName: string) =>
+      async (...command: string[]) => {
+        const args = ['client', '-n', namespaceName, '--', 'taskset', ...onCore(LOAD_CORE), ...command];
+        const { stdout, stderr, status } = await mesh.exec(...args);
+        if (status !== 0) throw new Error(`${command[0]} failed: ${stderr}`);
+        return stdout;
+      };
+    const ztunnels = pidsOf(mesh, ' ztunnel');
+    const waypoints = pidsOf(mesh, ' proxy waypoint');
+    const envoys = pidsOf(mesh, '--base-id');
+    pin([...ztunnels, ...waypoints, ...envoys], PROXY_CORE);
+    pin(pidsOf(mesh, 'mesh-responder.cfg'), LOAD_CORE);
+    const contestants: Contestant[] = [
+      { name: 'ambit', url: 'http://site', pids: [...ztunnels, ...waypoints], run: start('bench') },
+      { name: 'envoy sidecars', url: 'http://127.0.0.1:15001', pids: envoys, run: start('sidecars') },
+    ];
+    await eventually('answers', async () => {
+      const answers = await Promise.all(contestants.map(({ url, run: go }) => go('curl', '-s', url).catch(() => '')));
+      return answers.every((text) => text === BODY);
+    });
+    const title = 'through the mesh, mutual TLS';
+    const lines = [
+      await measure({ title, connections: 16, load: http1Load(16) }, contestants, rounds),
+      await measure({ title, connections: 64, load: http1Load(64) }, contestants, rounds),
+    ];
+    const pace = await paced(contestants, rounds);
+    return { lines, pace, memory: await configurationMemory(mesh, waypoints[0] ?? 0) };
+  } finally {
+    await mesh[Symbol.asyncDispose]();
+  }
+}
+
+/** Latency under a pace that leaves the proxies idle most of the time. */
+async function paced(contestants: readonly Contestant[], { rounds, seconds }: Rounds): Promise<object[]> {
+  const runs = contestants.map((): { p50Us: number; p99Us: number }[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, { url, run: start }] of contestants.entries()) {
+      const generator = join(import.meta.dirname, 'paced.ts');
+      const text = await start(process.execPath, generator, url, String(PACE_PER_SEC), String(seconds));
+      runs[index]?.push(JSON.parse(text));
+    }
+  }
+  return contestants.map(({ name }, index) => {
+    const p50Us = median((runs[index] ?? []).map((one) => one.p50Us));
+    const p99Us = median((runs[index] ?? []).map((one) => one.p99Us));
+    console.log(`${name}: ${PACE_PER_SEC} requests per second, p50 ${p50Us.toFixed(0)} µs, p99 ${p99Us.toFixed(0)} µs`);
+    return { name, perSecond: PACE_PER_SEC, p50Us, p99Us, runs: runs[index] };
+  });
+}
+
+/** What thousands of routes and backends take on top. */
+async function configurationMemory(mesh: LocalMesh, pid: number): Promise<object> {
+  const before = memoryBytes(pid).anonymous;
+  const objects = Array.from({ length: CONFIG_OBJECTS }, (_, index) => [
+    service(`s${index}`),
+    {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'VirtualService',
+      metadata: { name: `v${index}`, namespace: 'bench' },
+      spec: {
+        hosts: [`s${index}`],
+        http: [
+          {
+            match: [{ uri: { prefix: `/api/${index}/` } }],
+            route: [{ destination: { host: `s${(index + 1) % CONFIG_OBJECTS}` } }],
+            timeout: '5s',
+          },
+          { route: [{ destination: { host: `s${index}` } }] },
+        ],
+      },
+    },
+  ]).flat();
+  mesh.write('many.yaml', ...objects);
+  await eventually('the configuration', async () => {
+    const after = memoryBytes(pid).anonymous;
+    await delay(5000);
+    return after - before > 5e6 && Math.abs(memoryBytes(pid).anonymous - after) < 1e6;
+  });
+  const bytes = memoryBytes(pid).anonymous - before;
+  console.log(
+    `${CONFIG_OBJECTS} services with a route each: ${(bytes / 1e6).toFixed(1)} MB on top of ${(before / 1e6).toFixed(1)} MB`,
+  );
+  return { services: CONFIG_OBJECTS, beforeBytes: before, addedBytes: bytes };
+}
