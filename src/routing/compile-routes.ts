@@ -1,8 +1,7 @@
 /**
  * The routes of a service, ready to be asked for every request.
  *
- * Invariant: the first route that matches decides, in the order of the feed. Routes of one exact path are found by it;
- * only the others are gone through.
+ * Invariant: the first route that matches decides, in the order of the feed.
  */
 import type {
   Backend,
@@ -23,6 +22,7 @@ import { compileRedirect, type Location } from './redirect.ts';
 import { RegexPool } from './regex-pool.ts';
 import { type CompiledRetry, compileRetry, DEFAULT_RETRY } from './retry-policy.ts';
 import { compilePathRewrite, type PathChange } from './rewrite-path.ts';
+import { type PathKey, RouteIndex } from './route-index.ts';
 import type { RoutedRequest } from './routed-request.ts';
 
 /** One of the places that requests of a route go to. */
@@ -83,8 +83,7 @@ interface Candidate {
 
 export class HttpRoutes {
   readonly #candidates: readonly Candidate[];
-  readonly #byExactPath = new Map<string, number[]>();
-  readonly #others: number[] = [];
+  readonly #index: RouteIndex;
 
   /** @throws Error for a regular expression that RE2 or the pool does not take */
   constructor(routes: readonly HttpRoute[], pool = new RegexPool()) {
@@ -92,31 +91,19 @@ export class HttpRoutes {
       test: compileMatch(route.match, pool),
       route: compileRoute(route, pool),
     }));
-    for (const [index, { match }] of routes.entries()) {
-      const path = exactPath(match);
-      if (path === undefined) this.#others.push(index);
-      else this.#byExactPath.set(path, [...(this.#byExactPath.get(path) ?? []), index]);
-    }
+    this.#index = new RouteIndex(routes.map(({ match }) => pathKey(match)));
   }
 
   /** The route of a request; undefined when none matches, and where its budget of regular expressions is exceeded. */
   find(request: RoutedRequest): CompiledRoute | undefined {
-    const exact = this.#byExactPath.get(request.path) ?? [];
-    const others = this.#others;
-    let atExact = 0;
-    let atOther = 0;
-    while (atExact < exact.length || atOther < others.length) {
-      const next = exact[atExact] ?? Number.POSITIVE_INFINITY;
-      const other = others[atOther] ?? Number.POSITIVE_INFINITY;
-      if (next < other) atExact++;
-      else atOther++;
-      const candidate = this.#candidates[Math.min(next, other)];
-      const matches = candidate?.test(request) === true;
-      if (request.regexBudget.exceededBy !== undefined) return undefined;
-      if (matches) return candidate?.route;
-    }
-    return undefined;
+    const number = this.#index.find(request.path, request, this.#endsAt);
+    if (number === undefined || request.regexBudget.exceededBy !== undefined) return undefined;
+    return this.#candidates[number]?.route;
   }
+
+  /** Whether the search ends at a candidate: it matches, or the request may cost no more. */
+  readonly #endsAt = (number: number, request: RoutedRequest): boolean =>
+    this.#candidates[number]?.test(request) === true || request.regexBudget.exceededBy !== undefined;
 }
 
 /** The routes of a service for its ports and clients. */
@@ -169,9 +156,20 @@ function compilePort(
   };
 }
 
-function exactPath(match: HttpMatch | undefined): string | undefined {
+/** What decides by the path alone, in the spelling that the paths of requests have. */
+function pathKey(match: HttpMatch | undefined): PathKey {
   const path = normalizedPath(match?.path);
-  return path?.kind?.$case === 'exact' && !path.ignoreCase ? path.kind.exact : undefined;
+  if (path?.kind === undefined || path.ignoreCase) return { kind: 'any' };
+  switch (path.kind.$case) {
+    case 'exact':
+      return { kind: 'exact', path: path.kind.exact };
+    case 'prefix':
+      return { kind: 'prefix', prefix: path.kind.prefix };
+    case 'pathPrefix':
+      return { kind: 'prefix', prefix: path.kind.pathPrefix.replace(/\/$/, '') };
+    default:
+      return { kind: 'any' };
+  }
 }
 
 function compileRoute(route: HttpRoute, pool: RegexPool): CompiledRoute {
