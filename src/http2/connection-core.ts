@@ -220,6 +220,7 @@ export class ConnectionCore implements StreamHost {
     this.sendWindow.available -= bytes;
     this.counters.dataFramesSent += 1;
     this.budgets.window.earn(4 + (bytes >>> 10));
+    this.budgets.control.earn(1);
   }
 
   enqueue(stream: Http2Stream): void {

@@ -49,7 +49,10 @@ export class FloodBudget {
 export interface FloodBudgetOptions {
   /** Streams the peer reset before an answer and streams that had to be reset for its faults, together. */
   readonly reset: BudgetOptions;
-  /** SETTINGS, PING, PRIORITY, GOAWAY, unknown frames, RST_STREAM for closed streams. */
+  /**
+   * SETTINGS, PING, PRIORITY, GOAWAY, unknown frames, RST_STREAM for closed streams. A DATA frame sent earns one back: gRPC
+   * of Go measures the path with a PING for as much as each of them.
+   */
   readonly control: BudgetOptions;
   /** DATA without data and without END_STREAM. */
   readonly empty: BudgetOptions;

@@ -60,6 +60,19 @@ test('row 1: resets after the answer are ordinary and do not count', async () =>
   assert.deepEqual(peer.closed, []);
 });
 
+test('row 5: a PING for each DATA frame that was sent is ordinary, as gRPC of Go measures the path', async () => {
+  const peer = rawPeer('server');
+  peer.send(frame(1, 4, 1, HEADERS));
+  const stream = peer.accepted.at(-1)?.stream;
+  stream?.respond([[':status', '200']]);
+  for (let index = 0; index < 5000; index += 1) {
+    stream?.write(Buffer.from('message'));
+    peer.send(Buffer.concat([frame(8, 0, 0, word(7)), frame(8, 0, 1, word(7)), frame(6, 0, 0, Buffer.alloc(8))]));
+    if (index % 50 === 0) await settle(3);
+  }
+  assert.deepEqual(peer.closed, []);
+});
+
 test('row 1: a server that resets our streams at once loses the connection too', async () => {
   const peer = rawPeer('client');
   await assertStopped(peer, (index) => {
