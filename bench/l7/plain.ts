@@ -1,6 +1,7 @@
 /** Lines of the L7 bench without a mesh: proxies on loopback between a load generator and an endpoint. */
+import { connect } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../../test/helpers/eventually.ts';
 import { JwtIssuer } from '../../test/helpers/jwt-issuer.ts';
 import { LOAD_CORE, PROXY_CORE } from '../l4/process-cost.ts';
 import { type Contestant, Programs, runOnLoadCore } from './contestant.ts';
@@ -13,7 +14,6 @@ import { envoy, haproxy, nginx, responder, type Spoken } from './peers.ts';
 const LOOPBACK = '127.0.0.1';
 const ENDPOINT = { http1: 28_081, http2: 28_082, grpc: 28_083 };
 const LISTEN = { ambit: 28_090, envoy: 28_091, haproxy: 28_092, nginx: 28_093 };
-const START_MS = 3000;
 const ROUTE_COUNTS = [1, 100, 5000];
 const POLICIES = 1000;
 
@@ -33,11 +33,12 @@ export async function plainLines(folder: string, rounds: Rounds): Promise<Line[]
   endpoints.start(LOAD_CORE, ...responder(ENDPOINT.http2, join(folder, 'responder-h2.cfg'), 'http2'));
   const own = ['-port', String(ENDPOINT.grpc), '-test_name', PROFILE_NAME];
   endpoints.start(LOAD_CORE, 'env', 'GOMAXPROCS=1', grpc.server, ...own);
+  for (const port of Object.values(ENDPOINT)) await eventually(`the endpoint at ${port}`, () => accepts(port));
   const lines: Line[] = [];
   const line = async (setup: Setup, ...measured: readonly Parameters<typeof measure>[0][]) => {
     using proxies = new Programs();
     const contestants = startContestants(proxies, folder, setup);
-    await delay(START_MS);
+    for (const { url } of contestants) await eventually(url, () => accepts(Number(new URL(url).port)));
     for (const one of measured) lines.push(await measure(one, contestants, rounds));
   };
   const http1 = { endpoint: ENDPOINT.http1, spoken: 'http1' } as const;
@@ -103,4 +104,16 @@ function startContestants(programs: Programs, folder: string, setup: Setup): Con
     pids: [programs.start(PROXY_CORE, ...commands[name])],
     run: runOnLoadCore,
   }));
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, LOOPBACK);
+    const settle = (isOpen: boolean) => () => {
+      socket.destroy();
+      resolve(isOpen);
+    };
+    socket.on('connect', settle(true));
+    socket.on('error', settle(false));
+  });
 }
