@@ -63,7 +63,11 @@ export function compileMatch(match: HttpMatch | undefined, pool = new RegexPool(
   const [first, second] = tests;
   if (first === undefined) return () => true;
   if (second === undefined) return first;
-  return (request) => tests.every((test) => test(request));
+  // A plain loop: a closure for each of thousands of routes would cost more than its answer.
+  return (request) => {
+    for (const test of tests) if (!test(request)) return false;
+    return true;
+  };
 }
 
 /** The match of a path in the spelling that the paths of requests have. */
