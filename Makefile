@@ -119,7 +119,7 @@ test-netns: build ## tests on real network namespaces (root or user namespaces)
 	scripts/run-tests.sh netns
 
 .PHONY: bench
-bench: bench-l4 bench-l7 bench-memory-sidecars bench-push bench-memory ## every bench, one after the other; results under bench/results
+bench: bench-micro bench-l4 bench-l7 bench-memory-sidecars bench-push bench-memory ## every bench, one after the other; results under bench/results
 
 .PHONY: bench-smoke
 bench-smoke: build ## every bench for some seconds, to see that it runs; nothing is measured
@@ -128,6 +128,10 @@ bench-smoke: build ## every bench for some seconds, to see that it runs; nothing
 .PHONY: bench-gate
 bench-gate: ## fails when a bench in BENCH_RESULTS lost against its peers what bench/results had won
 	$(NODE) bench/gate.ts
+
+.PHONY: bench-micro
+bench-micro: node_modules/.installed ## policies, routes, balancers, codecs, metrics and the feed, each by itself
+	$(NODE) bench/micro/main.ts
 
 .PHONY: bench-l4
 bench-l4: build ## L4 speed and memory against HAProxy
