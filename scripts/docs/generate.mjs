@@ -16,13 +16,14 @@ import {
   trafficLabelTable,
   waypointMetricTable,
 } from './metrics.mjs';
+import { microTable } from './micro-table.mjs';
 import { ROOT } from './source-files.mjs';
 
 /** By file: the sections and what fills them. */
 const SECTIONS = {
   'README.md': { bench: benchTable },
   'bench/README.md': { bench: benchTable },
-  'docs/benchmarks.md': { aims: aimTable, memory: nodeMemoryTable, l4: benchTable, l7: l7Table },
+  'docs/benchmarks.md': { aims: aimTable, memory: nodeMemoryTable, l4: benchTable, l7: l7Table, micro: microTable },
   'docs/config.md': {
     ztunnel: ztunnelVariables,
     agent: agentVariables,
