@@ -11,8 +11,10 @@ import {
   type AuthorizationPolicy,
   type PolicyClause,
   type PolicyMatch,
+  type PolicyRule,
   policyKey,
   type ServiceAccountMatch,
+  type StringMatch,
 } from '../model/policy.ts';
 import { type Identity, principalOf, spiffeId } from '../model/spiffe.ts';
 import { textMatches } from './string-match.ts';
@@ -38,15 +40,45 @@ export interface Authorization<P extends AuthorizationPolicy> {
   readonly dryRun: readonly P[];
 }
 
-/** The connection in the forms that fields compare, made once per evaluation. */
-interface Subject {
-  readonly principal: string | undefined;
-  readonly namespace: string;
-  readonly serviceAccount: string | undefined;
-  readonly sourceIp: Uint8Array;
-  readonly destinationIp: Uint8Array;
-  readonly destinationPort: number;
+/** The connection in the forms that fields compare, each made when the first field asks for it. */
+class Subject {
+  readonly #input: AuthorizationInput;
+  #principal: string | undefined;
+  #sourceIp: Uint8Array | undefined;
+  #destinationIp: Uint8Array | undefined;
+
+  constructor(input: AuthorizationInput) {
+    this.#input = input;
+  }
+
+  get identity(): Identity | undefined {
+    return this.#input.identity;
+  }
+
+  /** Undefined for a caller without identity. */
+  get principal(): string | undefined {
+    const { identity } = this.#input;
+    if (identity !== undefined) this.#principal ??= principalOf(spiffeId(identity));
+    return this.#principal;
+  }
+
+  get sourceIp(): Uint8Array {
+    this.#sourceIp ??= ipToBytes(this.#input.sourceIp);
+    return this.#sourceIp;
+  }
+
+  get destinationIp(): Uint8Array {
+    this.#destinationIp ??= ipToBytes(this.#input.destinationIp);
+    return this.#destinationIp;
+  }
+
+  get destinationPort(): number {
+    return this.#input.destinationPort;
+  }
 }
+
+/** Whether one value of a field is that of the connection. */
+type Hit<T> = (value: T, subject: Subject) => boolean;
 
 const NO_DRY_RUN: readonly never[] = [];
 
@@ -56,17 +88,18 @@ export function authorize<P extends AuthorizationPolicy>(
   input: AuthorizationInput,
 ): Authorization<P> {
   if (policies.length === 0) return { decision: { allowed: true, policy: undefined }, dryRun: NO_DRY_RUN };
-  const subject = toSubject(input);
+  const subject = new Subject(input);
   const dryRun: P[] = [];
   let denied: P | undefined;
   let allowed: P | undefined;
   let hasAllow = false;
   for (const policy of policies) {
     if (!policy.dryRun && policy.action === 'Allow') hasAllow = true;
+    if (!policy.dryRun && (policy.action === 'Deny' ? denied : allowed) !== undefined) continue;
     if (!policyMatches(policy, subject)) continue;
     if (policy.dryRun) dryRun.push(policy);
-    else if (policy.action === 'Deny') denied ??= policy;
-    else allowed ??= policy;
+    else if (policy.action === 'Deny') denied = policy;
+    else allowed = policy;
   }
   return { decision: decide(denied, allowed, hasAllow), dryRun };
 }
@@ -83,63 +116,69 @@ function decide<P extends AuthorizationPolicy>(
   return { allowed: true, policy: undefined };
 }
 
-function toSubject(input: AuthorizationInput): Subject {
-  const { identity } = input;
-  return {
-    principal: identity && principalOf(spiffeId(identity)),
-    namespace: identity?.namespace ?? '',
-    serviceAccount: identity?.serviceAccount,
-    sourceIp: ipToBytes(input.sourceIp),
-    destinationIp: ipToBytes(input.destinationIp),
-    destinationPort: input.destinationPort,
-  };
+// Plain loops from here on: a workload may have thousands of rules, and closures for each would cost more than its answer.
+
+function policyMatches({ rules }: AuthorizationPolicy, subject: Subject): boolean {
+  for (const rule of rules) if (ruleMatches(rule, subject)) return true;
+  return false;
 }
 
-function policyMatches(policy: AuthorizationPolicy, subject: Subject): boolean {
-  return policy.rules.some((rule) => rule.every((clause) => clauseMatches(clause, subject)));
+function ruleMatches(rule: PolicyRule, subject: Subject): boolean {
+  for (const clause of rule) if (!clauseMatches(clause, subject)) return false;
+  return true;
 }
 
 function clauseMatches(clause: PolicyClause, subject: Subject): boolean {
-  return clause.length === 0 || clause.some((match) => matchHolds(match, subject));
+  for (const match of clause) if (matchHolds(match, subject)) return true;
+  return clause.length === 0;
 }
 
+/** Most matches do not hold, so whether one is empty is asked last. */
 function matchHolds(match: PolicyMatch, subject: Subject): boolean {
-  return !isEmpty(match) && identityHolds(match, subject) && addressHolds(match, subject);
-}
-
-function isEmpty(match: PolicyMatch): boolean {
-  return Object.values(match).every((values: readonly unknown[]) => values.length === 0);
-}
-
-function identityHolds(match: PolicyMatch, subject: Subject): boolean {
-  const { principal, namespace } = subject;
   return (
-    admits(
-      match.principals,
-      match.notPrincipals,
-      (value) => principal !== undefined && textMatches(value, principal),
-    ) &&
-    admits(match.namespaces, match.notNamespaces, (value) => textMatches(value, namespace)) &&
-    admits(match.serviceAccounts, match.notServiceAccounts, (value) => isServiceAccount(value, subject))
-  );
-}
-
-function addressHolds(match: PolicyMatch, subject: Subject): boolean {
-  const isSource = (cidr: Cidr) => cidrContains(cidr, subject.sourceIp);
-  const isDestination = (cidr: Cidr) => cidrContains(cidr, subject.destinationIp);
-  const isPort = (port: number) => port === subject.destinationPort;
-  return (
-    admits(match.sourceIps, match.notSourceIps, isSource) &&
-    admits(match.destinationIps, match.notDestinationIps, isDestination) &&
-    admits(match.destinationPorts, match.notDestinationPorts, isPort)
+    admits(match.destinationPorts, match.notDestinationPorts, isDestinationPort, subject) &&
+    admits(match.principals, match.notPrincipals, isPrincipal, subject) &&
+    admits(match.namespaces, match.notNamespaces, isNamespace, subject) &&
+    admits(match.serviceAccounts, match.notServiceAccounts, isServiceAccount, subject) &&
+    admits(match.sourceIps, match.notSourceIps, isSource, subject) &&
+    admits(match.destinationIps, match.notDestinationIps, isDestination, subject) &&
+    !isEmpty(match)
   );
 }
 
 /** An empty list restricts nothing; a filled positive list needs one hit, a negative list none. */
-function admits<T>(positive: readonly T[], negative: readonly T[], hit: (value: T) => boolean): boolean {
-  return (positive.length === 0 || positive.some(hit)) && !negative.some(hit);
+function admits<T>(positive: readonly T[], negative: readonly T[], isHit: Hit<T>, subject: Subject): boolean {
+  return (positive.length === 0 || hasHit(positive, isHit, subject)) && !hasHit(negative, isHit, subject);
 }
 
-function isServiceAccount(match: ServiceAccountMatch, subject: Subject): boolean {
-  return match.serviceAccount === subject.serviceAccount && match.namespace === subject.namespace;
+function hasHit<T>(values: readonly T[], isHit: Hit<T>, subject: Subject): boolean {
+  for (const value of values) if (isHit(value, subject)) return true;
+  return false;
+}
+
+const isPrincipal: Hit<StringMatch> = (match, { principal }) =>
+  principal !== undefined && textMatches(match, principal);
+const isNamespace: Hit<StringMatch> = (match, { identity }) => textMatches(match, identity?.namespace ?? '');
+const isServiceAccount: Hit<ServiceAccountMatch> = (match, { identity }) =>
+  match.serviceAccount === identity?.serviceAccount && match.namespace === identity.namespace;
+const isSource: Hit<Cidr> = (cidr, { sourceIp }) => cidrContains(cidr, sourceIp);
+const isDestination: Hit<Cidr> = (cidr, { destinationIp }) => cidrContains(cidr, destinationIp);
+const isDestinationPort: Hit<number> = (port, { destinationPort }) => port === destinationPort;
+
+function isEmpty(match: PolicyMatch): boolean {
+  const identities =
+    match.namespaces.length +
+    match.notNamespaces.length +
+    match.serviceAccounts.length +
+    match.notServiceAccounts.length +
+    match.principals.length +
+    match.notPrincipals.length;
+  const addresses =
+    match.sourceIps.length +
+    match.notSourceIps.length +
+    match.destinationIps.length +
+    match.notDestinationIps.length +
+    match.destinationPorts.length +
+    match.notDestinationPorts.length;
+  return identities + addresses === 0;
 }

@@ -1,67 +1,84 @@
 /** The conditions of `when` (facts l7-and-control 3.1): an attribute of the subject against values. */
-import { type Cidr, cidrContains, type IpAddress, ipToBytes, parseCidrs } from '../model/address.ts';
+import { type Cidr, cidrContains, parseCidrs } from '../model/address.ts';
 import type { ConditionObject } from '../model/manifest/authorization-policy.ts';
 import { parseServiceAccountMatch, parseStringMatch } from '../model/policy.ts';
-import { principalOf, spiffeId } from '../model/spiffe.ts';
-import type { RequestSubject, TokenClaims } from './request-subject.ts';
-import { globMatches, textMatches } from './string-match.ts';
+import type { AskedSubject } from './asked-subject.ts';
+import type { TokenClaims } from './request-subject.ts';
+import { globMatcher, textMatches } from './string-match.ts';
 
 /** One thing that has to hold. */
 export interface Predicate {
   /** Whether it asks for something that only HTTP has. */
   readonly httpOnly: boolean;
-  holds(subject: RequestSubject): boolean;
+  holds(asked: AskedSubject): boolean;
 }
 
+/** Whether a subject is as some value says. */
+export type Test = (asked: AskedSubject) => boolean;
+
 /** The values of an attribute; empty when the subject does not have it. */
-type Attribute = (subject: RequestSubject) => readonly string[];
+type Attribute = (asked: AskedSubject) => readonly string[];
 
 /**
  * A restriction by values: some value has to hit, and no negative one may. Without the attribute the positive side is
  * false and the negative side true.
+ * @param anyOf makes the test whether one of the values hits
  */
 export function restriction<T>(
   values: readonly T[],
   notValues: readonly T[],
   httpOnly: boolean,
-  hits: (value: T) => (subject: RequestSubject) => boolean,
+  anyOf: (values: readonly T[]) => Test,
 ): Predicate[] {
-  const positive = values.map(hits);
-  const negative = notValues.map(hits);
   const predicates: Predicate[] = [];
-  if (positive.length > 0) predicates.push({ httpOnly, holds: (subject) => positive.some((hit) => hit(subject)) });
-  if (negative.length > 0) predicates.push({ httpOnly, holds: (subject) => !negative.some((hit) => hit(subject)) });
+  if (values.length > 0) predicates.push({ httpOnly, holds: anyOf(values) });
+  if (notValues.length > 0) {
+    const isHit = anyOf(notValues);
+    predicates.push({ httpOnly, holds: (asked) => !isHit(asked) });
+  }
   return predicates;
 }
 
-/** Hits when some value of the attribute is as the pattern says. */
-export function textHit(attribute: Attribute): (pattern: string) => (subject: RequestSubject) => boolean {
-  return (pattern) => {
-    const match = parseStringMatch(pattern);
-    return (subject) => attribute(subject).some((text) => textMatches(match, text));
+/** Each value by its own test. */
+export function anyHit<T>(hit: (value: T) => Test): (values: readonly T[]) => Test {
+  return (values) => {
+    const hits = values.map(hit);
+    return (asked) => hits.some((isHit) => isHit(asked));
   };
 }
 
-/** Hits when the address is in the block. */
-export function addressHit(
-  address: (subject: RequestSubject) => IpAddress | undefined,
-): (cidr: Cidr) => (subject: RequestSubject) => boolean {
-  return (cidr) => (subject) => {
-    const ip = address(subject);
-    return ip !== undefined && cidrContains(cidr, ipToBytes(ip));
+/** Hits when some value of the attribute, which is read once, is as some pattern says. */
+export function anyText(attribute: Attribute): (patterns: readonly string[]) => Test {
+  return (patterns) => {
+    const matches = patterns.map(parseStringMatch);
+    return (asked) => {
+      for (const text of attribute(asked)) for (const match of matches) if (textMatches(match, text)) return true;
+      return false;
+    };
+  };
+}
+
+/** Hits when the address is in some block. */
+export function anyBlock(address: (asked: AskedSubject) => Uint8Array | undefined): (blocks: readonly Cidr[]) => Test {
+  return (blocks) => (asked) => {
+    const bytes = address(asked);
+    if (bytes !== undefined) for (const block of blocks) if (cidrContains(block, bytes)) return true;
+    return false;
   };
 }
 
 /** Hits by the caller's namespace, in which `*` may stand anywhere. */
-export function namespaceHit(pattern: string): (subject: RequestSubject) => boolean {
-  return ({ identity }) => identity !== undefined && globMatches(pattern, identity.namespace);
+export function namespaceHit(pattern: string): Test {
+  const matches = globMatcher(pattern);
+  return ({ subject: { identity } }) => identity !== undefined && matches(identity.namespace);
 }
 
-export const principal: Attribute = ({ identity }) => (identity === undefined ? [] : [principalOf(spiffeId(identity))]);
-export const trustDomain: Attribute = ({ identity }) => (identity === undefined ? [] : [identity.trustDomain]);
+export const principal: Attribute = ({ principals }) => principals;
+export const trustDomain: Attribute = ({ subject: { identity } }) =>
+  identity === undefined ? [] : [identity.trustDomain];
 
 /** `<issuer>/<subject>` of a verified token: `*` and a `*` on one side of the last slash stand for any that is not empty. */
-export function requestPrincipalHit(pattern: string): (subject: RequestSubject) => boolean {
+export function requestPrincipalHit(pattern: string): Test {
   const slash = pattern.lastIndexOf('/');
   const [issuerPattern, subjectPattern] = [pattern.slice(0, slash), pattern.slice(slash + 1)];
   return ({ http }) => {
@@ -87,9 +104,9 @@ const CLAIM = /^request\.auth\.claims((?:\[[^[\]]+\])+)$/;
 export function conditionPredicates(condition: ConditionObject, policyNamespace: string): Predicate[] | undefined {
   const { key, values, notValues } = condition;
   const texts = (attribute: Attribute, httpOnly: boolean) =>
-    restriction(values, notValues, httpOnly, textHit(attribute));
-  const addresses = (address: (subject: RequestSubject) => IpAddress | undefined, httpOnly: boolean) =>
-    restriction(parseCidrs(values), parseCidrs(notValues), httpOnly, addressHit(address));
+    restriction(values, notValues, httpOnly, anyText(attribute));
+  const addresses = (address: (asked: AskedSubject) => Uint8Array | undefined, httpOnly: boolean) =>
+    restriction(parseCidrs(values), parseCidrs(notValues), httpOnly, anyBlock(address));
   switch (key) {
     case 'source.ip':
       return addresses(({ sourceIp }) => sourceIp, false);
@@ -98,19 +115,28 @@ export function conditionPredicates(condition: ConditionObject, policyNamespace:
     case 'destination.ip':
       return addresses(({ destinationIp }) => destinationIp, false);
     case 'destination.port':
-      return restriction(values, notValues, false, (value) => (subject) => String(subject.destinationPort) === value);
+      return restriction(
+        values,
+        notValues,
+        false,
+        anyHit(
+          (value) =>
+            ({ subject }) =>
+              String(subject.destinationPort) === value,
+        ),
+      );
     case 'source.principal':
       return texts(principal, false);
     case 'source.namespace':
-      return restriction(values, notValues, false, namespaceHit);
+      return restriction(values, notValues, false, anyHit(namespaceHit));
     case 'source.serviceAccount':
-      return restriction(values, notValues, false, serviceAccountHit(policyNamespace));
+      return restriction(values, notValues, false, anyHit(serviceAccountHit(policyNamespace)));
     case 'source.trustDomain':
       return texts(trustDomain, false);
     case 'connection.sni':
-      return texts(({ sni }) => (sni === undefined ? [] : [sni]), false);
+      return texts(({ subject: { sni } }) => (sni === undefined ? [] : [sni]), false);
     case 'request.auth.principal':
-      return restriction(values, notValues, true, requestPrincipalHit);
+      return restriction(values, notValues, true, anyHit(requestPrincipalHit));
     case 'request.auth.audiences':
       return texts(claim(['aud']), true);
     case 'request.auth.presenter':
@@ -154,10 +180,10 @@ function claim(path: readonly string[]): Attribute {
 }
 
 /** `namespace/name`, or a name in the policy's own namespace. */
-export function serviceAccountHit(policyNamespace: string): (account: string) => (subject: RequestSubject) => boolean {
+export function serviceAccountHit(policyNamespace: string): (account: string) => Test {
   return (account) => {
     const wanted = parseServiceAccountMatch(account, policyNamespace);
-    return ({ identity }) =>
+    return ({ subject: { identity } }) =>
       identity?.namespace === wanted.namespace && identity.serviceAccount === wanted.serviceAccount;
   };
 }

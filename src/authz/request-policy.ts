@@ -15,9 +15,12 @@ import type {
   SourceObject,
 } from '../model/manifest/authorization-policy.ts';
 import { createPolicyTally, type DefaultDenials, type PolicyTally } from '../model/policy-tally.ts';
-import { pathMatcher, pathOf } from './path-match.ts';
+import { AskedSubject } from './asked-subject.ts';
+import { pathMatcher } from './path-match.ts';
 import {
-  addressHit,
+  anyBlock,
+  anyHit,
+  anyText,
   conditionPredicates,
   namespaceHit,
   type Predicate,
@@ -25,7 +28,7 @@ import {
   requestPrincipalHit,
   restriction,
   serviceAccountHit,
-  textHit,
+  type Test,
   trustDomain,
 } from './request-conditions.ts';
 import type { RequestSubject } from './request-subject.ts';
@@ -72,7 +75,10 @@ export function compileRequestPolicy(policy: AuthorizationPolicyObject): Request
     provider,
     dryRun,
     tally: createPolicyTally(),
-    match: (subject) => rules.findIndex((rule) => ruleMatches(rule, action, subject)),
+    match: (subject) => {
+      const asked = new AskedSubject(subject);
+      return rules.findIndex((rule) => ruleMatches(rule, action, asked));
+    },
   };
 }
 
@@ -106,13 +112,26 @@ export function ruleName({ namespace, name }: RequestPolicy, rule: number): stri
 function ruleMatches(
   { clauses, unknown }: CompiledRule,
   action: RequestPolicy['action'],
-  subject: RequestSubject,
+  asked: AskedSubject,
 ): boolean {
   const permissive = action === 'DENY' || action === 'CUSTOM';
   if (unknown && !permissive) return false;
-  const isHttp = subject.http !== undefined;
-  const holds = (predicate: Predicate) => (predicate.httpOnly && !isHttp ? permissive : predicate.holds(subject));
-  return clauses.every((clause) => clause.some((conjunction) => conjunction.every(holds)));
+  for (const clause of clauses) if (!clauseHolds(clause, asked, permissive)) return false;
+  return true;
+}
+
+/** @param permissive what a question about HTTP is answered with on a connection without it */
+function clauseHolds(clause: readonly Conjunction[], asked: AskedSubject, permissive: boolean): boolean {
+  for (const conjunction of clause) if (conjunctionHolds(conjunction, asked, permissive)) return true;
+  return false;
+}
+
+function conjunctionHolds(conjunction: Conjunction, asked: AskedSubject, permissive: boolean): boolean {
+  for (const predicate of conjunction) {
+    const isAnswered = !predicate.httpOnly || asked.http !== undefined;
+    if (!(isAnswered ? predicate.holds(asked) : permissive)) return false;
+  }
+  return true;
 }
 
 function compileRule({ from, to, when }: AuthorizationRuleObject, namespace: string): CompiledRule {
@@ -130,46 +149,35 @@ function compileRule({ from, to, when }: AuthorizationRuleObject, namespace: str
 
 function compileSource(source: SourceObject, namespace: string): Conjunction {
   const { l7 } = source;
+  const sourceBlock = anyBlock(({ sourceIp }) => sourceIp);
+  const remoteBlock = anyBlock(({ remoteIp }) => remoteIp);
+  const account = anyHit(serviceAccountHit(namespace));
   return [
-    ...restriction(source.principals, source.notPrincipals, false, textHit(principal)),
-    ...restriction(source.namespaces, source.notNamespaces, false, namespaceHit),
-    ...restriction(source.serviceAccounts, source.notServiceAccounts, false, serviceAccountHit(namespace)),
-    ...restriction(
-      source.ipBlocks,
-      source.notIpBlocks,
-      false,
-      addressHit(({ sourceIp }) => sourceIp),
-    ),
-    ...restriction(l7.trustDomains, l7.notTrustDomains, false, textHit(trustDomain)),
-    ...restriction(l7.requestPrincipals, l7.notRequestPrincipals, true, requestPrincipalHit),
-    ...restriction(
-      l7.remoteIpBlocks,
-      l7.notRemoteIpBlocks,
-      true,
-      addressHit(({ remoteIp }) => remoteIp),
-    ),
+    ...restriction(source.principals, source.notPrincipals, false, anyText(principal)),
+    ...restriction(source.namespaces, source.notNamespaces, false, anyHit(namespaceHit)),
+    ...restriction(source.serviceAccounts, source.notServiceAccounts, false, account),
+    ...restriction(source.ipBlocks, source.notIpBlocks, false, sourceBlock),
+    ...restriction(l7.trustDomains, l7.notTrustDomains, false, anyText(trustDomain)),
+    ...restriction(l7.requestPrincipals, l7.notRequestPrincipals, true, anyHit(requestPrincipalHit)),
+    ...restriction(l7.remoteIpBlocks, l7.notRemoteIpBlocks, true, remoteBlock),
   ];
 }
 
 function compileOperation({ ports, notPorts, l7 }: OperationObject): Conjunction {
-  const host = textHit(({ http }) => (http === undefined ? [] : [http.authority.toLowerCase()]));
-  const method = textHit(({ http }) => (http === undefined ? [] : [http.method]));
+  const port = (wanted: number) => (asked: AskedSubject) => asked.subject.destinationPort === wanted;
+  const host = anyText(({ http }) => (http === undefined ? [] : [http.authority.toLowerCase()]));
+  const method = anyText(({ http }) => (http === undefined ? [] : [http.method]));
   return [
-    ...restriction(
-      ports,
-      notPorts,
-      false,
-      (port) =>
-        ({ destinationPort }) =>
-          destinationPort === port,
-    ),
+    ...restriction(ports, notPorts, false, anyHit(port)),
     ...restriction(l7.hosts.map(lower), l7.notHosts.map(lower), true, host),
     ...restriction(l7.methods, l7.notMethods, true, method),
-    ...restriction(l7.paths, l7.notPaths, true, (pattern) => {
-      const matches = pathMatcher(pattern);
-      return ({ http }) => http !== undefined && matches(pathOf(http.path));
-    }),
+    ...restriction(l7.paths, l7.notPaths, true, anyHit(pathHit)),
   ];
+}
+
+function pathHit(pattern: string): Test {
+  const matches = pathMatcher(pattern);
+  return ({ path }) => path !== undefined && matches(path);
 }
 
 function lower(text: string): string {

@@ -14,19 +14,20 @@ export function textMatches(match: StringMatch, text: string): boolean {
   }
 }
 
-/** Whether a pattern with `*` at any places matches the whole text. Linear in the text for each piece. */
-export function globMatches(pattern: string, text: string): boolean {
-  const pieces = pattern.split('*');
-  const [first = '', ...rest] = pieces;
+/** A test for a pattern with `*` at any places, of the whole text. Linear in the text for each piece. */
+export function globMatcher(pattern: string): (text: string) => boolean {
+  const [first = '', ...rest] = pattern.split('*');
   const last = rest.pop();
-  if (last === undefined) return text === pattern;
-  if (!text.startsWith(first) || !text.endsWith(last) || text.length < first.length + last.length) return false;
-  let at = first.length;
-  const end = text.length - last.length;
-  for (const piece of rest) {
-    const found = text.indexOf(piece, at);
-    if (found < 0 || found + piece.length > end) return false;
-    at = found + piece.length;
-  }
-  return true;
+  if (last === undefined) return (text) => text === pattern;
+  return (text) => {
+    if (!text.startsWith(first) || !text.endsWith(last) || text.length < first.length + last.length) return false;
+    let at = first.length;
+    const end = text.length - last.length;
+    for (const piece of rest) {
+      const found = text.indexOf(piece, at);
+      if (found < 0 || found + piece.length > end) return false;
+      at = found + piece.length;
+    }
+    return true;
+  };
 }

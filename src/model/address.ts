@@ -19,6 +19,8 @@ export interface Cidr {
 }
 
 const MAPPED_PREFIX = '::ffff:';
+/** The code of the digit; that of the dot is below. */
+const ZERO = 0x30;
 
 /** Reads an address in any valid spelling; undefined when it is none. */
 export function parseIpAddress(text: string): IpAddress | undefined {
@@ -114,8 +116,16 @@ function isMapped(bytes: Uint8Array): boolean {
   return bytes[10] === 0xff && bytes[11] === 0xff;
 }
 
+/** Of valid text. Each connection's addresses are read so: parts of their own would cost ten times as much. */
 function v4Bytes(text: string): Uint8Array {
-  return Uint8Array.from(text.split('.'), Number);
+  const bytes = new Uint8Array(4);
+  let index = 0;
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - ZERO;
+    if (digit < 0) index += 1;
+    else bytes[index] = (bytes[index] ?? 0) * 10 + digit;
+  }
+  return bytes;
 }
 
 function v6Bytes(text: string): Uint8Array {

@@ -3,7 +3,14 @@ import { errorText } from '../base/errors.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import * as pb from '../proto/gen/authorization.ts';
 import { type Cidr, makeCidr } from './address.ts';
-import type { AuthorizationPolicy, PolicyAction, PolicyMatch, PolicyScope, StringMatch } from './policy.ts';
+import {
+  type AuthorizationPolicy,
+  NONE,
+  type PolicyAction,
+  type PolicyMatch,
+  type PolicyScope,
+  type StringMatch,
+} from './policy.ts';
 
 const SCOPES: Readonly<Record<number, PolicyScope>> = {
   [pb.Scope.GLOBAL]: 'Global',
@@ -62,21 +69,32 @@ function readScope(bytes: Uint8Array): PolicyScope | undefined {
 }
 
 function toMatch(message: pb.Match): PolicyMatch {
-  const ports = (list: readonly number[]) => list.map((port) => port & 0xffff);
   return {
-    namespaces: message.namespaces.flatMap(toStringMatch),
-    notNamespaces: message.notNamespaces.flatMap(toStringMatch),
-    serviceAccounts: message.serviceAccounts,
-    notServiceAccounts: message.notServiceAccounts,
-    principals: message.principals.flatMap(toStringMatch),
-    notPrincipals: message.notPrincipals.flatMap(toStringMatch),
-    sourceIps: message.sourceIps.flatMap(toCidr),
-    notSourceIps: message.notSourceIps.flatMap(toCidr),
-    destinationIps: message.destinationIps.flatMap(toCidr),
-    notDestinationIps: message.notDestinationIps.flatMap(toCidr),
-    destinationPorts: ports(message.destinationPorts),
-    notDestinationPorts: ports(message.notDestinationPorts),
+    namespaces: listOf(message.namespaces, toStringMatch),
+    notNamespaces: listOf(message.notNamespaces, toStringMatch),
+    serviceAccounts: listOf(message.serviceAccounts, itself),
+    notServiceAccounts: listOf(message.notServiceAccounts, itself),
+    principals: listOf(message.principals, toStringMatch),
+    notPrincipals: listOf(message.notPrincipals, toStringMatch),
+    sourceIps: listOf(message.sourceIps, toCidr),
+    notSourceIps: listOf(message.notSourceIps, toCidr),
+    destinationIps: listOf(message.destinationIps, toCidr),
+    notDestinationIps: listOf(message.notDestinationIps, toCidr),
+    destinationPorts: listOf(message.destinationPorts, toPort),
+    notDestinationPorts: listOf(message.notDestinationPorts, toPort),
   };
+}
+
+function listOf<A, B>(values: readonly A[], read: (value: A) => B | readonly B[]): readonly B[] {
+  return values.length === 0 ? NONE : values.flatMap(read);
+}
+
+function itself<T>(value: T): T {
+  return value;
+}
+
+function toPort(port: number): number {
+  return port & 0xffff;
 }
 
 function toCidr(address: pb.Address): Cidr[] {

@@ -45,21 +45,24 @@ export interface AuthorizationPolicy {
   readonly dryRun: boolean;
 }
 
+/** The list of a field that restricts nothing: one for all, as most fields of most matches are empty. */
+export const NONE: readonly never[] = [];
+
 /** A match that restricts nothing, with the given fields set. */
 export function createPolicyMatch(fields: Partial<PolicyMatch> = {}): PolicyMatch {
   return {
-    namespaces: [],
-    notNamespaces: [],
-    serviceAccounts: [],
-    notServiceAccounts: [],
-    principals: [],
-    notPrincipals: [],
-    sourceIps: [],
-    notSourceIps: [],
-    destinationIps: [],
-    notDestinationIps: [],
-    destinationPorts: [],
-    notDestinationPorts: [],
+    namespaces: NONE,
+    notNamespaces: NONE,
+    serviceAccounts: NONE,
+    notServiceAccounts: NONE,
+    principals: NONE,
+    notPrincipals: NONE,
+    sourceIps: NONE,
+    notSourceIps: NONE,
+    destinationIps: NONE,
+    notDestinationIps: NONE,
+    destinationPorts: NONE,
+    notDestinationPorts: NONE,
     ...fields,
   };
 }

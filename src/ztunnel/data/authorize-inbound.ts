@@ -8,12 +8,17 @@ import type { DefaultDenials } from '../../model/policy-tally.ts';
 import type { Workload } from '../../model/workload.ts';
 import type { PodContext } from './pod-context.ts';
 
+/** What of a pod's proxy the decision needs. */
+type DecisionContext = Pick<PodContext, 'state' | 'logger' | 'defaultDenials'> & {
+  readonly config: Pick<PodContext['config'], 'unknownPolicy' | 'policyInfoLogging'>;
+};
+
 /**
  * Why the connection must not be made, or undefined when it may.
  * A policy that selects the workload and has not arrived denies: what it would say is not known.
  */
 export function authorizeInbound(
-  context: PodContext,
+  context: DecisionContext,
   workload: Workload,
   input: AuthorizationInput,
 ): ProxyError | undefined {

@@ -60,6 +60,44 @@ describe('the order of decisions', () => {
   });
 });
 
+describe('what is asked after a decision', () => {
+  const all: readonly PolicyRule[] = [[]];
+  it('changes neither who allowed nor who denied', () => {
+    const named = (name: string, action: 'Allow' | 'Deny') => policy(action, all, { name });
+    const allows = [named('first', 'Allow'), named('second', 'Allow')];
+    assert.equal(authorize(allows, input()).decision.policy?.name, 'first');
+    const denies = [...allows, named('no', 'Deny'), named('never', 'Deny')];
+    assert.equal(authorize(denies, input()).decision.policy?.name, 'no');
+  });
+  it('is what runs dry, whoever decided', () => {
+    const dry = [policy('Deny', all, { dryRun: true, name: 'a' }), policy('Allow', all, { dryRun: true, name: 'b' })];
+    const { dryRun } = authorize([policy('Allow', all), policy('Deny', all), ...dry], input());
+    assert.deepEqual(dryRun, dry);
+  });
+});
+
+describe('a match with one field', () => {
+  const filled: Partial<PolicyMatch> = {
+    namespaces: [{ kind: 'exact', value: 'a' }],
+    notNamespaces: [{ kind: 'exact', value: 'b' }],
+    serviceAccounts: [{ namespace: 'a', serviceAccount: 'x' }],
+    notServiceAccounts: [{ namespace: 'a', serviceAccount: 'y' }],
+    principals: [{ kind: 'suffix', value: '/sa/x' }],
+    notPrincipals: [{ kind: 'suffix', value: '/sa/y' }],
+    sourceIps: [cidr('10.0.0.1')],
+    notSourceIps: [cidr('10.0.0.2')],
+    destinationIps: [cidr('10.0.0.2')],
+    notDestinationIps: [cidr('10.0.0.1')],
+    destinationPorts: [80],
+    notDestinationPorts: [81],
+  };
+  for (const [name, values] of Object.entries(filled)) {
+    it(`is not empty: ${name}`, () => {
+      assert.equal(isAllowed([policy('Deny', [[[createPolicyMatch({ [name]: values })]]])]), false);
+    });
+  }
+});
+
 describe('empty things', () => {
   const empty = createPolicyMatch();
   for (const [what, rules, matches] of [
