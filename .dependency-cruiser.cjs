@@ -19,7 +19,7 @@ const ALLOWED_WITHIN_RANK = {
   authn: ['http'],
   // What every proxy of the mesh is made of: tunnels with identities, and what the feed said.
   hbone: ['net', 'tls', 'pki', 'http2', 'xds', 'telemetry'],
-  mesh: ['balance', 'xds'],
+  mesh: ['authz', 'balance', 'xds'],
   telemetry: ['net'],
   // The names of metrics.
   traffic: ['telemetry'],

@@ -1,5 +1,6 @@
 /** Routes, policies and rules for tokens of the L7 bench, as the feed brings them; `envoy-config.ts` has the same. */
 import { compileJwtRules, poolRules } from '../../src/authn/jwt-rule.ts';
+import { RequestPolicies } from '../../src/authz/request-policies.ts';
 import { compileRequestPolicy } from '../../src/authz/request-policy.ts';
 import { readObject } from '../../src/model/manifest/read-object.ts';
 import type { HttpRoute } from '../../src/proto/gen/ambit.ts';
@@ -61,13 +62,14 @@ function route(index: number): HttpRoute {
 }
 
 function policiesOf(count: number): NonNullable<EngineConfiguration['policies']> {
-  return Array.from({ length: count }, (_, index) => {
+  const policies = Array.from({ length: count }, (_, index) => {
     const isLast = index === count - 1;
     const source = { principals: [`cluster.local/ns/bench/sa/client-${index}`] };
     const operation = { methods: [isLast ? 'GET' : 'POST'], paths: [isLast ? '/*' : `/orders/${index}/*`] };
     const rule = { ...(!isLast && { from: [{ source }] }), to: [{ operation }] };
     return compileRequestPolicy(objectOf('AuthorizationPolicy', `p${index}`, { action: 'ALLOW', rules: [rule] }));
   });
+  return new RequestPolicies(policies);
 }
 
 function tokenRulesOf(jwks: string): NonNullable<EngineConfiguration['tokenRules']> {

@@ -4,7 +4,7 @@
  */
 import type { TokenRules } from '../../src/authn/jwt-rule.ts';
 import { TokenAuthenticator } from '../../src/authn/token-authenticator.ts';
-import type { RequestPolicy } from '../../src/authz/request-policy.ts';
+import { NO_REQUEST_POLICIES, type RequestPolicies } from '../../src/authz/request-policies.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { Dialer } from '../../src/hbone/dialer.ts';
@@ -70,7 +70,7 @@ export interface PlainEngineOptions {
 /** What a waypoint's feed would say of the service. */
 export interface EngineConfiguration {
   readonly routes?: CompiledPort;
-  readonly policies?: readonly RequestPolicy[];
+  readonly policies?: RequestPolicies;
   readonly tokenRules?: TokenRules;
 }
 
@@ -81,7 +81,7 @@ export interface PlainEngine {
 
 export function plainEngine(options: PlainEngineOptions): PlainEngine {
   const { endpointPort, samplingShare, dialer, counts = true, spoken = 'http1', configuration = {} } = options;
-  const { routes, policies = [], tokenRules } = configuration;
+  const { routes, policies = NO_REQUEST_POLICIES, tokenRules } = configuration;
   const blocks = new BlockPool();
   const state = new MeshState();
   const service = createService({

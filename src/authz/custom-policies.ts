@@ -1,5 +1,7 @@
 /** Whom CUSTOM policies want to be asked about a request or connection (facts l7-and-control 3.1, 3.2). */
-import { type RequestPolicy, ruleName } from './request-policy.ts';
+import { AskedSubject } from './asked-subject.ts';
+import type { RequestPolicies } from './request-policies.ts';
+import { matchingRule, type RequestPolicy, ruleName } from './request-policy.ts';
 import type { RequestSubject } from './request-subject.ts';
 
 /** The rule that matched. */
@@ -16,13 +18,13 @@ export interface CustomPolicyMatch extends CustomMatch {
 
 /** What the CUSTOM policies say; undefined when none matches. */
 export function matchCustom(
-  policies: readonly RequestPolicy[],
+  { custom }: Pick<RequestPolicies, 'custom'>,
   subject: RequestSubject,
 ): CustomPolicyMatch | undefined {
   let first: CustomPolicyMatch | undefined;
-  for (const policy of policies) {
-    if (policy.action !== 'CUSTOM') continue;
-    const rule = policy.match(subject);
+  const asked = new AskedSubject(subject);
+  for (const policy of custom) {
+    const rule = matchingRule(policy, asked);
     if (rule < 0) continue;
     if (first === undefined) first = { rule: ruleName(policy, rule), policy, provider: policy.provider };
     else if (first.provider !== policy.provider) return { ...first, provider: undefined };

@@ -17,6 +17,14 @@ import {
   type StringMatch,
 } from '../model/policy.ts';
 import { type Identity, principalOf, spiffeId } from '../model/spiffe.ts';
+import {
+  accountCaller,
+  anyOfCallers,
+  CallerIndex,
+  type Callers,
+  namespaceCaller,
+  principalCaller,
+} from './caller-index.ts';
 import { textMatches } from './string-match.ts';
 
 /** What policies can see of a connection. */
@@ -80,29 +88,70 @@ class Subject {
 /** Whether one value of a field is that of the connection. */
 type Hit<T> = (value: T, subject: Subject) => boolean;
 
-const NO_DRY_RUN: readonly never[] = [];
-
-/** Decides over all policies that apply to the destination workload. */
-export function authorize<P extends AuthorizationPolicy>(
-  policies: readonly P[],
-  input: AuthorizationInput,
-): Authorization<P> {
-  if (policies.length === 0) return { decision: { allowed: true, policy: undefined }, dryRun: NO_DRY_RUN };
-  const subject = new Subject(input);
-  const dryRun: P[] = [];
-  let denied: P | undefined;
-  let allowed: P | undefined;
-  let hasAllow = false;
-  for (const policy of policies) {
-    if (!policy.dryRun && policy.action === 'Allow') hasAllow = true;
-    if (!policy.dryRun && (policy.action === 'Deny' ? denied : allowed) !== undefined) continue;
-    if (!policyMatches(policy, subject)) continue;
-    if (policy.dryRun) dryRun.push(policy);
-    else if (policy.action === 'Deny') denied = policy;
-    else allowed = policy;
-  }
-  return { decision: decide(denied, allowed, hasAllow), dryRun };
+interface Entry<P> {
+  readonly policy: P;
+  readonly rule: PolicyRule;
 }
+
+/** What was found so far. */
+interface Findings<P> {
+  readonly subject: Subject;
+  readonly dryRun: P[];
+  denied: P | undefined;
+  allowed: P | undefined;
+}
+
+/** All policies that apply to a workload, ready to be asked. */
+export class PolicySet<P extends AuthorizationPolicy> {
+  readonly #policies: readonly P[];
+  /** All rules of all policies, in their order; made when the first connection asks. */
+  #entries: readonly Entry<P>[] = [];
+  #index: CallerIndex | undefined;
+  readonly #hasAllow: boolean;
+  readonly #hasDeny: boolean;
+  readonly #hasDryRun: boolean;
+
+  constructor(policies: readonly P[]) {
+    this.#policies = policies;
+    this.#hasAllow = policies.some(({ action, dryRun }) => action === 'Allow' && !dryRun);
+    this.#hasDeny = policies.some(({ action, dryRun }) => action === 'Deny' && !dryRun);
+    this.#hasDryRun = policies.some(({ dryRun }) => dryRun);
+  }
+
+  /** Decides over a connection. */
+  authorize(input: AuthorizationInput): Authorization<P> {
+    if (this.#policies.length === 0) return NO_POLICY;
+    this.#index ??= this.#makeIndex();
+    const subject = new Subject(input);
+    const findings: Findings<P> = { subject, dryRun: [], denied: undefined, allowed: undefined };
+    this.#index.find(input.identity, findings, this.#endsAt);
+    const { denied, allowed, dryRun } = findings;
+    return { decision: decide(denied, allowed, this.#hasAllow), dryRun };
+  }
+
+  #makeIndex(): CallerIndex {
+    this.#entries = this.#policies.flatMap((policy) => policy.rules.map((rule) => ({ policy, rule })));
+    return new CallerIndex(this.#entries.map(({ rule }) => callersOf(rule)));
+  }
+
+  /** Asks a rule; whether no later one can change anything. */
+  readonly #endsAt = (number: number, findings: Findings<P>): boolean => {
+    const entry = this.#entries[number];
+    if (entry === undefined) return false;
+    const { policy, rule } = entry;
+    if (policy.dryRun) {
+      if (findings.dryRun.at(-1) !== policy && ruleMatches(rule, findings.subject)) findings.dryRun.push(policy);
+      return false;
+    }
+    if ((policy.action === 'Deny' ? findings.denied : findings.allowed) !== undefined) return false;
+    if (!ruleMatches(rule, findings.subject)) return false;
+    if (policy.action === 'Deny') findings.denied = policy;
+    else findings.allowed = policy;
+    return !this.#hasDryRun && (policy.action === 'Deny' || !this.#hasDeny);
+  };
+}
+
+const NO_POLICY: Authorization<never> = { decision: { allowed: true, policy: undefined }, dryRun: [] };
 
 function decide<P extends AuthorizationPolicy>(
   denied: P | undefined,
@@ -116,12 +165,35 @@ function decide<P extends AuthorizationPolicy>(
   return { allowed: true, policy: undefined };
 }
 
-// Plain loops from here on: a workload may have thousands of rules, and closures for each would cost more than its answer.
-
-function policyMatches({ rules }: AuthorizationPolicy, subject: Subject): boolean {
-  for (const rule of rules) if (ruleMatches(rule, subject)) return true;
-  return false;
+/** Of the first clause that names its callers. */
+function callersOf(rule: PolicyRule): Callers {
+  for (const clause of rule) {
+    const callers = clause.length === 0 ? undefined : anyOfCallers(clause.map(callersOfMatch));
+    if (callers !== undefined) return callers;
+  }
+  return undefined;
 }
+
+function callersOfMatch({ principals, serviceAccounts, namespaces }: PolicyMatch): Callers {
+  return (
+    exactCallers(principals, principalCaller) ??
+    (serviceAccounts.length === 0
+      ? exactCallers(namespaces, namespaceCaller)
+      : serviceAccounts.map(({ namespace, serviceAccount }) => accountCaller(namespace, serviceAccount)))
+  );
+}
+
+/** Undefined where there are none, or where one is no exact text. */
+function exactCallers(matches: readonly StringMatch[], keyOf: (value: string) => string): Callers {
+  const keys: string[] = [];
+  for (const match of matches) {
+    if (match.kind !== 'exact') return undefined;
+    keys.push(keyOf(match.value));
+  }
+  return keys.length === 0 ? undefined : keys;
+}
+
+// Plain loops from here on: a workload may have thousands of rules, and closures for each would cost more than its answer.
 
 function ruleMatches(rule: PolicyRule, subject: Subject): boolean {
   for (const clause of rule) if (!clauseMatches(clause, subject)) return false;

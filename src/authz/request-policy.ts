@@ -14,8 +14,10 @@ import type {
   OperationObject,
   SourceObject,
 } from '../model/manifest/authorization-policy.ts';
-import { createPolicyTally, type DefaultDenials, type PolicyTally } from '../model/policy-tally.ts';
-import { AskedSubject } from './asked-subject.ts';
+import { parseServiceAccountMatch, parseStringMatch } from '../model/policy.ts';
+import { createPolicyTally, type PolicyTally } from '../model/policy-tally.ts';
+import type { AskedSubject } from './asked-subject.ts';
+import { accountCaller, anyOfCallers, type Callers, namespaceCaller, principalCaller } from './caller-index.ts';
 import { pathMatcher } from './path-match.ts';
 import {
   anyBlock,
@@ -31,7 +33,6 @@ import {
   type Test,
   trustDomain,
 } from './request-conditions.ts';
-import type { RequestSubject } from './request-subject.ts';
 
 /** All hold. */
 type Conjunction = readonly Predicate[];
@@ -41,6 +42,7 @@ interface CompiledRule {
   readonly clauses: readonly (readonly Conjunction[])[];
   /** Whether it has a condition that cannot be checked here. */
   readonly unknown: boolean;
+  readonly callers: Callers;
 }
 
 /** A policy ready to be asked. */
@@ -52,22 +54,15 @@ export interface RequestPolicy {
   readonly provider: string;
   readonly dryRun: boolean;
   readonly tally: PolicyTally;
-  /** The number of the first rule that matches; -1 when none does. */
-  match(subject: RequestSubject): number;
+  readonly rules: readonly CompiledRule[];
 }
 
-export interface RequestDecision {
-  readonly allowed: boolean;
-  /** `ns[<namespace>]-policy[<name>]-rule[<number>]` of the rule that decided, `none` when none did. */
-  readonly rule: string;
-  /** Whose rule it is. */
-  readonly policy: RequestPolicy | undefined;
-}
+/** Matches whatever is asked. */
+export const EVERYTHING: CompiledRule = { clauses: [], unknown: false, callers: undefined };
 
 /** Compiles a policy once, for all requests. */
 export function compileRequestPolicy(policy: AuthorizationPolicyObject): RequestPolicy {
   const { action, provider, dryRun, meta } = policy;
-  const rules = policy.rules.map((rule) => compileRule(rule, meta.namespace));
   return {
     namespace: meta.namespace,
     name: meta.name,
@@ -75,33 +70,24 @@ export function compileRequestPolicy(policy: AuthorizationPolicyObject): Request
     provider,
     dryRun,
     tally: createPolicyTally(),
-    match: (subject) => {
-      const asked = new AskedSubject(subject);
-      return rules.findIndex((rule) => ruleMatches(rule, action, asked));
-    },
+    rules: policy.rules.map((rule) => compileRule(rule, meta.namespace)),
   };
 }
 
-/** Decides over a request. */
-export function authorizeRequest(policies: readonly RequestPolicy[], subject: RequestSubject): RequestDecision {
-  let hasAllow = false;
-  let allowedBy: RequestDecision | undefined;
-  for (const policy of policies) {
-    if (policy.dryRun || policy.action === 'AUDIT' || policy.action === 'CUSTOM') continue;
-    if (policy.action === 'ALLOW') hasAllow = true;
-    if (policy.action === 'ALLOW' && allowedBy !== undefined) continue;
-    const rule = policy.match(subject);
-    if (rule < 0) continue;
-    if (policy.action === 'DENY') return { allowed: false, rule: ruleName(policy, rule), policy };
-    allowedBy = { allowed: true, rule: ruleName(policy, rule), policy };
-  }
-  return allowedBy ?? { allowed: !hasAllow, rule: 'none', policy: undefined };
+/** AUDIT, and what is in dry run, decide nothing. */
+export function isShadow({ action, dryRun }: RequestPolicy): boolean {
+  return action === 'AUDIT' || dryRun;
 }
 
-/** Counts a decision that is carried out. */
-export function countDecision({ allowed, policy }: RequestDecision, denials: DefaultDenials): void {
-  if (policy !== undefined) policy.tally.hits++;
-  else if (!allowed) denials.enforced++;
+/** The number of the first rule of a policy that matches; -1 when none does. */
+export function matchingRule(policy: RequestPolicy, asked: AskedSubject): number {
+  return policy.rules.findIndex((rule) => ruleMatches(rule, policy.action, asked));
+}
+
+/** @param rule its number */
+export function ruleHolds({ rules, action }: RequestPolicy, rule: number, asked: AskedSubject): boolean {
+  const compiled = rules[rule];
+  return compiled !== undefined && ruleMatches(compiled, action, asked);
 }
 
 /** How a rule is called in answers and logs. */
@@ -144,7 +130,8 @@ function compileRule({ from, to, when }: AuthorizationRuleObject, namespace: str
     if (predicates === undefined) unknown = true;
     else clauses.push([predicates]);
   }
-  return { clauses, unknown };
+  const callers = from.length === 0 ? undefined : anyOfCallers(from.map((source) => callersOf(source, namespace)));
+  return { clauses, unknown, callers };
 }
 
 function compileSource(source: SourceObject, namespace: string): Conjunction {
@@ -161,6 +148,19 @@ function compileSource(source: SourceObject, namespace: string): Conjunction {
     ...restriction(l7.requestPrincipals, l7.notRequestPrincipals, true, anyHit(requestPrincipalHit)),
     ...restriction(l7.remoteIpBlocks, l7.notRemoteIpBlocks, true, remoteBlock),
   ];
+}
+
+/** By what of the source says most about who it is. */
+function callersOf({ principals, serviceAccounts, namespaces }: SourceObject, namespace: string): Callers {
+  if (principals.length > 0 && principals.every((text) => parseStringMatch(text).kind === 'exact')) {
+    return principals.map(principalCaller);
+  }
+  if (serviceAccounts.length > 0) {
+    const accounts = serviceAccounts.map((account) => parseServiceAccountMatch(account, namespace));
+    return accounts.map((account) => accountCaller(account.namespace, account.serviceAccount));
+  }
+  if (namespaces.length === 0 || namespaces.some((pattern) => pattern.includes('*'))) return undefined;
+  return namespaces.map(namespaceCaller);
 }
 
 function compileOperation({ ports, notPorts, l7 }: OperationObject): Conjunction {

@@ -1,6 +1,8 @@
 /** What policies say that decide nothing: AUDIT, and those in dry run (facts l7-and-control 3.1). */
 import type { DefaultDenials } from '../model/policy-tally.ts';
-import { type RequestPolicy, ruleName } from './request-policy.ts';
+import { AskedSubject } from './asked-subject.ts';
+import type { RequestPolicies } from './request-policies.ts';
+import { matchingRule, type RequestPolicy, ruleName } from './request-policy.ts';
 import type { RequestSubject } from './request-subject.ts';
 
 export interface ShadowOutcome {
@@ -15,16 +17,16 @@ export interface ShadowOutcome {
  * @returns undefined where no such policy says anything
  */
 export function shadowOutcome(
-  policies: readonly RequestPolicy[],
+  { shadows }: Pick<RequestPolicies, 'shadows'>,
   subject: RequestSubject,
   denials: DefaultDenials,
 ): ShadowOutcome | undefined {
   // Most requests meet none: they allocate nothing.
-  if (!policies.some(isShadow)) return undefined;
-  const shadows = policies.filter(isShadow);
+  if (shadows.length === 0) return undefined;
+  const asked = new AskedSubject(subject);
   const hits = (action: RequestPolicy['action']) =>
     shadows.flatMap((policy) => {
-      const rule = policy.action === action ? policy.match(subject) : -1;
+      const rule = policy.action === action ? matchingRule(policy, asked) : -1;
       if (rule < 0) return [];
       policy.tally.hits++;
       return [ruleName(policy, rule)];
@@ -34,10 +36,6 @@ export function shadowOutcome(
   const wouldDeny = hits('DENY')[0] ?? (lacksAllow ? 'none' : undefined);
   const audited = hits('AUDIT');
   return audited.length === 0 && wouldDeny === undefined ? undefined : { audited, wouldDeny };
-}
-
-function isShadow({ action, dryRun }: RequestPolicy): boolean {
-  return action === 'AUDIT' || dryRun;
 }
 
 /** As fields of the access log. */

@@ -15,6 +15,7 @@ export const SUPPORTED_FEATURES: readonly string[] = [
   'HTTPRouteResponseHeaderModification',
   'Mesh',
   'MeshClusterIPMatching',
+  'MeshConsumerRoute',
   'MeshHTTPRouteBackendRequestHeaderModification',
   'MeshHTTPRouteNamedRouteRule',
   'MeshHTTPRouteQueryParamMatching',

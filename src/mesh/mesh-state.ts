@@ -7,6 +7,7 @@
  *   workloads arrive does not matter (facts ztunnel-wire 5.3, "staged").
  * - Workloads of the host network have no address of their own and are not found by address.
  */
+import { PolicySet } from '../authz/evaluate.ts';
 import type { IpAddress } from '../model/address.ts';
 import { networkAddressKey } from '../model/gateway-address.ts';
 import { type AuthorizationPolicy, policyKey } from '../model/policy.ts';
@@ -35,6 +36,15 @@ export interface PolicyInForce extends AuthorizationPolicy {
   readonly tally: PolicyTally;
 }
 
+/** What policies say of a workload; the same object until one of them changes. */
+export interface PoliciesOfWorkload {
+  readonly policies: readonly PolicyInForce[];
+  /** Listed by the workload, and not known. */
+  readonly missing: readonly string[];
+  /** Decides by those that are known. */
+  readonly inForce: PolicySet<PolicyInForce>;
+}
+
 const NO_ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map();
 
 export class MeshState {
@@ -49,6 +59,8 @@ export class MeshState {
   readonly #endpoints = new Map<string, Map<string, Endpoint>>();
   readonly #policies = new Map<string, PolicyInForce>();
   readonly #policiesByNamespace = new MultiMap<PolicyInForce>();
+  /** What was asked for since policies changed last. */
+  #policiesByWorkload = new WeakMap<Workload, PoliciesOfWorkload>();
   readonly #listeners = new Set<(changes: readonly StateChange[]) => void>();
   /** Per service key the number of its last change; numbers are never used twice, so derived data can be kept with one. */
   readonly #revisions = new Map<string, number>();
@@ -124,10 +136,16 @@ export class MeshState {
    * The policies in force for a workload: those of the mesh, of its namespace, and those that select it. A listed policy
    * that is not known is reported in `missing`.
    */
-  policiesFor(workload: Workload): {
-    readonly policies: readonly PolicyInForce[];
-    readonly missing: readonly string[];
-  } {
+  policiesFor(workload: Workload): PoliciesOfWorkload {
+    let found = this.#policiesByWorkload.get(workload);
+    if (found === undefined) {
+      found = this.#findPolicies(workload);
+      this.#policiesByWorkload.set(workload, found);
+    }
+    return found;
+  }
+
+  #findPolicies(workload: Workload): PoliciesOfWorkload {
     const policies = [...this.#policiesByNamespace.get(''), ...this.#policiesByNamespace.get(workload.namespace)];
     const missing: string[] = [];
     for (const key of workload.authorizationPolicies) {
@@ -135,7 +153,7 @@ export class MeshState {
       if (policy === undefined) missing.push(key);
       else policies.push(policy);
     }
-    return { policies, missing };
+    return { policies, missing, inForce: new PolicySet(policies) };
   }
 
   workloads(): IterableIterator<Workload> {
@@ -223,6 +241,7 @@ export class MeshState {
   }
 
   #upsertPolicy(policy: AuthorizationPolicy): void {
+    this.#policiesByWorkload = new WeakMap();
     const key = policyKey(policy);
     const inForce = { ...policy, tally: keptTally(this.#policies.get(key), policy) };
     this.#removePolicy(key);
@@ -234,6 +253,7 @@ export class MeshState {
   #removePolicy(key: string): void {
     const policy = this.#policies.get(key);
     if (policy === undefined) return;
+    this.#policiesByWorkload = new WeakMap();
     this.#policies.delete(key);
     const index = indexNamespace(policy);
     if (index !== undefined) this.#policiesByNamespace.remove(index, policy);

@@ -5,6 +5,7 @@
  * - Candidates come in the order of the routes: by their number.
  * - A route that is left out does not match the path; one that comes may not match the request.
  */
+import { addNumber, firstInOrder, type Numbers, type NumberTest } from '../base/first-in-order.ts';
 
 /** What a route asks of the path of a request, as far as it can be looked up. */
 export type PathKey =
@@ -13,18 +14,14 @@ export type PathKey =
   /** Any path, for all that is known here. */
   | { readonly kind: 'any' };
 
-type Numbers = readonly number[];
-
-export type RouteTest<Subject> = (number: number, subject: Subject) => boolean;
-
-const NONE: Numbers = [];
-
 export class RouteIndex {
   readonly #exact = new Map<string, number[]>();
   readonly #prefixes = new Map<string, number[]>();
   /** Of the prefixes, ascending. */
   readonly #lengths: Numbers;
   readonly #any: number[] = [];
+  /** For paths that nothing is known of. */
+  readonly #onlyAny: readonly Numbers[] = [this.#any];
 
   /** @param keys by the number of the route */
   constructor(keys: readonly PathKey[]) {
@@ -33,20 +30,18 @@ export class RouteIndex {
   }
 
   /** The first candidate of a path for which `test` holds, by its number. @param subject what `test` is given beside it */
-  find<Subject>(path: string, subject: Subject, test: RouteTest<Subject>): number | undefined {
-    if (this.#exact.size === 0 && this.#lengths.length === 0) return firstOf(this.#any, subject, test);
-    const lists = this.#listsFor(path);
-    if (lists.length > 1) return firstOfAll(lists, subject, test);
-    return firstOf(lists[0] ?? NONE, subject, test);
+  find<Subject>(path: string, subject: Subject, test: NumberTest<Subject>): number | undefined {
+    return firstInOrder(this.#listsFor(path), subject, test);
   }
 
   #add(key: PathKey, number: number): void {
-    if (key.kind === 'exact') push(this.#exact, key.path, number);
-    else if (key.kind === 'prefix' && key.prefix !== '') push(this.#prefixes, key.prefix, number);
+    if (key.kind === 'exact') addNumber(this.#exact, key.path, number);
+    else if (key.kind === 'prefix' && key.prefix !== '') addNumber(this.#prefixes, key.prefix, number);
     else this.#any.push(number);
   }
 
-  #listsFor(path: string): Numbers[] {
+  #listsFor(path: string): readonly Numbers[] {
+    if (this.#exact.size === 0 && this.#lengths.length === 0) return this.#onlyAny;
     const lists: Numbers[] = this.#any.length === 0 ? [] : [this.#any];
     const exact = this.#exact.get(path);
     if (exact !== undefined) lists.push(exact);
@@ -57,44 +52,4 @@ export class RouteIndex {
     }
     return lists;
   }
-}
-
-function push(lists: Map<string, number[]>, key: string, number: number): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [number]);
-  else list.push(number);
-}
-
-function firstOf<Subject>(numbers: Numbers, subject: Subject, test: RouteTest<Subject>): number | undefined {
-  for (const number of numbers) if (test(number, subject)) return number;
-  return undefined;
-}
-
-/** Merges the lists, each of which ascends. */
-function firstOfAll<Subject>(
-  lists: readonly Numbers[],
-  subject: Subject,
-  test: RouteTest<Subject>,
-): number | undefined {
-  const places = lists.map(() => 0);
-  for (;;) {
-    const list = leastList(lists, places);
-    const number = lists[list]?.[places[list] ?? 0];
-    if (number === undefined || test(number, subject)) return number;
-    places[list] = (places[list] ?? 0) + 1;
-  }
-}
-
-/** The list whose next number is the least. */
-function leastList(lists: readonly Numbers[], places: readonly number[]): number {
-  let least = Number.POSITIVE_INFINITY;
-  let at = 0;
-  for (let index = 0; index < lists.length; index++) {
-    const next = lists[index]?.[places[index] ?? 0] ?? Number.POSITIVE_INFINITY;
-    if (next < least) {
-      least = next;
-      at = index;
-    }
-  }
-  return at;
 }

@@ -1,6 +1,7 @@
 /** The policies that the control plane gives to waypoints, by what they are attached to. */
 import { compileJwtRules, type JwtRule, poolRules, type TokenRules } from '../authn/jwt-rule.ts';
-import { compileRequestPolicy, type RequestPolicy } from '../authz/request-policy.ts';
+import { RequestPolicies } from '../authz/request-policies.ts';
+import { compileRequestPolicy, EVERYTHING, type RequestPolicy } from '../authz/request-policy.ts';
 import { errorText } from '../base/errors.ts';
 import { UNUSABLE_SUFFIX } from '../model/fed-policy-name.ts';
 import { readObject } from '../model/manifest/read-object.ts';
@@ -21,7 +22,7 @@ interface Held {
 
 /** All that applies to the same targets. */
 interface Pool {
-  readonly policies: readonly RequestPolicy[];
+  readonly policies: RequestPolicies;
   readonly tokenRules: TokenRules | undefined;
 }
 
@@ -78,7 +79,7 @@ export class WaypointPolicies {
   }
 
   /** All that apply to what is attached to any of the targets, and to every waypoint. */
-  of(targets: readonly string[]): readonly RequestPolicy[] {
+  of(targets: readonly string[]): RequestPolicies {
     return this.#pool(targets).policies;
   }
 
@@ -103,7 +104,7 @@ export class WaypointPolicies {
     if (known !== undefined) return known;
     const held = [...new Set([MESH_TARGET, ...targets].flatMap((target) => this.#byTarget.get(target) ?? []))];
     const pool = {
-      policies: held.map(({ policy }) => policy).filter((policy) => policy !== undefined),
+      policies: new RequestPolicies(held.map(({ policy }) => policy).filter((policy) => policy !== undefined)),
       tokenRules: poolRules(held.flatMap(({ rules }) => rules)),
     };
     this.#pools.set(key, pool);
@@ -183,7 +184,7 @@ function denial(resourceName: string, bytes: Uint8Array): Held {
       provider: '',
       dryRun: false,
       tally: createPolicyTally(),
-      match: () => 0,
+      rules: [EVERYTHING],
     },
     rules: NO_RULES,
   };

@@ -10,7 +10,7 @@ import type { TokenRules } from '../authn/jwt-rule.ts';
 import type { Claims } from '../authn/read-token.ts';
 import type { TokenAuthenticator } from '../authn/token-authenticator.ts';
 import { type CustomPolicyMatch, countCustom, matchCustom } from '../authz/custom-policies.ts';
-import { authorizeRequest, countDecision, type RequestPolicy } from '../authz/request-policy.ts';
+import { countDecision, type RequestPolicies } from '../authz/request-policies.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
 import { type ShadowOutcome, shadowOutcome } from '../authz/shadow-policies.ts';
 import type { HttpStream } from '../http/http-stream.ts';
@@ -32,7 +32,7 @@ export interface AdmissionContext extends CheckedConnection {
   /** What is in force now for tokens; undefined for nothing. */
   tokenRules(): TokenRules | undefined;
   /** The policies in force now. */
-  policies(): readonly RequestPolicy[];
+  policies(): RequestPolicies;
 }
 
 export interface AdmissionDeps {
@@ -81,7 +81,7 @@ export class RequestAdmission {
   start(stream: HttpStream, body: RequestBody): void {
     this.#body = body;
     const policies = this.#context.policies();
-    const custom = policies.length === 0 ? undefined : matchCustom(policies, this.#subject(undefined));
+    const custom = policies.custom.length === 0 ? undefined : matchCustom(policies, this.#subject(undefined));
     if (custom === undefined) return this.#authenticate();
     const asked = { stream, body, fields: this.#request, connection: this.#context };
     this.#endCheck = checkRequest(custom, asked, this.#deps.external, (outcome) => this.#onChecked(custom, outcome));
@@ -124,12 +124,12 @@ export class RequestAdmission {
   #authorize(token: Claims | undefined): void {
     if (this.#cancelled) return;
     const policies = this.#context.policies();
-    if (policies.length === 0) return this.#admit(token);
+    if (policies.all.length === 0) return this.#admit(token);
     const subject = this.#subject(token);
     const { defaultDenials } = this.#deps;
     const shadow = shadowOutcome(policies, subject, defaultDenials);
     if (shadow !== undefined) this.#events.onShadow(shadow);
-    const decision = authorizeRequest(policies, subject);
+    const decision = policies.authorize(subject);
     countDecision(decision, defaultDenials);
     if (!decision.allowed) return this.#events.onRefused(accessDenied(decision.rule));
     this.#admit(token);
@@ -140,7 +140,7 @@ export class RequestAdmission {
       request: this.#request,
       routed: this.#routed,
       responseEdits: this.#responseEdits,
-      isAllowed: () => authorizeRequest(this.#context.policies(), this.#subject(token)).allowed,
+      isAllowed: () => this.#context.policies().authorize(this.#subject(token)).allowed,
     });
   }
 

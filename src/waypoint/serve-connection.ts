@@ -8,7 +8,7 @@
 import type { TokenRules } from '../authn/jwt-rule.ts';
 import type { TokenAuthenticator } from '../authn/token-authenticator.ts';
 import { countCustom, matchCustom } from '../authz/custom-policies.ts';
-import { authorizeRequest, countDecision, type RequestPolicy } from '../authz/request-policy.ts';
+import { countDecision, type RequestPolicies } from '../authz/request-policies.ts';
 import type { RequestSubject } from '../authz/request-subject.ts';
 import { shadowFields, shadowOutcome } from '../authz/shadow-policies.ts';
 import type { Clock, Timer } from '../base/clock.ts';
@@ -225,11 +225,11 @@ class ServedConnection implements StreamHandler {
         'src.addr': this.#connection.clientAddress,
         ...shadowFields(shadow),
       });
-    const decision = authorizeRequest(policies, subject);
+    const decision = policies.authorize(subject);
     countDecision(decision, defaultDenials);
     if (!decision.allowed) return this.#refuse(policyDenied(decision.rule));
     const connection = { ...this.#connection, release: () => this.#replay() };
-    const isAllowed = () => authorizeRequest(this.#policies(), subject).allowed;
+    const isAllowed = () => this.#policies().authorize(subject).allowed;
     forwardBytes(connection, this.#target, this.#routes()?.tcp, this.#self, isAllowed, this.#deps);
   }
 
@@ -333,7 +333,7 @@ class ServedConnection implements StreamHandler {
     };
   }
 
-  #policies(): readonly RequestPolicy[] {
+  #policies(): RequestPolicies {
     return this.#deps.policies.of(this.#policyTargets);
   }
 

@@ -1,6 +1,6 @@
 /** The decision of ztunnel over a connection, as every inbound connection asks for it. */
 import assert from 'node:assert/strict';
-import { type AuthorizationInput, authorize } from '../../../src/authz/evaluate.ts';
+import type { AuthorizationInput } from '../../../src/authz/evaluate.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { MeshState } from '../../../src/mesh/mesh-state.ts';
 import type { IpAddress } from '../../../src/model/address.ts';
@@ -76,7 +76,7 @@ function oneNamespace(): readonly MicroBench[] {
 }
 
 function decider(title: string, state: MeshState, workload: Workload) {
-  const decide = (input: AuthorizationInput) => authorize(state.policiesFor(workload).policies, input).decision;
+  const decide = (input: AuthorizationInput) => state.policiesFor(workload).inForce.authorize(input).decision;
   return (what: string, allowed: boolean, inputs: readonly AuthorizationInput[]): MicroBench => {
     for (const input of inputs) assert.equal(decide(input).allowed, allowed, what);
     const next = inTurns(inputs);

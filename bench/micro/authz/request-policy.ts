@@ -1,6 +1,5 @@
 /** The decision of a waypoint over a request, as every request asks for it. */
 import assert from 'node:assert/strict';
-import { authorizeRequest } from '../../../src/authz/request-policy.ts';
 import type { RequestSubject } from '../../../src/authz/request-subject.ts';
 import type { IpAddress } from '../../../src/model/address.ts';
 import { namespaceTarget } from '../../../src/model/waypoint-target.ts';
@@ -68,7 +67,7 @@ function serviceSpec(namespace: number, index: number): object {
 }
 
 function decider(title: string, policies: WaypointPolicies, targets: readonly string[]) {
-  const decide = (subject: RequestSubject) => authorizeRequest(policies.of(targets), subject);
+  const decide = (subject: RequestSubject) => policies.of(targets).authorize(subject);
   return (what: string, allowed: boolean, subjects: readonly RequestSubject[]): MicroBench => {
     for (const subject of subjects) assert.equal(decide(subject).allowed, allowed, what);
     const next = inTurns(subjects);

@@ -3,8 +3,6 @@
  * waypoint's policies and routes, the policies of the endpoint's ztunnel.
  */
 import { matchCustom } from '../../authz/custom-policies.ts';
-import { authorize } from '../../authz/evaluate.ts';
-import { authorizeRequest } from '../../authz/request-policy.ts';
 import type { RequestSubject } from '../../authz/request-subject.ts';
 import { parseAuthority } from '../../hbone/authority.ts';
 import type { HttpHeader } from '../../http/http-stream.ts';
@@ -218,13 +216,13 @@ class Explanation {
     if (policies.tokenRulesOf(targets) !== undefined) {
       notes.push('a RequestAuthentication looks at tokens; this request is taken to have none');
     }
-    const decision = authorizeRequest(inForce, subject);
+    const decision = inForce.authorize(subject);
     if (decision.allowed) {
       const by = decision.rule === 'none' ? 'no policy says otherwise' : `allowed by ${decision.rule}`;
       this.#pass(where, by, notes);
       return true;
     }
-    const allows = inForce.filter(({ action, dryRun }) => action === 'ALLOW' && !dryRun).map(nameOf);
+    const allows = inForce.all.filter(({ action, dryRun }) => action === 'ALLOW' && !dryRun).map(nameOf);
     if (decision.rule !== 'none') {
       this.#refuse(where, `403: denied by ${decision.rule}`, this.#advice.forDeny(decision.rule), notes);
     } else {
@@ -300,7 +298,7 @@ class Explanation {
       return this.#pass(nameOf(workload), 'it is not in the mesh: nobody asks a policy');
     }
     const where = `ztunnel of ${workload.node || nameOf(workload)}`;
-    const { policies, missing } = this.#state.policiesFor(workload);
+    const { policies, missing, inForce } = this.#state.policiesFor(workload);
     if (missing.length > 0) {
       return this.#refuse(
         where,
@@ -309,7 +307,7 @@ class Explanation {
       );
     }
     const destinationIp = workload.addresses[0] ?? ELSEWHERE;
-    const { decision, dryRun } = authorize(policies, { identity, sourceIp, destinationIp, destinationPort: port });
+    const { decision, dryRun } = inForce.authorize({ identity, sourceIp, destinationIp, destinationPort: port });
     const remarks = dryRun.map((policy) => `dry run: ${nameOf(policy)} would ${policy.action.toLowerCase()} it`);
     if (!decision.allowed) {
       const allows = policies.filter(({ action, dryRun: dry }) => action === 'Allow' && !dry).map(nameOf);

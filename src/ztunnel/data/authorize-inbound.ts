@@ -1,5 +1,5 @@
 /** The policy decision over an inbound connection, logged where operators look for it (facts ztunnel-wire 8.4). */
-import { type Authorization, type AuthorizationInput, authorize } from '../../authz/evaluate.ts';
+import type { Authorization, AuthorizationInput } from '../../authz/evaluate.ts';
 import { type ProxyError, policyDenied } from '../../hbone/proxy-error.ts';
 import type { PolicyInForce } from '../../mesh/mesh-state.ts';
 import { formatAddress } from '../../model/address.ts';
@@ -23,14 +23,14 @@ export function authorizeInbound(
   input: AuthorizationInput,
 ): ProxyError | undefined {
   const { state, config, logger } = context;
-  const { policies, missing } = state.policiesFor(workload);
+  const { policies, missing, inForce } = state.policiesFor(workload);
   const log = logger.scope('rbac');
   const [unknown] = missing;
   if (unknown !== undefined) {
     log.warn('policy selects the workload but has not arrived', { policy: unknown, workload: workload.uid });
     if (config.unknownPolicy === 'deny') return policyDenied(`policy not yet known: ${unknown}`);
   }
-  const authorization = authorize(policies, input);
+  const authorization = inForce.authorize(input);
   count(policies, authorization, context.defaultDenials);
   const { decision, dryRun } = authorization;
   for (const policy of dryRun) {

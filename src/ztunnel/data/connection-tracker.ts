@@ -6,7 +6,7 @@
  * - A push that denies an open inbound connection ends it at once (facts ztunnel-wire 8.5). The question is put to the
  *   workload as it is now, so a policy that was attached later counts too.
  */
-import { type AuthorizationInput, authorize } from '../../authz/evaluate.ts';
+import type { AuthorizationInput } from '../../authz/evaluate.ts';
 import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
 import type { MeshState } from '../../mesh/mesh-state.ts';
 import { type MetricFamily, renderLabels } from '../../telemetry/exposition.ts';
@@ -73,7 +73,7 @@ export class ConnectionTracker {
       const { authorization } = connection;
       const workload = authorization && state.workload(authorization.workloadUid);
       if (authorization === undefined || workload === undefined) continue;
-      const { decision } = authorize(state.policiesFor(workload).policies, authorization.input);
+      const { decision } = state.policiesFor(workload).inForce.authorize(authorization.input);
       if (!decision.allowed) connection.abort(proxyError('POLICY_CHANGED', 'connection closed due to policy change'));
     }
   }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { matchCustom } from '../../../src/authz/custom-policies.ts';
-import { authorizeRequest, compileRequestPolicy } from '../../../src/authz/request-policy.ts';
+import { RequestPolicies } from '../../../src/authz/request-policies.ts';
+import { compileRequestPolicy } from '../../../src/authz/request-policy.ts';
 import type { HttpSubject, RequestSubject, TokenClaims } from '../../../src/authz/request-subject.ts';
 import type { IpAddress } from '../../../src/model/address.ts';
 import { readObject } from '../../../src/model/manifest/read-object.ts';
@@ -57,7 +58,7 @@ function request(asked: Asked = {}, connection: Partial<RequestSubject> = {}): R
 
 const tcp = (connection: Partial<RequestSubject> = {}) => request({}, { http: undefined, ...connection });
 const allows = (rule: object, subject: RequestSubject) =>
-  authorizeRequest([policy({ action: 'ALLOW', rules: [rule] })], subject).allowed;
+  new RequestPolicies([policy({ action: 'ALLOW', rules: [rule] })]).authorize(subject).allowed;
 const from = (source: object) => ({ from: [{ source }] });
 const to = (operation: object) => ({ to: [{ operation }] });
 const when = (key: string, values: readonly string[], notValues: readonly string[] = []) => ({
@@ -66,14 +67,14 @@ const when = (key: string, values: readonly string[], notValues: readonly string
 
 describe('the policies of a waypoint', () => {
   it('allow everything when there is none, and only what matches when one allows', () => {
-    assert.deepEqual(authorizeRequest([], request()), { allowed: true, rule: 'none', policy: undefined });
+    assert.deepEqual(new RequestPolicies([]).authorize(request()), { allowed: true, rule: 'none', policy: undefined });
     const gets = policy({ rules: [to({ methods: ['GET'] })] });
-    assert.deepEqual(authorizeRequest([gets], request()), {
+    assert.deepEqual(new RequestPolicies([gets]).authorize(request()), {
       allowed: true,
       rule: 'ns[shop]-policy[p]-rule[0]',
       policy: gets,
     });
-    assert.deepEqual(authorizeRequest([gets], request({ method: 'POST' })), {
+    assert.deepEqual(new RequestPolicies([gets]).authorize(request({ method: 'POST' })), {
       allowed: false,
       rule: 'none',
       policy: undefined,
@@ -86,8 +87,8 @@ describe('the policies of a waypoint', () => {
       { action: 'DENY', rules: [to({ methods: ['PUT'] }), to({ methods: ['DELETE'] })] },
       { name: 'd' },
     );
-    assert.equal(authorizeRequest([all, noDelete], request()).allowed, true);
-    assert.deepEqual(authorizeRequest([all, noDelete], request({ method: 'DELETE' })), {
+    assert.equal(new RequestPolicies([all, noDelete]).authorize(request()).allowed, true);
+    assert.deepEqual(new RequestPolicies([all, noDelete]).authorize(request({ method: 'DELETE' })), {
       allowed: false,
       rule: 'ns[shop]-policy[d]-rule[1]',
       policy: noDelete,
@@ -95,26 +96,33 @@ describe('the policies of a waypoint', () => {
   });
 
   it('without rules allow nothing; an empty rule matches everything; a dry run and an audit decide nothing', () => {
-    assert.equal(authorizeRequest([policy({})], request()).allowed, false);
-    assert.equal(authorizeRequest([policy({ rules: [{}] })], request()).allowed, true);
+    assert.equal(new RequestPolicies([policy({})]).authorize(request()).allowed, false);
+    assert.equal(new RequestPolicies([policy({ rules: [{}] })]).authorize(request()).allowed, true);
     const dry = policy({ rules: [] }, { annotations: { 'istio.io/dry-run': 'true' } });
-    assert.equal(authorizeRequest([dry, policy({ action: 'AUDIT', rules: [{}] })], request()).allowed, true);
+    assert.equal(
+      new RequestPolicies([dry, policy({ action: 'AUDIT', rules: [{}] })]).authorize(request()).allowed,
+      true,
+    );
   });
 
   it('leave what a CUSTOM policy matches to whom it names', () => {
     const custom = policy({ action: 'CUSTOM', provider: { name: 'ext' }, rules: [to({ paths: ['/admin*'] })] });
     const other = policy({ action: 'CUSTOM', provider: { name: 'other' }, rules: [to({ methods: ['PUT'] })] });
     const admin = request({ path: '/admin/x' });
-    assert.equal(authorizeRequest([custom], admin).allowed, true);
-    assert.equal(matchCustom([custom, other], request()), undefined);
-    assert.deepEqual(matchCustom([custom, other], admin), {
+    assert.equal(new RequestPolicies([custom]).authorize(admin).allowed, true);
+    assert.equal(matchCustom(new RequestPolicies([custom, other]), request()), undefined);
+    assert.deepEqual(matchCustom(new RequestPolicies([custom, other]), admin), {
       rule: 'ns[shop]-policy[p]-rule[0]',
       policy: custom,
       provider: 'ext',
     });
     const both = request({ path: '/admin/x', method: 'PUT' });
-    assert.equal(matchCustom([custom, other], both)?.provider, undefined, 'nobody can say for both');
-    assert.deepEqual(matchCustom([custom, custom], admin)?.provider, 'ext');
+    assert.equal(
+      matchCustom(new RequestPolicies([custom, other]), both)?.provider,
+      undefined,
+      'nobody can say for both',
+    );
+    assert.deepEqual(matchCustom(new RequestPolicies([custom, custom]), admin)?.provider, 'ext');
   });
 
   it('want every clause of a rule and one of its alternatives', () => {
@@ -277,8 +285,8 @@ describe('a condition', () => {
     const key = 'experimental.envoy.filters.network.mysql_proxy[db]';
     assert.equal(allows(when(key, ['x']), request()), false);
     const deny = policy({ action: 'DENY', rules: [{ ...to({ methods: ['GET'] }), ...when(key, ['x']) }] });
-    assert.equal(authorizeRequest([deny], request()).allowed, false);
-    assert.equal(authorizeRequest([deny], request({ method: 'PUT' })).allowed, true);
+    assert.equal(new RequestPolicies([deny]).authorize(request()).allowed, false);
+    assert.equal(new RequestPolicies([deny]).authorize(request({ method: 'PUT' })).allowed, true);
   });
 });
 
@@ -290,7 +298,8 @@ describe('a connection that is not HTTP', () => {
   });
 
   it('is denied by what is left of a rule without the questions about HTTP', () => {
-    const deny = (rule: object) => authorizeRequest([policy({ action: 'DENY', rules: [rule] })], tcp()).allowed;
+    const deny = (rule: object) =>
+      new RequestPolicies([policy({ action: 'DENY', rules: [rule] })]).authorize(tcp()).allowed;
     assert.equal(deny(to({ methods: ['GET'], ports: ['80'] })), false);
     assert.equal(deny(to({ methods: ['GET'], ports: ['81'] })), true);
     assert.equal(deny(to({ notMethods: ['GET'] })), false);
@@ -298,6 +307,6 @@ describe('a connection that is not HTTP', () => {
 
   it('does not get past a CUSTOM policy by not being HTTP', () => {
     const custom = policy({ action: 'CUSTOM', provider: { name: 'ext' }, rules: [to({ paths: ['/admin*'] })] });
-    assert.equal(matchCustom([custom], tcp())?.provider, 'ext');
+    assert.equal(matchCustom(new RequestPolicies([custom]), tcp())?.provider, 'ext');
   });
 });

@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { RequestPolicy } from '../../../src/authz/request-policy.ts';
+import { RequestPolicies } from '../../../src/authz/request-policies.ts';
+import { EVERYTHING, type RequestPolicy } from '../../../src/authz/request-policy.ts';
 import type { RequestSubject } from '../../../src/authz/request-subject.ts';
 import { shadowOutcome as outcomeOf, shadowFields } from '../../../src/authz/shadow-policies.ts';
 import { createDefaultDenials, createPolicyTally } from '../../../src/model/policy-tally.ts';
 
 const subject = {} as RequestSubject;
 const shadowOutcome = (policies: readonly RequestPolicy[], subject: RequestSubject) =>
-  outcomeOf(policies, subject, createDefaultDenials());
+  outcomeOf(new RequestPolicies(policies), subject, createDefaultDenials());
 
 function policy(name: string, action: RequestPolicy['action'], matches: boolean, dryRun = false): RequestPolicy {
   const tally = createPolicyTally();
-  return { namespace: 'shop', name, action, provider: '', dryRun, tally, match: () => (matches ? 0 : -1) };
+  return { namespace: 'shop', name, action, provider: '', dryRun, tally, rules: matches ? [EVERYTHING] : [] };
 }
 
 describe('policies that decide nothing', () => {
@@ -42,8 +43,8 @@ describe('policies that decide nothing', () => {
   it('count what they say, and what no ALLOW in dry run would let through', () => {
     const denials = createDefaultDenials();
     const all = [policy('a', 'ALLOW', false, true), policy('d', 'DENY', true, true), policy('u', 'AUDIT', true)];
-    outcomeOf(all, subject, denials);
-    outcomeOf(all, subject, denials);
+    outcomeOf(new RequestPolicies(all), subject, denials);
+    outcomeOf(new RequestPolicies(all), subject, denials);
     assert.deepEqual(
       all.map(({ tally }) => tally.hits),
       [0, 2, 2],

@@ -83,7 +83,7 @@ describe('RequestAuthentications at a waypoint', () => {
     fed('other', 'Service/shop/else', [rule({ outputPayloadToHeader: 'x-else' })], policies);
     assert.equal(policies.tokenRulesOf(TARGETS)?.rules.length, 4);
     assert.equal(policies.tokenRulesOf(TARGETS)?.ownHeaders.size, 0);
-    assert.deepEqual(policies.of(TARGETS), []);
+    assert.deepEqual(policies.of(TARGETS).all, []);
     const none = new WaypointPolicies(() => undefined);
     none.handler().apply([], []);
     assert.equal(none.hasTokenRules, false);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { NO_REQUEST_POLICIES } from '../../../src/authz/request-policies.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
 import type { HttpHeader } from '../../../src/http/http-stream.ts';
 import type { CompiledPort } from '../../../src/routing/compile-routes.ts';
@@ -42,7 +43,7 @@ async function answer(place: 'target' | 'header'): Promise<{ headers: readonly H
     requestClient: { ip: '10.0.0.9', certificate: undefined },
     subject: { identity: undefined },
     tokenRules: () => undefined,
-    policies: () => [],
+    policies: () => NO_REQUEST_POLICIES,
     telemetry: () => NO_TELEMETRY,
     routes: () => ({ http }) as unknown as CompiledPort,
   } as unknown as HttpConnectionContext;

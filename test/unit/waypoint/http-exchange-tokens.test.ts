@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { TokenRules } from '../../../src/authn/jwt-rule.ts';
 import type { TokenAuthenticator, TokenOutcome } from '../../../src/authn/token-authenticator.ts';
+import type { AskedSubject } from '../../../src/authz/asked-subject.ts';
+import { RequestPolicies } from '../../../src/authz/request-policies.ts';
+import type { RequestPolicy } from '../../../src/authz/request-policy.ts';
 import { silentLogger } from '../../../src/base/logger.ts';
 import { fail, ok } from '../../../src/base/result.ts';
 import type { HttpHeader, HttpStreamHandler } from '../../../src/http/http-stream.ts';
+import { createPolicyTally } from '../../../src/model/policy-tally.ts';
 import { FairShares } from '../../../src/waypoint/fair-shares.ts';
 import type { HttpConnectionContext, HttpExchangeDeps } from '../../../src/waypoint/http-context.ts';
 import { handleRequest } from '../../../src/waypoint/http-exchange.ts';
@@ -82,15 +86,21 @@ function setUp(asks: 'asks' | 'does not ask' = 'asks') {
     clusters: { get: () => cluster },
     state: {},
   } as unknown as HttpExchangeDeps;
-  const policy = {
+  const noteToken = {
+    httpOnly: false,
+    holds: ({ http }: AskedSubject) => {
+      seen.push(http?.token);
+      return false;
+    },
+  };
+  const policy: RequestPolicy = {
     namespace: 'shop',
     name: 'p',
     action: 'DENY',
+    provider: '',
     dryRun: false,
-    match: (subject: { http?: { token: unknown } }) => {
-      seen.push(subject.http?.token);
-      return -1;
-    },
+    tally: createPolicyTally(),
+    rules: [{ clauses: [[[noteToken]]], unknown: false, callers: undefined }],
   };
   const context = {
     target: { kind: 'service', service: { ports: new Map([[80, 8080]]) }, port: 80 },
@@ -102,7 +112,7 @@ function setUp(asks: 'asks' | 'does not ask' = 'asks') {
     requestClient: { ip: '10.0.0.9', certificate: undefined },
     subject: { identity: undefined },
     tokenRules: () => rules,
-    policies: () => [policy],
+    policies: () => new RequestPolicies([policy]),
     telemetry: () => NO_TELEMETRY,
     routes: () => undefined,
   } as unknown as HttpConnectionContext;

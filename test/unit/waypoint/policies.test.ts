@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { authorizeRequest, countDecision } from '../../../src/authz/request-policy.ts';
+import { countDecision } from '../../../src/authz/request-policies.ts';
 import type { RequestSubject } from '../../../src/authz/request-subject.ts';
 import { createDefaultDenials } from '../../../src/model/policy-tally.ts';
 import { WaypointPolicy } from '../../../src/proto/gen/ambit.ts';
@@ -29,7 +29,7 @@ function policies() {
       assert.deepEqual(apply([{ name: NAME, version: '1', aliases: [], bytes }], []), []);
     },
     remove: () => apply([], [NAME]),
-    ask: () => countDecision(authorizeRequest(all.of([TARGET]), subject), denials),
+    ask: () => countDecision(all.of([TARGET]).authorize(subject), denials),
     hits: () => [...all.counted()].map(({ name, tally }) => [name, tally.hits]),
   };
 }

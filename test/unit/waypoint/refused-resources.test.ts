@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { authorizeRequest } from '../../../src/authz/request-policy.ts';
+import type { RequestSubject } from '../../../src/authz/request-subject.ts';
 import type { Service } from '../../../src/model/service.ts';
 import { type HttpRoute, ServiceRoutes, WaypointPolicy } from '../../../src/proto/gen/ambit.ts';
 import { WaypointPolicies } from '../../../src/waypoint/policies.ts';
@@ -77,12 +77,12 @@ describe('a policy that is refused', () => {
   const META = { name: 'p', namespace: 'shop' };
   const TARGETS = { targetRefs: [{ group: '', kind: 'Service', name: 'cart' }] };
   const decide = (policies: WaypointPolicies, target: string) =>
-    authorizeRequest(policies.of([target]), {
+    policies.of([target]).authorize({
       identity: undefined,
       sourceIp: '10.0.0.1',
       remoteIp: '10.0.0.1',
       destinationPort: 80,
-    } as unknown as Parameters<typeof authorizeRequest>[1]);
+    } as unknown as RequestSubject);
 
   it('denies what it is attached to, by its name, until it is mended, and nothing else', () => {
     const policies = new WaypointPolicies(() => undefined);

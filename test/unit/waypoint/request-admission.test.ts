@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { RequestPolicies } from '../../../src/authz/request-policies.ts';
+import { EVERYTHING, type RequestPolicy } from '../../../src/authz/request-policy.ts';
 import type { HttpHeader } from '../../../src/http/http-stream.ts';
 import { createPolicyTally } from '../../../src/model/policy-tally.ts';
 import type { CheckOutcome } from '../../../src/waypoint/external-authorization/external-authorization.ts';
@@ -27,7 +29,7 @@ it('what an authorizer sets or removes of a request cannot be said by its client
     subject: { identity: undefined, sourceIp: '10.0.0.1' },
     clientAddress: '10.0.0.1:9',
     tokenRules: () => undefined,
-    policies: () => [{ ...custom, tally, match: () => 0 }],
+    policies: () => new RequestPolicies([{ ...custom, tally, rules: [EVERYTHING] } as RequestPolicy]),
   } as unknown as AdmissionContext;
   const external = {
     find: () => ({ provider: { settings: { body: undefined } }, target: {} }),
