@@ -53,7 +53,9 @@ export async function measure(
 async function sample(contestant: Contestant, load: Load, seconds: number): Promise<Sample> {
   const spentUs = () => contestant.pids.reduce((sum, pid) => sum + cpuUs(pid), 0);
   const beforeUs = spentUs();
-  const { requests, perSecond } = await load(contestant, seconds);
+  const { requests, perSecond } = await load(contestant, seconds).catch((cause: unknown) => {
+    throw new Error(`${contestant.name} was not measured`, { cause });
+  });
   return { perSecond, cpuUsPerRequest: (spentUs() - beforeUs) / requests };
 }
 
