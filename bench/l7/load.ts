@@ -53,6 +53,7 @@ function numberIn(text: string, pattern: RegExp): number {
 }
 
 function served(text: string, requests: number, perSecond: number): Served {
-  if (!(requests > 0 && perSecond > 0)) throw new Error(`the load generator's report is not understood, or nothing was answered:\n${text}`);
+  if (!(requests > 0 && perSecond > 0))
+    throw new Error(`the load generator's report is not understood, or nothing was answered:\n${text}`);
   return { requests, perSecond };
 }

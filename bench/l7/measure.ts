@@ -9,6 +9,9 @@ export interface Rounds {
   readonly seconds: number;
 }
 
+/** Until a program that compiles itself has compiled what matters. */
+const WARM_UP_SECONDS = 3;
+
 interface Sample {
   readonly perSecond: number;
   readonly cpuUsPerRequest: number;
@@ -32,7 +35,7 @@ export async function measure(
 ): Promise<Line> {
   const samples = contestants.map((): Sample[] => []);
   // Compiled code, pools and caches of a first round are not counted.
-  for (const contestant of contestants) await sample(contestant, load, seconds);
+  for (const contestant of contestants) await sample(contestant, load, Math.max(seconds, WARM_UP_SECONDS));
   for (let round = 0; round < rounds; round++) {
     for (const [index, one] of contestants.entries()) samples[index]?.push(await sample(one, load, seconds));
   }

@@ -1,6 +1,7 @@
 /** Lines of the L7 bench without a mesh: proxies on loopback between a load generator and an endpoint. */
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../test/helpers/eventually.ts';
 import { JwtIssuer } from '../../test/helpers/jwt-issuer.ts';
 import { LOAD_CORE, PROXY_CORE } from '../l4/process-cost.ts';
@@ -16,6 +17,7 @@ const ENDPOINT = { http1: 28_081, http2: 28_082, grpc: 28_083 };
 const LISTEN = { ambit: 28_090, envoy: 28_091, haproxy: 28_092, nginx: 28_093 };
 const ROUTE_COUNTS = [1, 100, 5000];
 const POLICIES = 1000;
+const START_MS = 1000;
 
 interface Setup {
   readonly endpoint: number;
@@ -28,7 +30,7 @@ interface Setup {
 /** All of them. @param folder for configuration files */
 export async function plainLines(folder: string, rounds: Rounds): Promise<Line[]> {
   const grpc = buildGrpcBench();
-  using endpoints = new Programs();
+  await using endpoints = new Programs();
   endpoints.start(LOAD_CORE, ...responder(ENDPOINT.http1, join(folder, 'responder.cfg')));
   endpoints.start(LOAD_CORE, ...responder(ENDPOINT.http2, join(folder, 'responder-h2.cfg'), 'http2'));
   const own = ['-port', String(ENDPOINT.grpc), '-test_name', PROFILE_NAME];
@@ -36,9 +38,11 @@ export async function plainLines(folder: string, rounds: Rounds): Promise<Line[]
   for (const port of Object.values(ENDPOINT)) await eventually(`the endpoint at ${port}`, () => accepts(port));
   const lines: Line[] = [];
   const line = async (setup: Setup, ...measured: readonly Parameters<typeof measure>[0][]) => {
-    using proxies = new Programs();
+    await using proxies = new Programs();
     const contestants = startContestants(proxies, folder, setup);
     for (const { url } of contestants) await eventually(url, () => accepts(Number(new URL(url).port)));
+    // Some take connections before they serve them.
+    await delay(START_MS);
     for (const one of measured) lines.push(await measure(one, contestants, rounds));
   };
   const http1 = { endpoint: ENDPOINT.http1, spoken: 'http1' } as const;
