@@ -14,6 +14,7 @@
         'src/native/open-socket.cc',
         'src/native/socket-endpoints.cc',
         'src/native/process-limits.cc',
+        'src/native/process-memory.cc',
         'src/native/seqpacket.cc',
         'src/native/socket-send.cc',
         'src/native/socket-settings.cc',

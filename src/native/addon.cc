@@ -7,6 +7,7 @@
 #include "icmp-socket.h"
 #include "open-socket.h"
 #include "process-limits.h"
+#include "process-memory.h"
 #include "seqpacket.h"
 #include "socket-endpoints.h"
 #include "socket-send.h"
@@ -24,6 +25,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("sendNow", Napi::Function::New<ambit::SendNow>(env, "sendNow"));
   exports.Set("setSocketOptions", Napi::Function::New<ambit::SetSocketOptions>(env, "setSocketOptions"));
   exports.Set("raiseFileLimit", Napi::Function::New<ambit::RaiseFileLimit>(env, "raiseFileLimit"));
+  exports.Set("trimMemory", Napi::Function::New<ambit::TrimMemory>(env, "trimMemory"));
   exports.Set("seqpacketListen", Napi::Function::New<ambit::SeqpacketListen>(env, "seqpacketListen"));
   exports.Set("seqpacketConnect", Napi::Function::New<ambit::SeqpacketConnect>(env, "seqpacketConnect"));
   exports.Set("seqpacketAccept", Napi::Function::New<ambit::SeqpacketAccept>(env, "seqpacketAccept"));

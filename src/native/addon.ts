@@ -104,6 +104,8 @@ export interface NativeAddon {
   sendNow(fd: number, bytes: Uint8Array): number;
   setSocketOptions(fd: number, options: StreamSocketOptions & { readonly mark?: number }): number;
   raiseFileLimit(): number;
+  /** Whether the C library gave free memory back to the system. */
+  trimMemory(): boolean;
   dropRedirected(netnsFd: number, ports: readonly number[]): number;
   openIcmpSocket(options: IcmpSocketOptions): IcmpSocketRecord | number;
   /** What the kernel knows of the way to the destination of a connected socket, in bytes, or a failure. */

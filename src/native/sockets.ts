@@ -68,6 +68,15 @@ export function raiseFileLimit(): number {
 }
 
 /**
+ * Has the C library give free memory back to the system, which takes some milliseconds: what lies between pieces in use, of all
+ * threads, and what lies behind them of the calling one.
+ * @returns whether there was any; false, too, where the library cannot be asked
+ */
+export function trimMemory(): boolean {
+  return nativeAddon().trimMemory();
+}
+
+/**
  * Makes connection tracking of a namespace forget every connection that REDIRECT sent to one of the ports. Needs
  * CAP_NET_ADMIN, and nf_conntrack_netlink in the kernel.
  * @returns how many there were

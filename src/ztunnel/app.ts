@@ -30,6 +30,7 @@ import type { PodPorts } from './data/pod-proxy.ts';
 import { DataThreads } from './data-threads.ts';
 import { FeedSubscription } from './feed-subscription.ts';
 import { idleCompaction } from './idle-compaction.ts';
+import { idleTrim } from './idle-trim.ts';
 import { PodManager } from './pod-manager.ts';
 import { mergeFamilies, podFamilies } from './process-metrics.ts';
 import { checkPrivileges } from './start-checks.ts';
@@ -210,9 +211,10 @@ class Ztunnel {
     await this.#threads.request({ type: 'compact-heap' });
     if (this.#threads.shareCaller) return;
     compactHeap();
-    const compaction = idleCompaction(this.#deps.clock);
-    compaction.start();
-    this.#closers.push(() => compaction.stop());
+    for (const rest of [idleCompaction(this.#deps.clock), idleTrim(this.#deps.clock)]) {
+      rest.start();
+      this.#closers.push(() => rest.stop());
+    }
   }
 
   #followCrl(): void {

@@ -31,6 +31,7 @@ import { ThreadProfiler } from '../../telemetry/thread-profiler.ts';
 import { compactHeap } from '../compact-heap.ts';
 import type { ZtunnelConfig } from '../config.ts';
 import { type IdleCompaction, idleCompaction } from '../idle-compaction.ts';
+import { type IdleTrim, idleTrim } from '../idle-trim.ts';
 import { DestinationResolver } from '../resolve-destination.ts';
 import type {
   CertificateAnswer,
@@ -73,6 +74,7 @@ export class DataPlane {
   readonly #waiters = new Map<SpiffeId, CertificateWaiter[]>();
   readonly #profiler: ThreadProfiler;
   readonly #idleCompaction: IdleCompaction;
+  readonly #idleTrim: IdleTrim;
   readonly #tap: ThreadTap;
 
   constructor(config: ZtunnelConfig, line: MessageLine<DataMessage, ControlMessage>, deps: DataPlaneDeps) {
@@ -80,6 +82,7 @@ export class DataPlane {
     this.#deps = deps;
     this.#profiler = new ThreadProfiler(deps.clock);
     this.#idleCompaction = idleCompaction(deps.clock);
+    this.#idleTrim = idleTrim(deps.clock);
     this.#tap = new ThreadTap(deps.clock, (record, skipped) => line.post({ type: 'tapped', record, skipped }));
     this.#context = this.#createContext(config);
     const { state, tracker } = this.#context;
@@ -94,6 +97,7 @@ export class DataPlane {
     for (const uid of [...this.#pods.keys()]) this.#stopPod(uid);
     this.#context.onDemand?.close();
     this.#idleCompaction.stop();
+    this.#idleTrim.stop();
     await this.#context.tracker.whenEmpty();
   }
 
@@ -226,6 +230,7 @@ export class DataPlane {
         // A thread that serves connections does not stand still for it.
         if (this.#context.tracker.size === 0) compactHeap();
         this.#idleCompaction.start();
+        this.#idleTrim.start();
         return undefined;
       case 'ping':
         return undefined;
