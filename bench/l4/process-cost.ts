@@ -21,7 +21,18 @@ export function memoryBytes(pid: number): { rss: number; anonymous: number } {
 export const LOAD_CORE = 0;
 export const PROXY_CORE = 1;
 
+/** How the cores of the machine are divided between load and proxies: lists as `taskset` takes them. */
+export interface Cores {
+  readonly load: string;
+  readonly proxies: string;
+}
+
+/** One for each. */
+export const ONE_CORE: Cores = { load: `${LOAD_CORE}`, proxies: `${PROXY_CORE}` };
+/** Two for each. */
+export const TWO_CORES: Cores = { load: '0,3', proxies: '1,2' };
+
 /** The arguments of `taskset` in front of a command. */
-export function onCore(core: number): string[] {
-  return ['-c', String(core)];
+export function onCore(cores: number | string): string[] {
+  return ['-c', String(cores)];
 }

@@ -13,6 +13,7 @@ import { BODY, envoy, responder } from './peers.ts';
 import { sidecarCredentials } from './sidecar-credentials.ts';
 
 const PACE_PER_SEC = 1000;
+const PACE_CONNECTIONS = 32;
 const CONFIG_OBJECTS = 5000;
 
 const GATEWAY = {
@@ -132,8 +133,9 @@ async function paced(contestants: readonly Contestant[], { rounds, seconds }: Ro
   const runs = contestants.map((): { p50Us: number; p99Us: number }[] => []);
   for (let round = 0; round < rounds; round++) {
     for (const [index, { url, run: start }] of contestants.entries()) {
-      const generator = join(import.meta.dirname, 'paced.ts');
-      const text = await start(process.execPath, generator, url, String(PACE_PER_SEC), String(seconds));
+      const generator = join(import.meta.dirname, '../paced.ts');
+      const numbers = [PACE_PER_SEC, seconds, PACE_CONNECTIONS].map(String);
+      const text = await start(process.execPath, generator, url, ...numbers);
       runs[index]?.push(JSON.parse(text));
     }
   }

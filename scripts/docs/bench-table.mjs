@@ -4,21 +4,21 @@ import { table } from './markdown.mjs';
 
 const read = () => JSON.parse(readFileSync(new URL('../../bench/results/l4.json', import.meta.url), 'utf8'));
 /** Contestants as the tables call them; `haproxy` is the one that ratios are against. */
-const TITLES = { ambit: 'ambit', haproxy: 'HAProxy, same redirection', 'haproxy-bare': 'HAProxy, called directly' };
+export const CONTESTANTS = { ambit: 'ambit', haproxy: 'HAProxy, same redirection', 'haproxy-bare': 'HAProxy, called directly' };
 const number = (value) => (value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(1));
 
 function contestants({ lines }) {
   const names = lines[0].results.map(({ name }) => name);
   for (const name of names)
-    if (TITLES[name] === undefined) throw new Error(`the bench has an unknown contestant: ${name}`);
+    if (CONTESTANTS[name] === undefined) throw new Error(`the bench has an unknown contestant: ${name}`);
   return names;
 }
 
 const resultOf = ({ results }, name) => results.find((result) => result.name === name);
 
 /** What one line measured of one contestant: rate, CPU of both sides, median latency. */
-function cell({ unit, command }, { rate, cpuUsPerUnit, p50Us }) {
-  const cpu = command === 'bulk' ? `${number(cpuUsPerUnit / 1000)} ms/GB` : `${number(cpuUsPerUnit)} µs`;
+function cell({ unit }, { rate, cpuUsPerUnit, p50Us }) {
+  const cpu = unit === 'Gbit/s' ? `${number(cpuUsPerUnit / 1000)} ms/GB` : `${number(cpuUsPerUnit)} µs`;
   return [
     `${number(rate)} ${unit}`,
     `${cpu} CPU`,
@@ -40,14 +40,14 @@ function speedTable(results) {
     ...names.map((name) => cell(line, resultOf(line, name))),
     ratios(line),
   ]);
-  return table(['', ...names.map((name) => TITLES[name]), 'ambit / HAProxy, same redirection'], rows);
+  return table(['', ...names.map((name) => CONTESTANTS[name]), 'ambit / HAProxy, same redirection'], rows);
 }
 
 function memoryTable({ memory }) {
   const kib = (bytes) => `${(bytes / 1024).toFixed(1)} KiB`;
   const mib = (bytes) => `${(bytes / 1024 ** 2).toFixed(0)} MiB`;
   const rows = memory.map(({ name, idleTunnel: { clientBytes, serverBytes }, idleProcess }) => [
-    TITLES[name],
+    CONTESTANTS[name],
     `${kib(clientBytes)} / ${kib(serverBytes)}`,
     idleProcess.map(({ anonymous }) => mib(anonymous)).join(' / '),
     idleProcess.map(({ rss }) => mib(rss)).join(' / '),

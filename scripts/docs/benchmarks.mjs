@@ -1,6 +1,8 @@
 // docs/benchmarks.md: what bench/results holds, against what was aimed at; its plots.
 import { readFileSync } from 'node:fs';
+import { atLeast, atMost } from './aim.mjs';
 import { barPlot } from './bench-plot.mjs';
+import { l4DetailAims, l4Details } from './l4-details.mjs';
 import { table } from './markdown.mjs';
 import { policyDecisionUs } from './micro-table.mjs';
 
@@ -19,9 +21,6 @@ const where = ({ date, commit, machine }) => `${date.slice(0, 10)}, ${commit}, $
 function ratio(line, peer, field) {
   return of(line, 'ambit')[field] / of(line, peer)[field];
 }
-
-const atMost = (aim) => ({ text: `≤ ${aim}`, holds: (value) => value <= aim });
-const atLeast = (aim) => ({ text: `≥ ${aim}`, holds: (value) => value >= aim });
 
 /** What was aimed at: what, the ratio or number, the aim. */
 function aims({ l4, l7, memory, push }) {
@@ -53,6 +52,7 @@ function aims({ l4, l7, memory, push }) {
     ['new tunnels per second, warm pool', ratio(l4Line('new tunnels, 16 parallel'), 'haproxy', 'rate'), atLeast(4)],
     ['bulk, one stream', ratio(l4Line('bulk, 1 stream'), 'haproxy', 'rate'), atLeast(1.1)],
     ['bulk, one stream, CPU per GB', ratio(l4Line('bulk, 1 stream'), 'haproxy', 'cpuUsPerUnit'), atMost(0.95)],
+    ...l4DetailAims(l4),
     ['idle tunnel, the dearer side, KiB', Math.max(idle.clientBytes, idle.serverBytes) / 1024, atMost(5)],
     [
       'waypoint as a plain proxy against Envoy, CPU, 16 connections',
@@ -85,6 +85,11 @@ function aims({ l4, l7, memory, push }) {
     ['push with 10,000 workloads, median, ms', pushed.p50Ms, atMost(5)],
     ['push with 10,000 workloads, 99th percentile, ms', pushed.p99Ms, atMost(20)],
   ];
+}
+
+/** Tunnels: latencies, cores, memory. */
+export function l4DetailTables() {
+  return l4Details(results().l4);
 }
 
 /** Each aim with what was measured. */

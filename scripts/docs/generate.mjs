@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { benchTable } from './bench-table.mjs';
-import { aimTable, benchPlots, l7Table, nodeMemoryTable } from './benchmarks.mjs';
+import { aimTable, benchPlots, l4DetailTables, l7Table, nodeMemoryTable } from './benchmarks.mjs';
 import { commandExamples } from './commands.mjs';
 import { agentVariables, commandFlags, otherVariables, ztunnelVariables } from './config.mjs';
 import { processErrorTables, proxyErrorTable } from './errors.mjs';
@@ -23,7 +23,7 @@ import { ROOT } from './source-files.mjs';
 const SECTIONS = {
   'README.md': { bench: benchTable },
   'bench/README.md': { bench: benchTable },
-  'docs/benchmarks.md': { aims: aimTable, memory: nodeMemoryTable, l4: benchTable, l7: l7Table, micro: microTable },
+  'docs/benchmarks.md': { aims: aimTable, memory: nodeMemoryTable, l4: benchTable, 'l4-details': l4DetailTables, l7: l7Table, micro: microTable },
   'docs/config.md': {
     ztunnel: ztunnelVariables,
     agent: agentVariables,

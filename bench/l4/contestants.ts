@@ -1,0 +1,61 @@
+/** Contestants of the L4 bench: two pods each with the applications, and the proxies between them. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LabPod, NetnsLab } from '../../test/helpers/netns.ts';
+import { inPod, output } from './generators.ts';
+import { type Cores, onCore } from './process-cost.ts';
+import { APPLICATIONS, type Contestant, type PairOptions, type ProxyPair } from './proxy-pair.ts';
+
+export interface Entry {
+  readonly name: string;
+  readonly start: (options: PairOptions) => Promise<ProxyPair>;
+  readonly threads: number;
+  readonly cores: Cores;
+}
+
+/** @param folder of the whole bench */
+export async function enter(
+  lab: NetnsLab,
+  folder: string,
+  { name, start, threads, cores }: Entry,
+): Promise<Contestant> {
+  const own = join(folder, name);
+  mkdirSync(own);
+  const client = lab.addPod(`${name}-client`);
+  const server = lab.addPod(`${name}-server`);
+  for (const pod of [client, server]) widenPorts(pod);
+  const programs = (['echo', 'sink', 'source'] as const).map((application) =>
+    inPod(server, cores, application, String(APPLICATIONS[application])),
+  );
+  await Promise.all(programs.map(output));
+  const helpers = [...programs, startResponder(server, own, cores)];
+  const pair = await start({ folder: own, client, server, threads, cores: cores.proxies });
+  return {
+    name,
+    pair,
+    client,
+    cores,
+    stop: async () => {
+      await pair.stop();
+      for (const child of helpers) child.kill('SIGKILL');
+    },
+  };
+}
+
+/** Answers every request with 1 KB. */
+function startResponder(pod: LabPod, folder: string, cores: Cores): ChildProcess {
+  const path = join(folder, 'responder.cfg');
+  const body = 'a'.repeat(1024);
+  const config = `global\n  nbthread 1\n  maxconn 4000\ndefaults\n  mode http\n  timeout client 120s\n  timeout server 5s\n  timeout connect 5s\nfrontend f\n  bind :${APPLICATIONS.http}\n  http-request return status 200 content-type text/plain string "${body}"\n`;
+  writeFileSync(path, config);
+  const command = ['nsenter', `--net=${pod.path}`, 'haproxy', '-db', '-q', '-f', path];
+  return spawn('taskset', [...onCore(cores.load), ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+/** Room for tens of thousands of short connections: without it the line of new tunnels measures the port search. */
+function widenPorts(pod: LabPod): void {
+  const settings =
+    'echo 1 > /proc/sys/net/ipv4/tcp_tw_reuse; echo 10000 65000 > /proc/sys/net/ipv4/ip_local_port_range';
+  pod.exec('sh', '-c', settings);
+}

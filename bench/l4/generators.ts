@@ -1,0 +1,105 @@
+/** Load, from programs that run in the pods on the cores of the load. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import type { LabPod } from '../../test/helpers/netns.ts';
+import { type Cores, onCore } from './process-cost.ts';
+import type { Application, Contestant } from './proxy-pair.ts';
+
+const TRAFFIC = join(import.meta.dirname, 'traffic.ts');
+const PACED = join(import.meta.dirname, '../paced.ts');
+
+/** What a generator counted. */
+export interface Outcome {
+  /** Requests, tunnels, or gigabytes. */
+  readonly count: number;
+  readonly perSecond?: number;
+  readonly gigabitsPerSecond?: number;
+  readonly p50Us?: number;
+}
+
+/** Of requests at a fixed pace. */
+export interface Latencies {
+  readonly count: number;
+  readonly failures: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly p999Us: number;
+}
+
+function startIn(pod: LabPod, cores: Cores, ...command: string[]): ChildProcess {
+  return spawn('taskset', [...onCore(cores.load), 'nsenter', `--net=${pod.path}`, ...command], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+}
+
+/** One of the programs of `traffic.ts`. */
+export function inPod(pod: LabPod, cores: Cores, ...args: string[]): ChildProcess {
+  return startIn(pod, cores, process.execPath, TRAFFIC, ...args);
+}
+
+/** What a program wrote until it said that it is ready, or ended. */
+export function output(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.includes('ready\n')) resolve(text);
+    });
+    child.on('exit', (code) =>
+      code === 0 ? resolve(text) : reject(new Error(`${child.spawnargs.slice(4).join(' ')} exited ${code}`)),
+    );
+  });
+}
+
+/** @param parallel connections or streams @param most how many, where the time is not the end */
+export async function generate(
+  { pair, client, cores }: Contestant,
+  command: 'tunnels' | 'bulk' | 'download',
+  application: Application,
+  parallel: number,
+  seconds: number,
+  most?: number,
+): Promise<Outcome> {
+  const numbers = [pair.ports[application], parallel, seconds, ...(most === undefined ? [] : [most])];
+  return JSON.parse(await output(inPod(client, cores, command, pair.host, ...numbers.map(String))));
+}
+
+/** wrk, because a generator in JavaScript would be the slowest part of the chain. */
+export async function wrk({ pair, client, cores }: Contestant, connections: number, seconds: number): Promise<Outcome> {
+  const threads = Math.min(connections, cores.load.split(',').length);
+  const url = `http://${pair.host}:${pair.ports.http}/`;
+  const args = ['wrk', `-t${threads}`, `-c${connections}`, `-d${seconds}s`, '--latency', url];
+  const text = await output(startIn(client, cores, ...args));
+  const number = (pattern: RegExp) => Number(pattern.exec(text)?.[1] ?? Number.NaN);
+  const [, p50 = '', unit = 'us'] = /50%\s+([\d.]+)(us|ms|s)/.exec(text) ?? [];
+  const scale = { us: 1, ms: 1000, s: 1e6 }[unit] ?? 1;
+  return {
+    count: number(/(\d+) requests in/),
+    perSecond: number(/Requests\/sec:\s+([\d.]+)/),
+    p50Us: Number(p50) * scale,
+  };
+}
+
+/** Requests of 1 KB, due at fixed times. */
+export async function paced(
+  { pair, client, cores }: Contestant,
+  perSecond: number,
+  connections: number,
+  seconds: number,
+): Promise<Latencies> {
+  const url = `http://${pair.host}:${pair.ports.http}/`;
+  const numbers = [perSecond, seconds, connections].map(String);
+  return JSON.parse(await output(startIn(client, cores, process.execPath, PACED, url, ...numbers)));
+}
+
+/** Opens connections that say nothing. @returns closes them */
+export async function holdTunnels({ pair, client, cores }: Contestant, count: number): Promise<() => Promise<void>> {
+  const holder = inPod(client, cores, 'idle', pair.host, String(pair.ports.echo), String(count));
+  await output(holder);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  return async () => {
+    const exited = new Promise((resolve) => holder.once('exit', resolve));
+    holder.stdin?.end();
+    await exited;
+  };
+}

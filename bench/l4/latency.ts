@@ -1,0 +1,91 @@
+/** Latency where the proxies have time: requests at a fixed pace, alone and beside a bulk stream. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { generate, type Latencies, paced } from './generators.ts';
+import { median, type Repetition } from './lines.ts';
+import type { Contestant } from './proxy-pair.ts';
+
+const PACE_PER_SEC = 1000;
+const CONNECTIONS = 16;
+/** Fewer beside a bulk stream, which leaves the proxies no time: the question is how long each waits. */
+const BESIDE_BULK_PER_SEC = 200;
+const BESIDE_BULK_CONNECTIONS = 4;
+/** A thousandth of the requests decides over p99.9: they have to be many. */
+const LONGER = 2.5;
+/** How long the stream runs before requests begin, and after. */
+const BULK_MARGIN_SEC = 1;
+
+/** Medians of the quantiles of all rounds. */
+export interface PaceResult extends Omit<Latencies, 'count'> {
+  readonly name: string;
+  readonly perSecond: number;
+  readonly connections: number;
+  /** Of the bulk stream beside it. */
+  readonly gigabitsPerSecond?: number;
+  readonly runs: readonly object[];
+}
+
+type Run = Latencies & { readonly gigabitsPerSecond?: number };
+
+async function inTurns(
+  contestants: readonly Contestant[],
+  rounds: number,
+  run: (contestant: Contestant) => Promise<Run>,
+): Promise<(Latencies & { name: string; gigabitsPerSecond: number; runs: readonly Run[] })[]> {
+  const runs = contestants.map((): Run[] => []);
+  for (let round = 0; round < rounds; round++)
+    for (const [index, contestant] of contestants.entries()) runs[index]?.push(await run(contestant));
+  return contestants.map(({ name }, index) => {
+    const list = runs[index] ?? [];
+    const middle = (value: (one: Run) => number) => median(list.map(value));
+    return {
+      name,
+      count: list.reduce((sum, { count }) => sum + count, 0),
+      failures: list.reduce((sum, { failures }) => sum + failures, 0),
+      p50Us: middle(({ p50Us }) => p50Us),
+      p99Us: middle(({ p99Us }) => p99Us),
+      p999Us: middle(({ p999Us }) => p999Us),
+      gigabitsPerSecond: middle(({ gigabitsPerSecond = 0 }) => gigabitsPerSecond),
+      runs: list,
+    };
+  });
+}
+
+/** 1,000 requests per second over 16 connections. */
+export async function fixedPace(
+  contestants: readonly Contestant[],
+  { rounds, seconds }: Repetition,
+): Promise<readonly PaceResult[]> {
+  console.log(`${PACE_PER_SEC} requests per second, ${CONNECTIONS} connections`);
+  const results = await inTurns(contestants, rounds, (contestant) =>
+    paced(contestant, PACE_PER_SEC, CONNECTIONS, seconds * LONGER),
+  );
+  return results.map(({ gigabitsPerSecond: _, ...result }) => {
+    print(result);
+    return { ...result, perSecond: PACE_PER_SEC, connections: CONNECTIONS };
+  });
+}
+
+/** Fewer requests while one stream takes all that the proxies can do. */
+export async function besideBulk(
+  contestants: readonly Contestant[],
+  { rounds, seconds }: Repetition,
+): Promise<readonly PaceResult[]> {
+  console.log(
+    `${BESIDE_BULK_PER_SEC} requests per second, ${BESIDE_BULK_CONNECTIONS} connections, beside a bulk stream`,
+  );
+  const results = await inTurns(contestants, rounds, async (contestant) => {
+    const streaming = generate(contestant, 'bulk', 'sink', 1, seconds + 2 * BULK_MARGIN_SEC);
+    await delay(BULK_MARGIN_SEC * 1000);
+    const latencies = await paced(contestant, BESIDE_BULK_PER_SEC, BESIDE_BULK_CONNECTIONS, seconds);
+    return { ...latencies, gigabitsPerSecond: (await streaming).gigabitsPerSecond ?? Number.NaN };
+  });
+  return results.map((result) => {
+    print(result);
+    return { ...result, perSecond: BESIDE_BULK_PER_SEC, connections: BESIDE_BULK_CONNECTIONS };
+  });
+}
+
+function print({ name, p50Us, p99Us, p999Us, failures }: Latencies & { name: string }): void {
+  const [p50, p99, p999] = [p50Us, p99Us, p999Us].map((us) => `${us.toFixed(0)} µs`);
+  console.log(`  ${name.padEnd(20)}p50 ${p50}, p99 ${p99}, p99.9 ${p999}, ${failures} failed`);
+}

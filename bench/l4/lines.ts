@@ -1,0 +1,110 @@
+/** What is measured as fast as it goes: rates, CPU of both proxies for one unit, median latency. */
+import { generate, type Outcome, wrk } from './generators.ts';
+import { cpuUs } from './process-cost.ts';
+import type { Contestant } from './proxy-pair.ts';
+
+export interface Line {
+  readonly name: string;
+  readonly unit: string;
+  readonly command: 'wrk' | 'tunnels' | 'bulk' | 'download';
+  readonly parallel: number;
+}
+
+const requests = (parallel: number): Line => ({
+  name: `1 KB requests, ${parallel} connection${parallel === 1 ? '' : 's'}`,
+  unit: 'req/s',
+  command: 'wrk',
+  parallel,
+});
+const tunnels: Line = { name: 'new tunnels, 16 parallel', unit: 'tunnels/s', command: 'tunnels', parallel: 16 };
+const bulk = (parallel: number): Line => ({
+  name: `bulk, ${parallel} stream${parallel === 1 ? '' : 's'}`,
+  unit: 'Gbit/s',
+  command: 'bulk',
+  parallel,
+});
+const download: Line = { name: 'bulk to the client, 1 stream', unit: 'Gbit/s', command: 'download', parallel: 1 };
+
+export const LINES: readonly Line[] = [...[1, 16, 64].map(requests), tunnels, bulk(1), download, bulk(8), bulk(16)];
+/** Those that many connections can share. */
+export const TWO_CORE_LINES: readonly Line[] = [requests(64), tunnels, bulk(8)];
+
+interface Sample {
+  readonly rate: number;
+  readonly cpuUsPerUnit: number;
+  readonly p50Us: number;
+}
+
+export interface Median extends Sample {
+  readonly name: string;
+  readonly samples: readonly Sample[];
+}
+
+export interface Repetition {
+  readonly rounds: number;
+  readonly seconds: number;
+}
+
+/** The middle one; of an even number the upper. */
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+function load({ command, parallel }: Line, contestant: Contestant, seconds: number): Promise<Outcome> {
+  if (command === 'wrk') return wrk(contestant, parallel, seconds);
+  const application = { tunnels: 'echo', bulk: 'sink', download: 'source' } as const;
+  return generate(contestant, command, application[command], parallel, seconds);
+}
+
+async function measure(line: Line, contestant: Contestant, seconds: number): Promise<Sample> {
+  const { clientPid, serverPid } = contestant.pair;
+  const before = cpuUs(clientPid) + cpuUs(serverPid);
+  const result = await load(line, contestant, seconds);
+  const spentUs = cpuUs(clientPid) + cpuUs(serverPid) - before;
+  return {
+    rate: result.perSecond ?? result.gigabitsPerSecond ?? Number.NaN,
+    cpuUsPerUnit: spentUs / result.count,
+    p50Us: result.p50Us ?? Number.NaN,
+  };
+}
+
+/** Rounds of one line over all contestants, in turns. */
+export async function measureLine(
+  line: Line,
+  contestants: readonly Contestant[],
+  { rounds, seconds }: Repetition,
+): Promise<Line & { readonly results: readonly Median[] }> {
+  const samples = contestants.map((): Sample[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, contestant] of contestants.entries())
+      samples[index]?.push(await measure(line, contestant, seconds));
+  }
+  const results = contestants.map(({ name }, index) => {
+    const list = samples[index] ?? [];
+    return {
+      name,
+      rate: median(list.map(({ rate }) => rate)),
+      cpuUsPerUnit: median(list.map(({ cpuUsPerUnit }) => cpuUsPerUnit)),
+      p50Us: median(list.map(({ p50Us }) => p50Us)),
+      samples: list,
+    };
+  });
+  printLine(line, results);
+  return { ...line, results };
+}
+
+function printLine({ name, unit }: Line, results: readonly Median[]): void {
+  const number = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(1));
+  console.log(name);
+  const [ours] = results;
+  for (const result of results) {
+    const cpu = unit === 'Gbit/s' ? `${number(result.cpuUsPerUnit / 1000)} ms/GB` : `${number(result.cpuUsPerUnit)} µs`;
+    const p50 = Number.isNaN(result.p50Us) ? '' : `, p50 ${number(result.p50Us)} µs`;
+    const ratio = (value: (sample: Sample) => number) =>
+      ours === undefined ? '' : (value(ours) / value(result)).toFixed(2);
+    const ratios = [`rate ${ratio((one) => one.rate)}`, `cpu ${ratio((one) => one.cpuUsPerUnit)}`];
+    if (p50 !== '') ratios.push(`p50 ${ratio((one) => one.p50Us)}`);
+    const against = result === ours ? '' : `the first against it: ${ratios.join(', ')}`;
+    console.log(`  ${result.name.padEnd(20)}${`${number(result.rate)} ${unit}, ${cpu}${p50}`.padEnd(44)}${against}`);
+  }
+}

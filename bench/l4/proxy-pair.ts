@@ -1,0 +1,44 @@
+/** A contestant, as the bench sees it: proxies between a client pod and a server pod. */
+import type { ChildProcess } from 'node:child_process';
+import type { LabPod } from '../../test/helpers/netns.ts';
+import type { Cores } from './process-cost.ts';
+
+/** The applications in the server's pod, by the ports of the names. */
+export const APPLICATIONS = { echo: 9001, sink: 9002, http: 9003, source: 9004 } as const;
+export type Application = keyof typeof APPLICATIONS;
+
+export interface ProxyPair {
+  /** Where the client connects to reach the server's applications. */
+  readonly host: string;
+  readonly ports: Readonly<Record<Application, number>>;
+  readonly clientPid: number;
+  readonly serverPid: number;
+  stop(): Promise<void>;
+}
+
+export interface Contestant {
+  readonly name: string;
+  readonly pair: ProxyPair;
+  readonly client: LabPod;
+  readonly cores: Cores;
+  /** Ends proxies and applications. */
+  stop(): Promise<void>;
+}
+
+export interface PairOptions {
+  /** The pair's own. */
+  readonly folder: string;
+  readonly client: LabPod;
+  readonly server: LabPod;
+  /** Data threads of each proxy. */
+  readonly threads: number;
+  /** Where all of them run, as `taskset` takes it. */
+  readonly cores: string;
+}
+
+export async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await exited;
+}
