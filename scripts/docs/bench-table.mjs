@@ -4,7 +4,11 @@ import { table } from './markdown.mjs';
 
 const read = () => JSON.parse(readFileSync(new URL('../../bench/results/l4.json', import.meta.url), 'utf8'));
 /** Contestants as the tables call them; `haproxy` is the one that ratios are against. */
-export const CONTESTANTS = { ambit: 'ambit', haproxy: 'HAProxy, same redirection', 'haproxy-bare': 'HAProxy, called directly' };
+export const CONTESTANTS = {
+  ambit: 'ambit',
+  haproxy: 'HAProxy, same redirection',
+  'haproxy-bare': 'HAProxy, called directly',
+};
 const number = (value) => (value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(1));
 
 function contestants({ lines }) {

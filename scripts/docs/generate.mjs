@@ -23,7 +23,14 @@ import { ROOT } from './source-files.mjs';
 const SECTIONS = {
   'README.md': { bench: benchTable },
   'bench/README.md': { bench: benchTable },
-  'docs/benchmarks.md': { aims: aimTable, memory: nodeMemoryTable, l4: benchTable, 'l4-details': l4DetailTables, l7: l7Table, micro: microTable },
+  'docs/benchmarks.md': {
+    aims: aimTable,
+    memory: nodeMemoryTable,
+    l4: benchTable,
+    'l4-details': l4DetailTables,
+    l7: l7Table,
+    micro: microTable,
+  },
   'docs/config.md': {
     ztunnel: ztunnelVariables,
     agent: agentVariables,

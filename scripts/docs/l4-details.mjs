@@ -71,6 +71,10 @@ export function l4DetailAims(l4) {
       dearer(named(l4.memory, 'ambit').manyTunnels.addedBytes) / 1e6,
       atMost(65),
     ],
-    ['anonymous memory 60 s after a burst, against before it, the dearer side', kept(named(l4.burst, 'ambit')), atMost(1.3)],
+    [
+      'anonymous memory 60 s after a burst, against before it, the dearer side',
+      kept(named(l4.burst, 'ambit')),
+      atMost(1.3),
+    ],
   ];
 }
