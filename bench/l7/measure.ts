@@ -35,7 +35,8 @@ export async function measure(
 ): Promise<Line> {
   const samples = contestants.map((): Sample[] => []);
   // Compiled code, pools and caches of a first round are not counted.
-  for (const contestant of contestants) await sample(contestant, load, Math.max(seconds, WARM_UP_SECONDS));
+  const warmUpSeconds = Math.max(seconds, Math.min(WARM_UP_SECONDS, rounds * seconds));
+  for (const contestant of contestants) await sample(contestant, load, warmUpSeconds);
   for (let round = 0; round < rounds; round++) {
     for (const [index, one] of contestants.entries()) samples[index]?.push(await sample(one, load, seconds));
   }
