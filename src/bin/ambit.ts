@@ -1,5 +1,6 @@
 /** The entry of every role. */
 import { errorText } from '../base/errors.ts';
+import { printable } from '../base/printable.ts';
 import { dropUnreadOutput } from '../cli/closed-output.ts';
 import { processEnvironment } from './config.ts';
 
@@ -27,6 +28,8 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  process.stderr.write(`ambit: ${errorText(error)}\n`);
+  // What servers and files say is quoted in it.
+  const lines = errorText(error).split('\n').map(printable);
+  process.stderr.write(`ambit: ${lines.join('\n')}\n`);
   process.exitCode = 1;
 }

@@ -1,5 +1,5 @@
 /** A request or a connection in one line. */
-import { printable } from './printable.ts';
+import { printable } from '../base/printable.ts';
 
 type Fields = Readonly<Record<string, string | number | boolean>>;
 

@@ -1,5 +1,6 @@
 /** `ambit analyze`: what is wrong with the configuration of a folder or a cluster. */
 
+import { printable } from '../../base/printable.ts';
 import { type AnalyzedMesh, analyzeMesh, type Message } from '../../control/analyze/analyze-mesh.ts';
 import { type FindingLevel, isAtLeast } from '../../control/analyze/finding.ts';
 import { DEFAULT_MESH_OPTIONS } from '../../control/mesh-options.ts';
@@ -48,5 +49,5 @@ async function meshOf(flags: AnalyzeFlags, environment: NodeJS.ProcessEnv): Prom
 }
 
 function messageText({ level, code, object, position, message }: Message): string {
-  return `${level} [${code}] (${[object, position].filter((part) => part !== '').join(' ')}) ${message}`;
+  return printable(`${level} [${code}] (${[object, position].filter((part) => part !== '').join(' ')}) ${message}`);
 }

@@ -1,5 +1,6 @@
 /** Prints the findings of a check, grouped. */
 import { systemClock } from '../../base/clock.ts';
+import { printable } from '../../base/printable.ts';
 import { type CheckFinding, type CheckLevel, preCheck } from '../../install/pre-check.ts';
 import { clusterClient } from '../cluster-client.ts';
 import { checkMesh } from '../mesh/check-mesh.ts';
@@ -56,7 +57,7 @@ export function findingsText(findings: readonly CheckFinding[], colored: boolean
     if (finding.group !== group) lines.push(finding.group);
     group = finding.group;
     const { mark, color } = MARKS[finding.level];
-    lines.push(`  ${colored ? `${color}${mark}${RESET}` : mark} ${finding.text}`);
+    lines.push(`  ${colored ? `${color}${mark}${RESET}` : mark} ${printable(finding.text)}`);
     if (finding.hint !== '') lines.push(`      ${finding.hint}`);
   }
   return `${lines.join('\n')}\n`;

@@ -1,6 +1,7 @@
 /** `ambit explain`: what becomes of a call, and what would change it. */
 import { AmbitError } from '../../base/errors.ts';
 import type { HttpHeader } from '../../http/http-stream.ts';
+import { formatProblem } from '../../model/manifest/manifest-problem.ts';
 import { commandClock } from '../command-clock.ts';
 import { explainCall, type Hop } from '../explain/explain-call.ts';
 import { controlResources, type FeedResources } from '../explain/feed-resources.ts';
@@ -48,7 +49,7 @@ async function resourcesOf(flags: ExplainFlags, environment: NodeJS.ProcessEnv):
   if (flags.file !== undefined) {
     const { resources, problems } = await folderResources(flags.file);
     const refused = problems.filter(({ severity }) => severity === 'error');
-    for (const { object, field, reason } of refused) process.stderr.write(`left out: ${object}: ${field}: ${reason}\n`);
+    for (const problem of refused) process.stderr.write(`left out: ${formatProblem(problem)}\n`);
     return resources;
   }
   const access = await findMesh(flags, environment);

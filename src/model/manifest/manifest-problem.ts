@@ -1,4 +1,5 @@
 /** What is wrong with a manifest, and exactly where. */
+import { printable } from '../../base/printable.ts';
 
 /** A place in a file; line and column start at 1. */
 export interface SourcePosition {
@@ -33,8 +34,8 @@ export function formatPosition(position: SourcePosition): string {
   return `${position.file}:${position.line}:${position.column}`;
 }
 
-/** `file:line:column: Pod demo/web: spec.nodeName: reason`. */
+/** `file:line:column: Pod demo/web: spec.nodeName: reason`, in one line: what a manifest says may not steer a terminal. */
 export function formatProblem(problem: ManifestProblem): string {
   const parts = [formatPosition(problem.position), problem.object, problem.field, problem.reason];
-  return parts.filter((part) => part !== '').join(': ');
+  return printable(parts.filter((part) => part !== '').join(': '));
 }

@@ -34,6 +34,11 @@ describe('parseManifest', () => {
     );
   });
 
+  test('lets nothing that a manifest says steer a terminal', () => {
+    const [problem] = problems('apiVersion: v1\nkind: Service\nmetadata: {name: "a\\e[31mb", namespace: x}');
+    assert.match(problem ?? '', /"a\\x1b\[31mb" is not a valid name/);
+  });
+
   test('names file, line, column, object and field of a wrong value', () => {
     assert.deepEqual(problems('apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: x}\nspec: {nodeName: 3}'), [
       'f.yaml:4:18: Pod x/a: spec.nodeName: must be a string, is the number 3',
