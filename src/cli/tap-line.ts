@@ -26,7 +26,9 @@ function endOf(fields: Fields, side: 'src' | 'dst'): string {
 }
 
 function secured(fields: Fields): string {
-  return fields['src.identity'] === undefined ? 'plaintext' : 'mTLS';
+  if (fields['src.identity'] !== undefined) return 'mTLS';
+  // What found no way out has sent nothing, not in plaintext either.
+  return fields['direction'] === 'outbound' && fields['error'] !== undefined ? '' : 'plaintext';
 }
 
 function bytes(fields: Fields): string {

@@ -24,6 +24,15 @@ describe('a line of ambit tap', () => {
     );
   });
 
+  it('says of a connection that found no way neither that it was safe nor that it went in plaintext', () => {
+    const refused = { 'src.addr': '10.0.0.1:1', 'dst.addr': '10.0.0.2:80', error: 'unknown waypoint' };
+    assert.equal(
+      tapLine(TIME, 'connection', 'z', { ...refused, direction: 'outbound' }),
+      '03:04:05.678  10.0.0.1:1 > 10.0.0.2:80  outbound  error="unknown waypoint"  @z',
+    );
+    assert.match(tapLine(TIME, 'connection', 'z', { ...refused, direction: 'inbound' }), /inbound {2}plaintext/);
+  });
+
   it('lets no text of a client reach the terminal as it is', () => {
     const line = tapLine(TIME, 'request', 'p', { method: 'GET', path: '/\u001b[2J\n\u202e', authority: 'a\u0000' });
     assert.match(line, /a\\x00\/\\x1b\[2J\\x0a\\u202e/);
