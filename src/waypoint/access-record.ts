@@ -43,7 +43,9 @@ interface Received {
   readonly receivedBytes: number;
 }
 
-const NO_PARAMS: readonly string[] = [];
+/** Carries a token by its name (RFC 6750), whether or not somebody here asks for it. */
+const TOKEN_PARAM = 'access_token';
+const TOKEN_PARAMS: readonly string[] = [TOKEN_PARAM];
 /** Statuses of gRPC; whatever else an endpoint writes there is not one. */
 const GRPC_STATUS = /^(?:[0-9]|1[0-6])$/;
 
@@ -85,7 +87,8 @@ export class AccessRecord {
     this.#events = events;
     this.#request = request;
     this.#connection = connection;
-    this.#hiddenParams = connection.tokenRules()?.params ?? NO_PARAMS;
+    const named = connection.tokenRules()?.params ?? TOKEN_PARAMS;
+    this.#hiddenParams = named.includes(TOKEN_PARAM) ? named : [...named, TOKEN_PARAM];
     this.#deps = deps;
     this.#startMs = deps.clock.monotonicMs();
     if (!request.isGrpc) return;
