@@ -66,6 +66,10 @@ function configFindings(reports: readonly ProxyReport[]): CheckFinding[] {
       const hint = 'it goes on with what it has: its log says why it does not reach a control plane';
       return [finding(group, 'error', `${name} is connected to no control plane`, hint)];
     }
+    if (config?.state === 'UNKNOWN') {
+      const hint = 'no control plane says so, see above; it goes on with what it has';
+      return [finding(group, 'warning', `whether ${name} has its configuration is not known`, hint)];
+    }
     if (config?.state !== 'ERROR') return [];
     const hint = 'the former state stays in force; are control plane and proxy of one version?';
     return config.errors.map((error) => finding(group, 'error', `${name} refused ${error}`, hint));
