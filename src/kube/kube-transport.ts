@@ -94,7 +94,7 @@ export class KubeTransport {
         call.answersText === true
           ? ok(Buffer.concat(chunks).toString('utf8'))
           : parseAnswer(describe(call), Buffer.concat(chunks)),
-      timeout: () => fail(new KubeError('KUBE_TIMEOUT', `${describe(call)}: no answer in ${call.timeoutMs} ms`)),
+      timeout: () => fail(late(call, this.#server, this.#config.unreachableHint ?? '')),
     });
   }
 
@@ -195,6 +195,14 @@ function readAnswer<T>(
     if (!ended) settle(fail(new KubeError('KUBE_UNREACHABLE', 'the API server ended the answer in the middle')));
   });
   response.on('error', () => undefined);
+}
+
+/** The server takes connections, and says nothing. */
+function late(call: KubeCall, server: URL, hint: string): KubeError {
+  return new KubeError(
+    'KUBE_TIMEOUT',
+    `${describe(call)}: API server ${server.host}: no answer in ${call.timeoutMs} ms${hint}`,
+  );
 }
 
 /** Enough for a Status object; the rest is not read. */

@@ -116,9 +116,12 @@ describe('KubeClient', () => {
 
   it('says that an answer did not come in time', async () => {
     api.hang = (_, path) => path.endsWith('/slow');
-    const result = await client.get(PODS, 'demo', 'slow', { timeoutMs: 50 });
+    const person = new KubeClient({ ...api.config, unreachableHint: ': is it up?' }, { clock: systemClock });
+    const result = await person.get(PODS, 'demo', 'slow', { timeoutMs: 50 });
+    person.close();
     assert.ok(!result.ok);
     assert.equal(result.error.code, 'KUBE_TIMEOUT');
+    assert.match(result.error.message, /slow: API server \S+:\d+: no answer in 50 ms: is it up\?$/);
     api.hang = () => false;
   });
 
