@@ -26,13 +26,17 @@ import { addWaypointCommands } from './commands/waypoint.ts';
 import { addZtunnelCommand } from './commands/ztunnel.ts';
 import { VERSION } from './version.ts';
 
+/** The exit status when the words of a command are wrong. */
+const USAGE_STATUS = 2;
+
 /** Builds the command tree. */
 export function createProgram(environment: NodeJS.ProcessEnv): Command {
   const program = new Command('ambit')
     .description('a service mesh without sidecars')
     .version(VERSION, '-V, --version')
     .enablePositionalOptions()
-    .showHelpAfterError('(run ambit help for the commands)');
+    // A typo is told from an answer such as "refused", which is status 1. Set before the commands, which inherit it.
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE_STATUS));
   addUpCommand(program, environment);
   addUpInnerCommand(program, environment);
   addExecCommand(program, environment);
@@ -57,5 +61,12 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
   addAgentCommand(program, environment);
   addZtunnelCommand(program, environment);
   addCompletionCommand(program);
+  nameOwnHelp(program, 'ambit');
   return program;
+}
+
+/** After what is wrong with the words of a command comes where its own words are. */
+function nameOwnHelp(command: Command, path: string): void {
+  command.showHelpAfterError(`(${path} --help says what it takes)`);
+  for (const one of command.commands) nameOwnHelp(one, `${path} ${one.name()}`);
 }

@@ -13,7 +13,7 @@ export function addTapCommand(program: Command, environment: NodeJS.ProcessEnv):
     .option('--workload <name>', 'a pod of either end, or the beginning of its name')
     .option('--method <method>', 'requests with it')
     .option('--path <path>', 'requests whose path begins with it')
-    .option('--status <status>', 'requests that were answered so: 404, or 5xx for all of them')
+    .option('--status <status>', 'requests that were answered so: 404, or 5xx for all of them', parseStatus)
     .option('--max-rps <count>', 'how many a second from each proxy', parseCount, DEFAULT_MAX_RPS)
     .option('--count <count>', 'end after so many', parseCount)
     .option('--for <duration>', 'end after this time', parseDuration)
@@ -29,6 +29,11 @@ function parseCount(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= 1_000_000) return count;
   throw new InvalidArgumentError('a whole number from 1 is needed.');
+}
+
+function parseStatus(text: string): string {
+  if (/^[1-5](?:\d\d|xx)$/i.test(text)) return text.toLowerCase();
+  throw new InvalidArgumentError('a status such as 404, or 5xx is needed.');
 }
 
 const EXAMPLES = `

@@ -128,6 +128,26 @@ describe('commands that talk to a mesh', () => {
     }
   });
 
+  it('end with status 2 when their words are wrong, and name the help that has them', async () => {
+    const wrong: Readonly<Record<string, RegExp>> = {
+      'explain web': /missing required argument 'to'\n\(ambit explain --help says/,
+      'check path web': /missing required argument 'destination'\n\(ambit check path --help says/,
+      'tap --status abc': /a status such as 404, or 5xx is needed\.\n\(ambit tap --help says/,
+      statsu: /Did you mean status\?\)\n\(ambit --help says/,
+    };
+    for (const [words, message] of Object.entries(wrong)) {
+      const { code, stderr } = await runAmbit(words.split(' '));
+      assert.equal(code, 2, words);
+      assert.match(stderr, message);
+    }
+    assert.equal((await runAmbit(['explain', '--help'])).code, 0);
+  });
+
+  it('let nothing that they quote steer the terminal', async () => {
+    const { stderr } = await runAmbit(['status', '--context', 'no \u001b[31msuch'], api.config);
+    assert.ok(stderr.includes('no context "no \\x1b[31msuch"'), stderr);
+  });
+
   it('of ambit up alone say how to start one', async () => {
     refuses(
       'exec',
