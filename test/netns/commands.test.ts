@@ -282,6 +282,9 @@ describe('commands', { timeout: 120_000 }, () => {
     const before = await ambit('strict', NS, '--dry-run');
     assert.equal(before.status, 0, before.stdout + before.stderr);
     assert.match(before.stdout, /kind: PeerAuthentication[\s\S]*mode: STRICT/);
+    const mistyped = await ambit('strict', `${NS}x`, '--dry-run');
+    assert.deepEqual([mistyped.status, mistyped.stdout], [1, '']);
+    assert.match(mistyped.stderr, /no workload is in a namespace "lookx"; there are some in .*look/);
     await mesh.exec(
       'stranger',
       '-n',

@@ -1,8 +1,13 @@
 /** `ambit strict`: who would be shut out of a namespace that asks for mutual TLS. */
 import { stringify } from 'yaml';
+import { AmbitError } from '../../base/errors.ts';
 import type { Edge, EdgeCounters } from '../../traffic/edges.ts';
 import { LabelCache } from '../../traffic/parse-exposition.ts';
+import { commandClock } from '../command-clock.ts';
+import { controlResources } from '../explain/feed-resources.ts';
+import { meshModel } from '../explain/mesh-model.ts';
 import { findMesh, type MeshFlags } from '../mesh/find-mesh.ts';
+import type { MeshAccess } from '../mesh/mesh-access.ts';
 import { readEdges } from '../mesh/read-edges.ts';
 import { printLine } from '../print-line.ts';
 import { printValue } from '../print-value.ts';
@@ -27,6 +32,7 @@ export async function runStrict(namespace: string, flags: StrictFlags, environme
   try {
     const { edges, missing } = await readEdges(access, new LabelCache());
     const clients = [...edges.values()].flatMap((entry) => plaintextClient(entry, namespace));
+    if (clients.length === 0 && missing.length === 0) await needWorkloads(access, namespace);
     for (const line of missing) process.stderr.write(`missing: ${line}\n`);
     if (clients.length > 0 || missing.length > 0) process.exitCode = 1;
     if (flags.output !== undefined) return printValue(clients, flags.output);
@@ -34,6 +40,15 @@ export async function runStrict(namespace: string, flags: StrictFlags, environme
   } finally {
     access.close();
   }
+}
+
+/** Nobody comes into a namespace that is not there: no good news for who mistyped it. @throws AmbitError */
+async function needWorkloads(access: MeshAccess, namespace: string): Promise<void> {
+  const { state } = meshModel(await controlResources(access), commandClock, Math.random);
+  const known = [...new Set([...state.workloads()].map((workload) => workload.namespace))].sort();
+  if (known.includes(namespace)) return;
+  const there = known.join(', ') || 'none';
+  throw new AmbitError('END_UNKNOWN', `no workload is in a namespace "${namespace}"; there are some in ${there}`);
 }
 
 /** Only the proxy of the destination knows what came in. */
