@@ -25,6 +25,6 @@ export function findProxy(proxies: readonly MeshProxy[], text: string): MeshProx
 /** @throws AmbitError PROXY_UNKNOWN for the control plane, which has no such endpoint */
 export function needAdmin(proxy: MeshProxy): MeshProxy {
   if (proxy.role !== 'control') return proxy;
-  const hint = 'levels of the control plane are set with ambit control --log-level';
+  const hint = 'name a ztunnel or a waypoint; levels of the control plane are set with ambit control --log-level';
   throw new AmbitError('PROXY_UNKNOWN', `${proxyName(proxy)} is no proxy and has no admin endpoint: ${hint}`);
 }
