@@ -1,10 +1,12 @@
 /** The commands that look at a mesh, on one of `ambit up` with a waypoint. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { eventually } from '../helpers/eventually.ts';
 import { LocalMesh } from '../helpers/local-mesh.ts';
@@ -265,6 +267,18 @@ describe('commands', { timeout: 120_000 }, () => {
     assert.match(connections.stdout, /^\d\d:\d\d:\d\d\.\d{3} {2}client\.look > .*@/);
     assert.equal(connections.stdout.trim().split('\n').length, 1);
     assert.deepEqual([refused.status, connections.status], [0, 0]);
+  });
+
+  it('ambit tap ends when nobody reads on', async () => {
+    const program = fileURLToPath(new URL('../../bin/ambit', import.meta.url));
+    const env = { ...process.env, XDG_RUNTIME_DIR: mesh.run.path.replace(/\/ambit\/test$/, '') };
+    const tap = spawn(program, ['tap', '--name', 'test', '--for', '15s'], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+    const ended = once(tap, 'exit');
+    tap.stdout?.once('data', () => tap.stdout?.destroy());
+    const startMs = performance.now();
+    for (let i = 0; i < 8; i++) await ask('/200');
+    assert.deepEqual(await ended, [0, null]);
+    assert.ok(performance.now() - startMs < 14_000, 'it was not the 15 s that ended it');
   });
 
   it('ambit tap counts what it leaves out', async () => {

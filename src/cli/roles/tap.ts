@@ -1,11 +1,10 @@
 /** `ambit tap`: requests and connections, as they end. */
 import { z } from 'zod';
-import { errorText } from '../../base/errors.ts';
 import { type MeshProxy, proxyName } from '../../model/mesh-proxy.ts';
 import { commandClock } from '../command-clock.ts';
 import { findMesh, type MeshFlags } from '../mesh/find-mesh.ts';
 import { ADMIN_PORT } from '../mesh/find-proxy.ts';
-import { followProxy } from '../mesh/mesh-access.ts';
+import { followProxies } from '../mesh/follow-proxies.ts';
 import { printLine } from '../print-line.ts';
 import { tapLine } from '../tap-line.ts';
 
@@ -31,33 +30,20 @@ export async function runTap(flags: TapFlags, environment: NodeJS.ProcessEnv): P
   const access = await findMesh(flags, environment);
   const ended = new AbortController();
   const timer = flags.for === undefined ? undefined : commandClock.after(flags.for, () => ended.abort());
+  // Nobody reads on: `| head`.
+  process.stdout.once('error', () => ended.abort());
   try {
-    const proxies = (await access.proxies()).filter(({ role }) => role !== 'control');
-    const progress = { waiting: proxies.length, open: 0, left: flags.count ?? Number.POSITIVE_INFINITY };
-    const settled = () => {
-      progress.waiting -= 1;
-      if (progress.waiting === 0) process.stderr.write(`listening at ${progress.open} of ${proxies.length} proxies\n`);
-    };
-    const onLine = (proxy: MeshProxy) => (line: string) => {
-      if (progress.left > 0 && print(proxy, line, flags)) progress.left -= 1;
-      if (progress.left <= 0) ended.abort();
-    };
-    const follow = async (proxy: MeshProxy) => {
-      let isOpen = false;
-      const onOpen = () => {
-        isOpen = true;
-        progress.open += 1;
-        settled();
-      };
-      const asked = { port: ADMIN_PORT, path: `/tap?${queryOf(flags)}` };
-      try {
-        await followProxy(access, proxy, asked, ended.signal, { onOpen, onLine: onLine(proxy) });
-      } catch (error) {
-        process.stderr.write(`missing: ${errorText(error)}\n`);
-        if (!isOpen) settled();
-      }
-    };
-    await Promise.all(proxies.map(follow));
+    let left = flags.count ?? Number.POSITIVE_INFINITY;
+    const asked = { port: ADMIN_PORT, path: `/tap?${queryOf(flags)}` };
+    await followProxies(access, asked, commandClock, ended.signal, {
+      onListening: (open, of) => process.stderr.write(`listening at ${open} of ${of} proxies\n`),
+      onLost: (why) => process.stderr.write(`missing: ${why}\n`),
+      onFound: (proxy) => process.stderr.write(`listening at ${proxyName(proxy)}, too\n`),
+      onLine: (proxy, line) => {
+        if (left > 0 && print(proxy, line, flags)) left -= 1;
+        if (left <= 0) ended.abort();
+      },
+    });
     if (!ended.signal.aborted) process.exitCode = 1;
   } finally {
     timer?.cancel();
