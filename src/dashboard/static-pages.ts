@@ -12,6 +12,9 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
+/** No file can be called so, or none is. The last is that of a name with a NUL. */
+const MISSING: readonly string[] = ['ENOENT', 'EISDIR', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'];
+
 /** @param path of the request: what leads out of the folder is not found */
 export async function sendPage(response: ServerResponse, folder: string, path: string): Promise<void> {
   try {
@@ -20,8 +23,7 @@ export async function sendPage(response: ServerResponse, folder: string, path: s
     const type = TYPES[extname(file)] ?? 'application/octet-stream';
     response.writeHead(200, { 'content-type': type, ...SAFE_HEADERS }).end(body);
   } catch (error) {
-    const isMissing =
-      error instanceof URIError || ['ENOENT', 'EISDIR', 'ENOTDIR'].includes(systemErrorCode(error) ?? '');
+    const isMissing = error instanceof URIError || MISSING.includes(systemErrorCode(error));
     const [status, body] = isMissing ? [404, 'not found\n'] : [500, 'the page cannot be read\n'];
     send(response, { status, body });
   }

@@ -56,6 +56,11 @@ describe('the server of the dashboard', () => {
     assert.match(await answer.text(), /the list of pods cannot be read/);
   });
 
+  it('has no page whose name no file can have', async () => {
+    for (const path of ['/%00', `/${'a'.repeat(300)}`, '/%zz', '/nothing'])
+      assert.equal((await get(path)).status, 404, path);
+  });
+
   it('refuses the fifth browser at the tap, and says why', async () => {
     const open = await Promise.all(['1', '2', '3', '4'].map(() => get('/api/tap')));
     assert.deepEqual(
