@@ -1,5 +1,6 @@
 /** `ambit analyze`: what is wrong with the configuration of a folder or a cluster. */
 
+import { AmbitError } from '../../base/errors.ts';
 import { printable } from '../../base/printable.ts';
 import { type AnalyzedMesh, analyzeMesh, type Message } from '../../control/analyze/analyze-mesh.ts';
 import { type FindingLevel, isAtLeast } from '../../control/analyze/finding.ts';
@@ -38,7 +39,7 @@ async function meshOf(flags: AnalyzeFlags, environment: NodeJS.ProcessEnv): Prom
     const { folderResources } = await import('../explain/folder-resources.ts');
     return { ...(await folderResources(file)), rootNamespace: DEFAULT_MESH_OPTIONS.rootNamespace };
   }
-  const client = await clusterClient(flags, environment);
+  const client = await clusterClient(flags, environment).catch(nameFolders);
   try {
     process.stderr.write('reading the objects of the cluster\n');
     const { clusterMesh } = await import('../analyze/cluster-mesh.ts');
@@ -46,6 +47,12 @@ async function meshOf(flags: AnalyzeFlags, environment: NodeJS.ProcessEnv): Prom
   } finally {
     client.close();
   }
+}
+
+/** Who has a mesh of `ambit up`, or nothing yet, has manifests. @throws AmbitError */
+function nameFolders(error: unknown): never {
+  if (!(error instanceof AmbitError) || error.code !== 'KUBECONFIG_MISSING') throw error;
+  throw new AmbitError(error.code, `${error.message}; -f FOLDER is for manifests, such as those of ambit up`);
 }
 
 function messageText({ level, code, object, position, message }: Message): string {

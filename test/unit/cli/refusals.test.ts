@@ -93,6 +93,10 @@ describe('commands that talk to a mesh', () => {
     }
   });
 
+  it('of manifests name the option for a folder', async () => {
+    refuses('analyze', await runAmbit(['analyze']), /no cluster is configured: .*; -f FOLDER is for manifests/);
+  });
+
   it('name the contexts that there are when the one that is asked for is not', async () => {
     for (const [name, result] of await each((args) => runAmbit([...args, '--context', 'other'], api.config))) {
       refuses(name, result, /ambit: kubeconfig \S+: it has no context "other"; it has fake\n/);
