@@ -119,11 +119,11 @@ test-netns: build ## tests on real network namespaces (root or user namespaces)
 	scripts/run-tests.sh netns
 
 .PHONY: bench
-bench: bench-micro bench-l4 bench-l7 bench-memory-sidecars bench-push bench-memory ## every bench, one after the other; results under bench/results
+bench: bench-micro bench-l4 bench-l7 bench-memory-sidecars bench-push bench-reconnect bench-memory ## every bench, one after the other; results under bench/results
 
 .PHONY: bench-smoke
 bench-smoke: build ## every bench for some seconds, to see that it runs; nothing is measured
-	BENCH_ROUNDS=1 BENCH_SECONDS=1 BENCH_TUNNELS=3200 MEMORY_PODS=2 MEMORY_SERVICES=10 SETTLE_MS=1000 ROUNDS=1 scripts/bench-smoke.sh
+	BENCH_ROUNDS=1 BENCH_SECONDS=1 BENCH_TUNNELS=3200 MEMORY_PODS=2 MEMORY_SERVICES=10 SETTLE_MS=1000 ROUNDS=1 BENCH_WORKLOADS=1000 BENCH_PROXIES=10 scripts/bench-smoke.sh
 
 .PHONY: bench-gate
 bench-gate: ## fails when a bench in BENCH_RESULTS lost against its peers what bench/results had won
@@ -142,8 +142,12 @@ bench-l7: build ## L7 speed and memory against Envoy and HAProxy
 	$(NODE) bench/l7/main.ts
 
 .PHONY: bench-push
-bench-push: build ## from a pod's address to every proxy, with 1,000 to 50,000 workloads
+bench-push: build ## from a pod's address to every proxy, with up to 100,000 workloads and 100 proxies
 	$(NODE) bench/control/push.ts
+
+.PHONY: bench-reconnect
+bench-reconnect: build ## what proxies cost that connect again, all at once
+	$(NODE) bench/control/reconnect.ts
 
 .PHONY: bench-memory-sidecars
 bench-memory-sidecars: build ## memory of a node: Envoy sidecars against ztunnel, agent and waypoint

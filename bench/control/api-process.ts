@@ -1,24 +1,29 @@
 /**
  * The API server of the benches, in a process of its own so that it takes nothing from what is measured. It is told over
- * IPC: `load` fills it, `arrive` gives one more pod its address and answers with the moment of the event.
+ * IPC: `load` fills it, `announce` lets pods be there that have no address yet, and `churn` gives them their addresses, so many a
+ * second whatever the mesh makes of it; it answers with the moment at which the first one was due.
  */
 import { writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { NAMESPACES, PODS, SECRETS, SERVICES } from '../../src/kube/resource-kind.ts';
 import { FakeKubeApi } from '../../test/helpers/fake-kube-api.ts';
 
 export type ApiCommand =
   | { readonly kind: 'load'; readonly pods: number; readonly services: number }
-  | { readonly kind: 'arrive'; readonly number: number }
+  | { readonly kind: 'announce'; readonly first: number; readonly count: number }
+  | { readonly kind: 'churn'; readonly first: number; readonly count: number; readonly perSecond: number }
   | { readonly kind: 'roots' };
 export type ApiReply =
   | { readonly kind: 'loaded' }
   /** Of the machine's monotonic clock, in nanoseconds. */
-  | { readonly kind: 'arrived'; readonly atNs: string }
+  | { readonly kind: 'churned'; readonly startNs: string }
   | { readonly kind: 'roots'; readonly pem: string };
 
 type Fields = Record<string, unknown> & { readonly metadata: Record<string, unknown> };
 
 const PODS_PER_NODE = 50;
+/** So that those who wait for the changes are ready. */
+const LEAD_MS = 200;
 /** Half of a pod that an API server sends is who wrote which of its fields: about 5 KB, as on a real cluster. */
 const MANAGED_FIELDS = ['kube-controller-manager', 'kubelet', 'ambit'].map((manager) => ({
   manager,
@@ -106,21 +111,39 @@ function load(pods: number, services: number): void {
   for (let number = 0; number < pods; number++) api.put(PODS, realisticPod(number, addressOf(number)));
 }
 
-function answer(command: ApiCommand): ApiReply {
-  if (command.kind === 'load') {
-    load(command.pods, command.services);
-    return { kind: 'loaded' };
+/** Each change at its time; what is late is made up for at once. */
+async function churn(first: number, count: number, perSecond: number): Promise<ApiReply> {
+  await delay(LEAD_MS);
+  const startNs = process.hrtime.bigint();
+  for (let made = 0; made < count; ) {
+    const elapsedSec = Number(process.hrtime.bigint() - startNs) / 1e9;
+    const due = Math.min(count, Math.floor(elapsedSec * perSecond) + 1);
+    for (; made < due; made++) api.put(PODS, realisticPod(first + made, addressOf(first + made)));
+    await delay(1);
   }
-  if (command.kind === 'roots') {
-    const secret = api.get(SECRETS, 'istio-system', 'istio-ca-secret')?.['data'] as Record<string, string> | undefined;
-    return { kind: 'roots', pem: Buffer.from(secret?.['root-cert.pem'] ?? '', 'base64').toString() };
-  }
-  // It is there before it has an address, as a pod that is being started.
-  api.put(PODS, realisticPod(command.number, ''));
-  const atNs = process.hrtime.bigint();
-  api.put(PODS, realisticPod(command.number, addressOf(command.number)));
-  return { kind: 'arrived', atNs: String(atNs) };
+  return { kind: 'churned', startNs: String(startNs) };
 }
 
-process.on('message', (command: ApiCommand) => process.send?.(answer(command)));
+async function answer(command: ApiCommand): Promise<ApiReply> {
+  switch (command.kind) {
+    case 'load':
+      load(command.pods, command.services);
+      return { kind: 'loaded' };
+    case 'roots': {
+      const secret = api.get(SECRETS, 'istio-system', 'istio-ca-secret')?.['data'] as
+        | Record<string, string>
+        | undefined;
+      return { kind: 'roots', pem: Buffer.from(secret?.['root-cert.pem'] ?? '', 'base64').toString() };
+    }
+    case 'announce':
+      for (let number = command.first; number < command.first + command.count; number++) {
+        api.put(PODS, realisticPod(number, ''));
+      }
+      return { kind: 'loaded' };
+    case 'churn':
+      return churn(command.first, command.count, command.perSecond);
+  }
+}
+
+process.on('message', async (command: ApiCommand) => process.send?.(await answer(command)));
 process.send?.({ kind: 'loaded' });

@@ -11,19 +11,44 @@ const READY_LIMIT_MS = 120_000;
 
 export class ControlUnderTest implements AsyncDisposable {
   readonly #api: BenchApi;
+  readonly #ports: Readonly<Record<'grpc-port' | 'http-port' | 'monitoring-port' | 'webhook-port', number>>;
   #control: ChildProcess | undefined;
-  grpcPort = 0;
+  rootsPem = '';
   readyMs = 0;
 
-  private constructor(api: BenchApi) {
+  private constructor(api: BenchApi, ports: readonly number[]) {
+    const [grpc = 0, http = 0, monitoring = 0, webhook = 0] = ports;
     this.#api = api;
+    this.#ports = { 'grpc-port': grpc, 'http-port': http, 'monitoring-port': monitoring, 'webhook-port': webhook };
   }
 
   /** Resolves when the control plane serves a cluster of this size. */
   static async start(pods: number, services: number): Promise<ControlUnderTest> {
-    const bench = new ControlUnderTest(await BenchApi.start(pods, services));
+    const api = await BenchApi.start(pods, services);
+    const bench = new ControlUnderTest(api, await Promise.all([freePort(), freePort(), freePort(), freePort()]));
     await bench.#startControl();
+    const roots = await api.ask({ kind: 'roots' });
+    bench.rootsPem = roots.kind === 'roots' ? roots.pem : '';
     return bench;
+  }
+
+  /** Where proxies connect. */
+  get port(): number {
+    return this.#ports['grpc-port'];
+  }
+
+  get monitoringUrl(): string {
+    return `http://127.0.0.1:${this.#ports['monitoring-port']}/metrics`;
+  }
+
+  get readyUrl(): string {
+    return `http://127.0.0.1:${this.#ports['http-port']}/ready`;
+  }
+
+  /** Ends it without a word, and starts it again at the same place. Resolves when it serves. */
+  async restart(): Promise<void> {
+    await endProcess(this.#control);
+    await this.#startControl();
   }
 
   get pid(): number {
@@ -40,21 +65,13 @@ export class ControlUnderTest implements AsyncDisposable {
   }
 
   async #startControl(): Promise<void> {
-    this.grpcPort = await freePort();
-    const httpPort = await freePort();
-    const ports = {
-      'grpc-port': this.grpcPort,
-      'http-port': httpPort,
-      'monitoring-port': await freePort(),
-      'webhook-port': await freePort(),
-    };
-    const flags = Object.entries(ports).flatMap(([name, port]) => [`--${name}`, String(port)]);
+    const flags = Object.entries(this.#ports).flatMap(([name, port]) => [`--${name}`, String(port)]);
     const startedMs = performance.now();
     this.#control = spawn(AMBIT, ['control', '--kubeconfig', this.#api.kubeconfig, '--host', '127.0.0.1', ...flags], {
       env: { ...process.env, POD_NAME: 'bench', POD_NAMESPACE: 'istio-system' },
       stdio: ['ignore', 'ignore', 'inherit'],
     });
-    while (!(await isReady(httpPort))) {
+    while (!(await isReady(this.readyUrl))) {
       if (performance.now() - startedMs > READY_LIMIT_MS) throw new Error('the control plane does not get ready');
       await delay(20);
     }
@@ -62,9 +79,9 @@ export class ControlUnderTest implements AsyncDisposable {
   }
 }
 
-async function isReady(port: number): Promise<boolean> {
+async function isReady(url: string): Promise<boolean> {
   try {
-    return (await fetch(`http://127.0.0.1:${port}/ready`)).ok;
+    return (await fetch(url)).ok;
   } catch {
     // Not listening yet.
     return false;

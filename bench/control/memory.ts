@@ -1,21 +1,28 @@
 /**
- * Memory of the control plane and of the agent when small and with 2,000 pods and 200 services. Writes
- * bench/results/memory.json.
+ * Memory of the control plane when small, with 2,000 and with 100,000 pods, and its CPU while nothing changes; memory of the
+ * agent. Writes bench/results/memory.json.
  *
  * Run: make bench-memory    as root, for the agent's sockets
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { memoryBytes } from '../l4/process-cost.ts';
+import { cpuUs, memoryBytes } from '../l4/process-cost.ts';
+import { memoryOf } from '../memory/process-memory.ts';
 import { writeResults } from '../results.ts';
 import { AgentUnderTest } from './agent-process.ts';
 import { ControlUnderTest } from './control-process.ts';
 
-const SETTLE_MS = 5000;
+const SETTLE_MS = Number(process.env['SETTLE_MS'] ?? 5000);
+/** For how long CPU is looked at. */
+const IDLE_MS = Number(process.env['BENCH_IDLE_MS'] ?? 20_000);
 
 interface Line {
   readonly what: string;
   readonly rssMb: number;
   readonly anonymousMb: number;
+  readonly pssMb: number;
+  readonly peakMb: number;
+  /** Share of a core, in percent, while nothing changes. */
+  readonly idleCpuPercent: number;
   readonly aim: string;
 }
 
@@ -23,13 +30,19 @@ const lines: Line[] = [];
 
 async function take(what: string, aim: string, pid: number): Promise<void> {
   await delay(SETTLE_MS);
-  const { rss, anonymous } = memoryBytes(pid);
-  lines.push({ what, rssMb: rss / 1e6, anonymousMb: anonymous / 1e6, aim });
+  const { rss, anonymous, peak } = memoryBytes(pid);
+  const { pssBytes } = memoryOf([pid]);
+  const beforeUs = cpuUs(pid);
+  await delay(IDLE_MS);
+  const idleCpuPercent = (cpuUs(pid) - beforeUs) / 10 / IDLE_MS;
+  const pssMb = pssBytes / 1e6;
+  lines.push({ what, rssMb: rss / 1e6, anonymousMb: anonymous / 1e6, pssMb, peakMb: peak / 1e6, idleCpuPercent, aim });
 }
 
 for (const [what, aim, pods, services] of [
   ['control plane, 20 pods, 5 services', 'RSS <= 110 MB (istiod: 127 MiB)', 20, 5],
   ['control plane, 2,000 pods, 200 services', 'RSS <= 150 MB (istiod: 167 MiB)', 2000, 200],
+  ['control plane, 100,000 pods, 200 services', 'RSS <= 1 GB, CPU <= 2 %', 100_000, 200],
 ] as const) {
   await using control = await ControlUnderTest.start(pods, services);
   await take(what, aim, control.pid);
@@ -38,9 +51,9 @@ for (const [what, aim, pods, services] of [
   await using agent = await AgentUnderTest.start();
   await take('agent, 50 pods on its node of 1,000', 'RSS <= 75 MB, anonymous <= 30 MB', agent.pid);
 }
-for (const { what, rssMb, anonymousMb, aim } of lines) {
+for (const { what, rssMb, anonymousMb, pssMb, idleCpuPercent, aim } of lines) {
   console.log(
-    `${what.padEnd(46)} RSS ${rssMb.toFixed(0).padStart(4)} MB   anonymous ${anonymousMb.toFixed(0).padStart(4)} MB   ${aim}`,
+    `${what.padEnd(46)} RSS ${rssMb.toFixed(0).padStart(4)} MB   anonymous ${anonymousMb.toFixed(0).padStart(4)} MB   PSS ${pssMb.toFixed(0).padStart(4)} MB   idle CPU ${idleCpuPercent.toFixed(2)} %   ${aim}`,
   );
 }
 writeResults('memory', { lines });

@@ -1,90 +1,171 @@
 /**
- * How long it takes from a pod's address at the API server to the address at the node proxies, while the mesh has 1,000
- * to 50,000 other workloads; with the CPU and memory of the control plane. The API server is the one of the tests, in a
- * process of its own; the proxies are two delta xDS clients in this process. Writes bench/results/push.json.
+ * How long it takes from a pod's address at the API server to the address at all node proxies, with 1,000 to 100,000 other
+ * workloads, 1 to 100 proxies and 10 to 200 changes a second; what it costs the control plane; and a thousand pods at once.
+ * The API server is the one of the tests; it and the proxies are processes of their own. Writes bench/results/push.json.
  *
- * Run: make bench-push      BENCH_SAMPLES (200) pods arrive one after the other.
+ * Run: make bench-push      BENCH_SECONDS (5) for each line; BENCH_WORKLOADS (1000,10000,100000)
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { FeedClient, feedRequest } from '../../test/helpers/feed-client.ts';
-import { cpuUs, memoryBytes } from '../l4/process-cost.ts';
+import { cpuUs, forgetPeak, memoryBytes } from '../l4/process-cost.ts';
 import { writeResults } from '../results.ts';
+import { BenchProxies } from './bench-proxies.ts';
 import { ControlUnderTest } from './control-process.ts';
+import { askUntil } from './loop-delay.ts';
 
-const SIZES = [1000, 5000, 10_000, 50_000];
-const SAMPLES = Number(process.env['BENCH_SAMPLES'] ?? 200);
-const PROXIES = 2;
+const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5);
+const SIZES = (process.env['BENCH_WORKLOADS'] ?? '1000,10000,100000').split(',').map(Number);
 const SERVICES = 200;
-/** Apart from one another, so that each is a push of its own. */
-const PAUSE_MS = 15;
+/** Proxies and changes a second. */
+const FULL = [1, 10, 100].flatMap((proxies) => [10, 50, 200].map((perSecond) => [proxies, perSecond] as const));
+const LOADS: Readonly<Record<number, readonly (readonly [proxies: number, perSecond: number])[]>> = {
+  1000: [[10, 50]],
+  10000: FULL,
+  100000: [
+    [10, 50],
+    [100, 200],
+  ],
+};
+/** More than any machine does one by one. */
+const AT_ONCE = 1e6;
+const BURST_PODS = 1000;
+/** After the last change is due. */
+const LIMIT_MS = 30_000;
+const SETTLE_MS = 1000;
 
 interface Line {
   readonly workloads: number;
+  readonly proxies: number;
+  /** Undefined: all at once. */
+  readonly perSecond: number | undefined;
+  readonly changes: number;
+  /** Changes that did not reach every proxy in time. */
+  readonly missing: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  readonly cpuMsPerPod: number;
-  readonly readyMs: number;
+  readonly cpuMsPerChange: number;
+  readonly cpuUsPerChangeAndProxy: number;
+  /** Share of a core. */
+  readonly cpuShare: number;
+  readonly changesPerResponse: number;
+  readonly loopP99Ms: number;
   readonly rssMb: number;
   readonly anonymousMb: number;
+  readonly peakMb: number;
 }
 
-async function measure(workloads: number): Promise<Line> {
-  await using bench = await ControlUnderTest.start(workloads, SERVICES);
-  const roots = await bench.ask({ kind: 'roots' });
-  if (roots.kind !== 'roots') throw new Error('no roots');
-  const proxies = Array.from(
-    { length: PROXIES },
-    () => new FeedClient({ port: bench.grpcPort, rootsPem: roots.pem }, 'zt'),
-  );
-  for (const proxy of proxies) {
-    proxy.stream.write(feedRequest({ resourceNamesSubscribe: ['*'] }));
-    await proxy.next();
-  }
-  await delay(1000);
-  const samples: number[] = [];
-  const cpuBefore = cpuUs(bench.pid);
-  for (let sample = 0; sample < SAMPLES; sample++) {
-    const received = proxies.map(async (proxy) => {
-      await proxy.next();
-      return process.hrtime.bigint();
-    });
-    const reply = await bench.ask({ kind: 'arrive', number: workloads + sample });
-    if (reply.kind !== 'arrived') throw new Error('no arrival');
-    for (const atNs of await Promise.all(received)) samples.push(Number(atNs - BigInt(reply.atNs)) / 1e6);
-    await delay(PAUSE_MS);
-  }
-  const cpuMs = (cpuUs(bench.pid) - cpuBefore) / 1000;
+let nextPod = 0;
+
+async function measure(bench: ControlUnderTest, workloads: number, proxyCount: number, perSecond: number | undefined) {
+  await using proxies = new BenchProxies(proxyCount);
+  await proxies.open(bench);
+  const changes = perSecond === undefined ? BURST_PODS : Math.max(1, perSecond * SECONDS);
+  const first = nextPod;
+  nextPod += changes;
+  await bench.ask({ kind: 'announce', first, count: changes });
+  await delay(SETTLE_MS);
+  forgetPeak(bench.pid);
+  const before = { cpuUs: cpuUs(bench.pid), responses: (await proxies.totals()).responses, atMs: performance.now() };
+  const asking = new AbortController();
+  const answers = askUntil(bench.readyUrl, asking.signal);
+  const dueMs = perSecond === undefined ? 0 : SECONDS * 1000;
+  const arriving = proxies.arrivals(changes, dueMs + LIMIT_MS);
+  const reply = await bench.ask({ kind: 'churn', first, count: changes, perSecond: perSecond ?? AT_ONCE });
+  if (reply.kind !== 'churned') throw new Error('nothing was changed');
+  const arrived = await arriving;
+  const tookMs = performance.now() - before.atMs;
+  const usedUs = cpuUs(bench.pid) - before.cpuUs;
+  asking.abort();
+  const responses = (await proxies.totals()).responses - before.responses;
   const memory = memoryBytes(bench.pid);
-  for (const proxy of proxies) proxy.close();
-  samples.sort((a, b) => a - b);
-  const at = (share: number) => samples[Math.min(samples.length - 1, Math.floor(samples.length * share))] ?? Number.NaN;
-  return {
+  const latencies = latenciesMs(arrived, first, BigInt(reply.startNs), perSecond ?? AT_ONCE);
+  const { p50: p50Ms, p99: p99Ms, max: maxMs } = spread(latencies);
+  const line: Line = {
     workloads,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
-    maxMs: at(1),
-    cpuMsPerPod: cpuMs / SAMPLES,
-    readyMs: bench.readyMs,
+    proxies: proxyCount,
+    perSecond,
+    changes,
+    missing: changes - latencies.length,
+    p50Ms,
+    p99Ms,
+    maxMs,
+    cpuMsPerChange: usedUs / 1000 / changes,
+    cpuUsPerChangeAndProxy: usedUs / changes / proxyCount,
+    cpuShare: usedUs / 1000 / tookMs,
+    changesPerResponse: (changes * proxyCount) / responses,
+    loopP99Ms: spread(await answers).p99,
     rssMb: memory.rss / 1e6,
     anonymousMb: memory.anonymous / 1e6,
+    peakMb: memory.peak / 1e6,
   };
+  return line;
+}
+
+/** From the moment at which each change was due to the last proxy. */
+function latenciesMs(
+  arrived: ReadonlyMap<string, bigint>,
+  first: number,
+  startNs: bigint,
+  perSecond: number,
+): number[] {
+  return [...arrived].map(([name, atNs]) => {
+    const number = Number(name.slice(name.lastIndexOf('-') + 1));
+    return Number(atNs - startNs) / 1e6 - ((number - first) / perSecond) * 1000;
+  });
+}
+
+function spread(values: readonly number[]): { p50: number; p99: number; max: number } {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+  return { p50: at(0.5), p99: at(0.99), max: at(1) };
+}
+
+const TITLES = [
+  'workloads',
+  'proxies',
+  'per s',
+  'p50 ms',
+  'p99 ms',
+  'max ms',
+  'missing',
+  'CPU ms/change',
+  'us/change/proxy',
+];
+const MORE_TITLES = ['CPU %', 'changes/push', 'loop p99 ms', 'RSS MB', 'anon MB', 'peak MB'];
+
+function print(line: Line): void {
+  const cells = [
+    line.workloads,
+    line.proxies,
+    line.perSecond ?? 'at once',
+    line.p50Ms.toFixed(1),
+    line.p99Ms.toFixed(1),
+    line.maxMs.toFixed(1),
+    line.missing,
+    line.cpuMsPerChange.toFixed(2),
+    line.cpuUsPerChangeAndProxy.toFixed(0),
+    (line.cpuShare * 100).toFixed(0),
+    line.changesPerResponse.toFixed(1),
+    line.loopP99Ms.toFixed(1),
+    line.rssMb.toFixed(0),
+    line.anonymousMb.toFixed(0),
+    line.peakMb.toFixed(0),
+  ];
+  const widths = [...TITLES, ...MORE_TITLES].map((title) => title.length);
+  console.log(cells.map((cell, index) => String(cell).padStart(widths[index] ?? 0)).join('  '));
 }
 
 const lines: Line[] = [];
-console.log('workloads   p50 ms   p99 ms   max ms   CPU ms/pod   ready s   RSS MB   anonymous MB');
-for (const size of SIZES) {
-  const line = await measure(size);
-  lines.push(line);
-  const cells = [
-    [line.p50Ms.toFixed(1), 8],
-    [line.p99Ms.toFixed(1), 8],
-    [line.maxMs.toFixed(1), 8],
-    [line.cpuMsPerPod.toFixed(2), 12],
-    [(line.readyMs / 1000).toFixed(1), 9],
-    [line.rssMb.toFixed(0), 8],
-    [line.anonymousMb.toFixed(0), 14],
-  ] as const;
-  console.log(String(size).padStart(9) + cells.map(([text, width]) => text.padStart(width + 1)).join(''));
+const sizes: { workloads: number; readyMs: number }[] = [];
+console.log([...TITLES, ...MORE_TITLES].join('  '));
+for (const workloads of SIZES) {
+  await using bench = await ControlUnderTest.start(workloads, SERVICES);
+  sizes.push({ workloads, readyMs: bench.readyMs });
+  nextPod = workloads;
+  for (const [proxies, perSecond] of [...(LOADS[workloads] ?? [[10, 50]]), [10, undefined]] as const) {
+    const line = await measure(bench, workloads, proxies, perSecond);
+    print(line);
+    lines.push(line);
+  }
 }
-writeResults('push', { samples: SAMPLES, proxies: PROXIES, lines });
+writeResults('push', { seconds: SECONDS, sizes, lines });

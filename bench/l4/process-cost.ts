@@ -1,5 +1,5 @@
 /** CPU time and memory of a process from /proc, and the cores that the bench divides. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** CPU of all threads in microseconds, from the scheduler's own account. */
 export function cpuUs(pid: number): number {
@@ -10,11 +10,16 @@ export function cpuUs(pid: number): number {
   return nanoseconds / 1000;
 }
 
-/** Memory of a process in bytes. */
-export function memoryBytes(pid: number): { rss: number; anonymous: number } {
+/** Memory of a process in bytes; `peak` is the most that was resident since the start or `forgetPeak`. */
+export function memoryBytes(pid: number): { rss: number; anonymous: number; peak: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const kib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? Number.NaN);
-  return { rss: kib('VmRSS') * 1024, anonymous: kib('RssAnon') * 1024 };
+  return { rss: kib('VmRSS') * 1024, anonymous: kib('RssAnon') * 1024, peak: kib('VmHWM') * 1024 };
+}
+
+/** From now on the peak is counted anew (proc(5), clear_refs). */
+export function forgetPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }
 
 /** Where load and applications run, and where the proxies do. */

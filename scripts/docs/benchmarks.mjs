@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { atLeast, atMost } from './aim.mjs';
 import { barPlot } from './bench-plot.mjs';
+import { controlAims, pushTable, reconnectTable } from './control-tables.mjs';
 import { l4DetailAims, l4Details } from './l4-details.mjs';
 import { table } from './markdown.mjs';
 import { policyDecisionUs } from './micro-table.mjs';
@@ -12,6 +13,8 @@ const results = () => ({
   l7: read('l7'),
   memory: read('memory-sidecars'),
   push: read('push'),
+  control: read('memory'),
+  reconnect: read('reconnect'),
 });
 const of = (line, name) => line.results.find((one) => one.name === name);
 const mb = (bytes) => `${(bytes / 1e6).toFixed(0)} MB`;
@@ -23,13 +26,12 @@ function ratio(line, peer, field) {
 }
 
 /** What was aimed at: what, the ratio or number, the aim. */
-function aims({ l4, l7, memory, push }) {
+function aims({ l4, l7, memory, push, control }) {
   const l4Line = (text) => l4.lines.find(({ name }) => name === text);
   const l7Line = (title, connections) =>
     l7.lines.find((line) => line.title === title && line.connections === connections);
   const node = (pods) => memory.lines.find((line) => line.pods === pods && line.services === 100);
   const nodeRatio = (pods, field) => node(pods).node.busy[field] / node(pods).sidecars.busy[field];
-  const pushed = push.lines.find(({ workloads }) => workloads === 10_000);
   const mesh = 'through the mesh, mutual TLS';
   const [sixteen, sixtyFour, one] = ['16 connections', '64 connections', '1 connection'].map((text) =>
     l4Line(`1 KB requests, ${text}`),
@@ -82,14 +84,19 @@ function aims({ l4, l7, memory, push }) {
     ['the same at 1,000 requests a second: p99', l7.pace[0].p99Us / l7.pace[1].p99Us, atMost(1)],
     ['5,000 routes and backends at a waypoint, MB', l7.memory.addedBytes / 1e6, atMost(60)],
     ['policy decision with 10,000 policies, median, µs', policyDecisionUs(), atMost(2)],
-    ['push with 10,000 workloads, median, ms', pushed.p50Ms, atMost(5)],
-    ['push with 10,000 workloads, 99th percentile, ms', pushed.p99Ms, atMost(20)],
+    ...controlAims(push, control),
   ];
 }
 
 /** Tunnels: latencies, cores, memory. */
 export function l4DetailTables() {
   return l4Details(results().l4);
+}
+
+/** The control plane: pushes, and proxies that connect. */
+export function controlTables() {
+  const { push, reconnect } = results();
+  return { push: pushTable(push), reconnect: reconnectTable(reconnect) };
 }
 
 /** Each aim with what was measured. */

@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { benchTable } from './bench-table.mjs';
-import { aimTable, benchPlots, l4DetailTables, l7Table, nodeMemoryTable } from './benchmarks.mjs';
+import { aimTable, benchPlots, controlTables, l4DetailTables, l7Table, nodeMemoryTable } from './benchmarks.mjs';
 import { commandExamples } from './commands.mjs';
 import { agentVariables, commandFlags, otherVariables, ztunnelVariables } from './config.mjs';
 import { processErrorTables, proxyErrorTable } from './errors.mjs';
@@ -29,6 +29,8 @@ const SECTIONS = {
     l4: benchTable,
     'l4-details': l4DetailTables,
     l7: l7Table,
+    push: () => controlTables().push,
+    reconnect: () => controlTables().reconnect,
     micro: microTable,
   },
   'docs/config.md': {

@@ -706,6 +706,12 @@ export const LIMIT_GROUPS = [
         'bytes',
         'A push above this size is split; below it the first answer to a proxy is always whole.',
       ],
+      [
+        'xds/server/large-responses.ts',
+        'MAX_BYTES',
+        'bytes',
+        'While so much is on its way to proxies in large answers (a whole mesh), other proxies that wait for such answers wait on.',
+      ],
       ['xds/server/delta-server.ts', 'MAX_LOGGED_NACK', '', 'Characters of a refusal that are logged.'],
       [
         'xds/server/type-subscription.ts',

@@ -2,7 +2,7 @@
 import { experimental, Server, type ServerOptions } from '@grpc/grpc-js';
 import { AmbitError, errorText } from '../base/errors.ts';
 import { type IstioCertificateServiceServer, IstioCertificateServiceService } from '../proto/gen/ca.ts';
-import { type AggregatedDiscoveryServiceServer, AggregatedDiscoveryServiceService } from '../proto/gen/discovery.ts';
+import { DISCOVERY_SERVICE, type DiscoveryService } from '../xds/server/delta-service.ts';
 
 export type ControlServerErrorCode = 'CONTROL_LISTEN_FAILED';
 
@@ -16,7 +16,7 @@ export interface ControlServerOptions {
 
 export interface ControlServerDeps {
   readonly certificate: experimental.CertificateProvider;
-  readonly discovery: AggregatedDiscoveryServiceServer;
+  readonly discovery: DiscoveryService;
   readonly certificates: IstioCertificateServiceServer;
 }
 
@@ -39,7 +39,7 @@ export async function startControlServer(
   deps: ControlServerDeps,
 ): Promise<RunningServer> {
   const server = new Server(serverOptions(options));
-  server.addService(AggregatedDiscoveryServiceService, deps.discovery);
+  server.addService(DISCOVERY_SERVICE, deps.discovery);
   server.addService(IstioCertificateServiceService, deps.certificates);
   // The declaration swaps the parameter names: the identity comes first. Clients bring no certificates.
   const credentials = experimental.createCertificateProviderServerCredentials(deps.certificate, null, false);

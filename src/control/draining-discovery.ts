@@ -1,27 +1,20 @@
 /** The discovery service with an end: streams are ended one after the other, so that clients go to another replica. */
-import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { type Clock, sleep } from '../base/clock.ts';
-import type {
-  AggregatedDiscoveryServiceServer,
-  DeltaDiscoveryRequest,
-  DeltaDiscoveryResponse,
-} from '../proto/gen/discovery.ts';
-
-type Call = ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
+import type { DiscoveryCall, DiscoveryService } from '../xds/server/delta-service.ts';
 
 export interface DrainingDiscovery {
-  readonly service: AggregatedDiscoveryServiceServer;
+  readonly service: DiscoveryService;
   /** Ends every stream in order, spread over `spreadMs`. */
   drain(spreadMs: number): Promise<void>;
 }
 
 /** Notes the streams of a discovery service. */
-export function drainingDiscovery(service: AggregatedDiscoveryServiceServer, clock: Clock): DrainingDiscovery {
-  const calls = new Set<Call>();
+export function drainingDiscovery(service: DiscoveryService, clock: Clock): DrainingDiscovery {
+  const calls = new Set<DiscoveryCall>();
   return {
     service: {
       ...service,
-      deltaAggregatedResources: (call: Call) => {
+      deltaAggregatedResources: (call: DiscoveryCall) => {
         calls.add(call);
         const gone = () => calls.delete(call);
         call.on('cancelled', gone);

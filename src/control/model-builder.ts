@@ -36,7 +36,8 @@ import {
 import type { Workload } from '../model/workload.ts';
 import { Authorization } from '../proto/gen/authorization.ts';
 import { Address, Workload as WorkloadProto } from '../proto/gen/workload.ts';
-import { ResourceStore, type StoredResource } from '../xds/server/resource-store.ts';
+import { ResourceStore } from '../xds/server/resource-store.ts';
+import type { StoredResource } from '../xds/server/stored-resource.ts';
 import { collectAffected } from './affected-objects.ts';
 import type { BuildContext } from './build-context.ts';
 import { meshConfigNote } from './folder-mesh.ts';
@@ -101,7 +102,8 @@ const FOLLOWS: ReadonlyMap<WaypointType, readonly string[]> = new Map([
 
 export class ModelBuilder {
   readonly addresses = new ResourceStore(ADDRESS_TYPE_URL);
-  readonly workloads = new ResourceStore(WORKLOAD_TYPE_URL);
+  /** For clients that know no addresses. ztunnel does, so it is empty until somebody asks. */
+  readonly workloads = new ResourceStore(WORKLOAD_TYPE_URL, [], () => this.#allWorkloads());
   readonly authorizations = new ResourceStore(AUTHORIZATION_TYPE_URL);
   /** What is for waypoints alone. */
   readonly waypointStores: ReadonlyMap<WaypointType, ResourceStore> = new Map(
@@ -233,7 +235,7 @@ export class ModelBuilder {
       else if (output.kind === 'service') addresses.upserts.push(serviceResource(output.service, output.hints));
       else {
         addresses.upserts.push(workloadResource(output.workload, 'address'));
-        workloads.upserts.push(workloadResource(output.workload, 'workload'));
+        workloads.upserts.push(...this.#wantedWorkload(output.workload));
       }
     }
     // What others refer to comes before them and goes after them: policies, subsets, the services of routes.
@@ -246,6 +248,17 @@ export class ModelBuilder {
     this.waypointStores.get(SERVICE_ROUTES_TYPE)?.update(routes.upserts, routes.removals);
     for (const [typeUrl, { removals }] of referredTo.reverse()) this.waypointStores.get(typeUrl)?.update([], removals);
     this.authorizations.update([], authorizations.removals);
+  }
+
+  #allWorkloads(): StoredResource[] {
+    const outputs = [...this.#claims.values()].map(([strongest]) => strongest?.output);
+    return outputs.flatMap((output) =>
+      output?.kind === 'workload' ? [workloadResource(output.workload, 'workload')] : [],
+    );
+  }
+
+  #wantedWorkload(workload: Workload): StoredResource[] {
+    return this.workloads.isWanted ? [workloadResource(workload, 'workload')] : [];
   }
 
   #build(sourceKey: string): readonly Output[] {

@@ -6,6 +6,7 @@ import { ADDRESS_TYPE_URL, encodeWorkload } from '../../../src/model/feed-encode
 import { createWorkload, type Workload } from '../../../src/model/workload.ts';
 import { DeltaDiscoveryResponse } from '../../../src/proto/gen/discovery.ts';
 import { Address } from '../../../src/proto/gen/workload.ts';
+import { encodeResponse } from '../../../src/xds/server/encoded-resource.ts';
 import { ResourceStore } from '../../../src/xds/server/resource-store.ts';
 import { TypeSubscription } from '../../../src/xds/server/type-subscription.ts';
 import { inTurns, type MicroBench } from '../suite.ts';
@@ -58,13 +59,7 @@ function subscribed(workloads: readonly Workload[]): TypeSubscription {
 /** What is due, as gRPC sends it. */
 function respond(subscription: TypeSubscription): Uint8Array {
   const batch = subscription.take(MAX_BYTES);
-  return DeltaDiscoveryResponse.encode({
-    systemVersionInfo: '',
-    typeUrl: ADDRESS_TYPE_URL,
-    nonce: '1',
-    resources: [...(batch?.resources ?? [])],
-    removedResources: [...(batch?.removed ?? [])],
-  }).finish();
+  return encodeResponse(ADDRESS_TYPE_URL, '1', batch?.resources ?? [], batch?.removed ?? []);
 }
 
 function readAll(bytes: Uint8Array): number {

@@ -9,7 +9,9 @@
  */
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '../../proto/gen/discovery.ts';
+import type { DeltaDiscoveryRequest } from '../../proto/gen/discovery.ts';
+import { encodeResponse } from './encoded-resource.ts';
+import type { LargeResponses } from './large-responses.ts';
 import { type PushLoad, PushPacing } from './push-pacing.ts';
 import type { ResourceStore } from './resource-store.ts';
 import type { TypeReport } from './stream-registry.ts';
@@ -34,10 +36,12 @@ export interface DeltaStreamDeps {
   readonly stats: DeltaServerStats;
   /** Of all streams of the process. */
   readonly load: PushLoad;
+  /** Of all streams of the process. */
+  readonly large: LargeResponses;
   /** By type URL. */
   readonly stores: ReadonlyMap<string, ResourceStore>;
-  /** Sends a response. @returns false when the client is slow: nothing more is sent until `drained` */
-  readonly send: (response: DeltaDiscoveryResponse) => boolean;
+  /** Sends a DeltaDiscoveryResponse, encoded; `left` is called when it is on its way. @returns false when the client is slow: nothing more is sent until `drained` */
+  readonly send: (response: Buffer, left: () => void) => boolean;
   /** Ends a stream that asks for more than it may. */
   readonly fail: (reason: string) => void;
 }
@@ -52,6 +56,10 @@ interface TypeState {
   readonly subscription: TypeSubscription;
   readonly pacing: PushPacing;
   readonly unsubscribe: () => void;
+  /** Sends what is due, if anything is. */
+  readonly flush: () => void;
+  /** The last response has left, or never will. */
+  left: () => void;
   /** The response that waits for its ACK; empty when none does. */
   awaitedNonce: string;
   /** For people who ask, see `TypeReport`. */
@@ -153,6 +161,8 @@ export class DeltaStream {
     for (const state of this.#types.values()) {
       state.unsubscribe();
       state.timer?.cancel();
+      this.#deps.large.forget(state.flush);
+      state.left();
     }
     this.#types.clear();
   }
@@ -168,6 +178,8 @@ export class DeltaStream {
         if (subscription.isDue) state.changedMs ??= this.#deps.clock.monotonicMs();
         this.#schedule(state);
       }),
+      flush: () => this.#flush(state),
+      left: () => undefined,
       awaitedNonce: '',
       seen: { sent: 0, acknowledged: 0, error: '' },
       timer: undefined,
@@ -193,10 +205,10 @@ export class DeltaStream {
 
   #flush(state: TypeState): void {
     if (this.#closed || this.#blocked || state.awaitedNonce !== '' || this.#isHeld(state)) return;
-    const startMs = this.#deps.clock.monotonicMs();
+    const { stats, clock, send, large } = this.#deps;
+    if (!large.admits(state.subscription.pendingCount, state.flush)) return;
     const batch = state.subscription.take(this.#maxResponseBytes);
     if (batch === undefined) return;
-    const { stats, clock, send } = this.#deps;
     const nonce = String(++this.#nonce);
     state.awaitedNonce = nonce;
     state.seen.sent = this.#nonce;
@@ -204,15 +216,11 @@ export class DeltaStream {
     stats.pushes++;
     addOne(stats.pushesOfType, state.store.typeUrl);
     stats.resourcesSent += batch.resources.length;
-    const accepted = send({
-      systemVersionInfo: '',
-      typeUrl: state.store.typeUrl,
-      nonce,
-      resources: [...batch.resources],
-      removedResources: [...batch.removed],
-    });
+    const response = encodeResponse(state.store.typeUrl, nonce, batch.resources, batch.removed);
+    state.left = large.sent(response.length);
+    const accepted = send(response, state.left);
     const endMs = clock.monotonicMs();
-    state.pacing.pushed(endMs, endMs - startMs);
+    state.pacing.pushed(endMs);
     if (!accepted) this.#blocked = true;
     if (state.changedMs !== undefined) stats.onConverged(endMs - state.changedMs);
     state.changedMs = undefined;

@@ -1,17 +1,16 @@
 /** Delta xDS over gRPC: binds `DeltaStream` to a grpc-js stream (AggregatedDiscoveryService). */
-import { Metadata, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { Metadata, type ServerDuplexStream, status, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
-import type {
-  AggregatedDiscoveryServiceServer,
-  DeltaDiscoveryRequest,
-  DeltaDiscoveryResponse,
-} from '../../proto/gen/discovery.ts';
+import { AggregatedDiscoveryServiceService, type DeltaDiscoveryRequest } from '../../proto/gen/discovery.ts';
+import { decodeRequest } from './decode-request.ts';
 import { type DeltaServerStats, DeltaStream, type DeltaStreamDeps, type DeltaStreamOptions } from './delta-server.ts';
+import { LargeResponses } from './large-responses.ts';
 import { PushLoad } from './push-pacing.ts';
 import type { ResourceStore } from './resource-store.ts';
 import type { StreamRegistry } from './stream-registry.ts';
+import { Turnstile } from './turnstile.ts';
 
 export interface DeltaServiceDeps {
   readonly clock: Clock;
@@ -26,24 +25,48 @@ export interface DeltaServiceDeps {
   readonly authenticate: (authorization: string) => Promise<string | undefined>;
 }
 
-type Call = ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
+/** A stream of discovery whose responses are encoded already. */
+export type DiscoveryCall = ServerDuplexStream<DeltaDiscoveryRequest, Buffer>;
+
+/** The handlers of `DISCOVERY_SERVICE`. */
+export interface DiscoveryService extends UntypedServiceImplementation {
+  readonly deltaAggregatedResources: (call: DiscoveryCall) => void;
+}
+
+/** As `AggregatedDiscoveryService` is on the wire; resources are encoded once for all streams, so responses come encoded. */
+export const DISCOVERY_SERVICE = {
+  deltaAggregatedResources: {
+    ...AggregatedDiscoveryServiceService.deltaAggregatedResources,
+    requestDeserialize: decodeRequest,
+    responseSerialize: (encoded: Buffer): Buffer => encoded,
+    responseDeserialize: (encoded: Buffer): Buffer => encoded,
+  },
+};
+
+/** Of streams whose first request is read. One that sends none in time waits no less for its answer. */
+const FIRST_REQUESTS = { places: 8, patienceMs: 500 };
 
 /** The gRPC handlers. Requests that arrive before the caller is known wait in the stream. */
-export function createDeltaService(
-  deps: DeltaServiceDeps,
-  options: DeltaStreamOptions = {},
-): AggregatedDiscoveryServiceServer {
+export function createDeltaService(deps: DeltaServiceDeps, options: DeltaStreamOptions = {}): DiscoveryService {
   const shared = {
     ...deps,
     byType: new Map(deps.stores.map((store) => [store.typeUrl, store])),
-    load: new PushLoad(),
+    load: new PushLoad(() => performance.eventLoopUtilization().active),
+    large: new LargeResponses(deps.clock),
   };
+  const turnstile = new Turnstile(FIRST_REQUESTS, deps.clock);
   return {
-    deltaAggregatedResources: (call: Call) => {
+    deltaAggregatedResources: (call: DiscoveryCall) => {
       call.on('error', (error) => deps.logger.debug('stream ended', { reason: errorText(error) }));
       admit(call, deps).then(
         (caller) => {
-          if (caller !== undefined && !call.cancelled) serve(call, caller, shared, options);
+          if (caller === undefined) return;
+          turnstile.enter((leave) => {
+            if (call.cancelled) return leave();
+            // Nothing of a stream is read before somebody listens.
+            for (const event of ['data', 'cancelled', 'error', 'end']) call.once(event, leave);
+            serve(call, caller, shared, options);
+          });
         },
         (error: unknown) => {
           deps.logger.error('authentication is not possible', { reason: errorText(error) });
@@ -54,7 +77,7 @@ export function createDeltaService(
   };
 }
 
-async function admit(call: Call, deps: DeltaServiceDeps): Promise<string | undefined> {
+async function admit(call: DiscoveryCall, deps: DeltaServiceDeps): Promise<string | undefined> {
   const [authorization = ''] = call.metadata.get('authorization');
   const caller = await deps.authenticate(String(authorization));
   if (caller === undefined) {
@@ -65,9 +88,9 @@ async function admit(call: Call, deps: DeltaServiceDeps): Promise<string | undef
 }
 
 function serve(
-  call: Call,
+  call: DiscoveryCall,
   caller: string,
-  deps: DeltaServiceDeps & Pick<DeltaStreamDeps, 'load'> & { readonly byType: DeltaStreamDeps['stores'] },
+  deps: DeltaServiceDeps & Pick<DeltaStreamDeps, 'load' | 'large'> & { readonly byType: DeltaStreamDeps['stores'] },
   options: DeltaStreamOptions,
 ): void {
   const { clock, logger, stats } = deps;
@@ -83,8 +106,9 @@ function serve(
     logger,
     stats,
     load: deps.load,
+    large: deps.large,
     stores,
-    send: (response) => call.write(response),
+    send: (response, left) => call.write(response, left),
     fail: (reason) => {
       logger.warn('xDS stream ended', { caller, reason });
       close();

@@ -1,27 +1,34 @@
 /**
  * When a change goes out: at once after quiet, merged with others under load. The pause between two pushes of a stream
- * doubles while changes keep coming and is forgotten after a quiet spell. It stays too short to be felt as long as pushing
- * takes little of the process; only then does it grow, so that changes are merged where merging saves something.
+ * doubles while changes keep coming and is forgotten after a quiet spell. It stays too short to be felt as long as the
+ * process has time; only then does it grow, so that changes are merged where merging saves something.
  */
 
-/** How much of its time the process spends on pushes to all streams, over the last moments. */
+/**
+ * How much of its time the event loop is busy, over the last moments. Most of what a push costs comes after it was handed
+ * to the transport: encryption, writes, the acknowledgement. So the whole loop is looked at.
+ */
 export class PushLoad {
-  #busyMs = 0;
+  readonly #activeMs: () => number;
+  #share = 0;
   #atMs = 0;
+  #seenMs = 0;
 
-  /** A push has taken so long. @param nowMs monotonic */
-  note(nowMs: number, tookMs: number): void {
-    this.#busyMs = this.#remaining(nowMs) + tookMs;
-    this.#atMs = nowMs;
+  /** @param activeMs how long the event loop was busy since the start of the process */
+  constructor(activeMs: () => number) {
+    this.#activeMs = activeMs;
   }
 
-  /** From 0 to about 1. */
+  /** From 0 to 1. @param nowMs monotonic */
   share(nowMs: number): number {
-    return this.#remaining(nowMs) / WINDOW_MS;
-  }
-
-  #remaining(nowMs: number): number {
-    return this.#busyMs * Math.exp(-Math.max(0, nowMs - this.#atMs) / WINDOW_MS);
+    const passedMs = nowMs - this.#atMs;
+    if (passedMs <= 0) return this.#share;
+    const activeMs = this.#activeMs();
+    const kept = Math.exp(-passedMs / WINDOW_MS);
+    this.#share = this.#share * kept + Math.min(1, (activeMs - this.#seenMs) / passedMs) * (1 - kept);
+    this.#atMs = nowMs;
+    this.#seenMs = activeMs;
+    return this.#share;
   }
 }
 
@@ -31,8 +38,8 @@ const FIRST_PAUSE_MS = 1;
 const SHORT_PAUSE_MS = 5;
 const LONG_PAUSE_MS = 100;
 /** Shares of the time: up to the first pauses stay short, from the second on they may be the longest. */
-const LIGHT_SHARE = 0.25;
-const HEAVY_SHARE = 0.75;
+const LIGHT_SHARE = 0.5;
+const HEAVY_SHARE = 0.9;
 const QUIET_MS = 20;
 
 export class PushPacing {
@@ -52,9 +59,8 @@ export class PushPacing {
     return Math.max(0, this.#pauseMs - sinceMs);
   }
 
-  /** Notes that a push went out. @param nowMs monotonic, @param tookMs to make it and hand it to the transport */
-  pushed(nowMs: number, tookMs: number): void {
-    this.#load.note(nowMs, tookMs);
+  /** Notes that a push went out. @param nowMs monotonic */
+  pushed(nowMs: number): void {
     const isQuiet = nowMs - this.#lastPushMs > Math.max(this.#pauseMs * 2, QUIET_MS);
     const doubled = Math.max(this.#pauseMs * 2, FIRST_PAUSE_MS);
     this.#pauseMs = isQuiet ? FIRST_PAUSE_MS : Math.min(doubled, this.#longestPauseMs(nowMs));

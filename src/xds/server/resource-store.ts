@@ -6,17 +6,8 @@
  *   resource that is gone.
  * - Listeners hear of a change after all of it is in place.
  */
-export interface StoredResource {
-  readonly name: string;
-  /** Hash of the content; empty for types that are always re-sent (facts ztunnel-wire 5.4). */
-  readonly version: string;
-  /** The encoded message. */
-  readonly value: Buffer;
-  /** Other names of this very resource, sent to on-demand clients. */
-  readonly aliases: readonly string[];
-  /** Names of resources to which this one belongs: who asks for the service also gets its workloads. */
-  readonly groups: readonly string[];
-}
+import { EncodedResource } from './encoded-resource.ts';
+import type { StoredResource } from './stored-resource.ts';
 
 /** What changed, with every key under which a resource was or is to be found. */
 export interface ResourceChange {
@@ -31,25 +22,37 @@ export class ResourceStore {
   readonly typeUrl: string;
   /** Types whose resources those of this one refer to: their changes are sent before. */
   readonly follows: readonly string[];
-  readonly #byName = new Map<string, StoredResource>();
+  readonly #byName = new Map<string, EncodedResource>();
   readonly #byKey = new Map<string, Set<string>>();
   readonly #listeners = new Set<ResourceListener>();
+  #fill: (() => readonly StoredResource[]) | undefined;
 
-  constructor(typeUrl: string, follows: readonly string[] = []) {
+  /** @param fill for a type that hardly anybody asks for: what it holds, asked for when the first client comes */
+  constructor(typeUrl: string, follows: readonly string[] = [], fill?: () => readonly StoredResource[]) {
     this.typeUrl = typeUrl;
     this.follows = follows;
+    this.#fill = fill;
+  }
+
+  /** Whether it has to be kept up to date: not while nobody has asked for it. */
+  get isWanted(): boolean {
+    return this.#fill === undefined;
   }
 
   get size(): number {
     return this.#byName.size;
   }
 
-  get(name: string): StoredResource | undefined {
+  get(name: string): EncodedResource | undefined {
     return this.#byName.get(name);
   }
 
   names(): Iterable<string> {
     return this.#byName.keys();
+  }
+
+  resources(): Iterable<EncodedResource> {
+    return this.#byName.values();
   }
 
   /**
@@ -80,7 +83,7 @@ export class ResourceStore {
       const before = this.#byName.get(after.name);
       if (before?.value.equals(after.value)) continue;
       if (before !== undefined) this.#unindex(before);
-      this.#byName.set(after.name, after);
+      this.#byName.set(after.name, new EncodedResource(after));
       this.#index(after);
       changes.push({
         name: after.name,
@@ -92,6 +95,9 @@ export class ResourceStore {
 
   /** @returns ends the subscription */
   subscribe(listener: ResourceListener): () => void {
+    const fill = this.#fill;
+    this.#fill = undefined;
+    if (fill !== undefined) this.update(fill());
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }

@@ -2,14 +2,16 @@
  * What one stream wants of one resource type, and what it is still owed.
  *
  * Invariants:
- * - `pending` is the only thing that grows while a client is slow, and it holds names only, each once.
+ * - `pending` is the only thing that grows while a client is slow, and it holds names only, each once; for a client that
+ *   is owed everything not even these.
  * - Every key that an on-demand client asks for is answered, by resources or as removed, also when what it stands for was
  *   sent before under another key.
  * - For a wildcard client no list of what it holds is kept: removals are computed from what it says it holds on
  *   connect (facts ztunnel-wire 5.4) and from changes afterwards.
  */
-import type { DeltaDiscoveryRequest, Resource } from '../../proto/gen/discovery.ts';
-import type { ResourceChange, ResourceStore, StoredResource } from './resource-store.ts';
+import type { DeltaDiscoveryRequest } from '../../proto/gen/discovery.ts';
+import type { EncodedResource } from './encoded-resource.ts';
+import type { ResourceChange, ResourceStore } from './resource-store.ts';
 
 const WILDCARD = '*';
 /** A client that asks for more single names than this is a defect or an attack. */
@@ -17,8 +19,9 @@ export const MAX_SUBSCRIBED_NAMES = 100_000;
 
 /** One message's worth of changes. */
 export interface Batch {
-  readonly resources: readonly Resource[];
-  readonly removed: readonly string[];
+  /** Encoded fields of a response. */
+  readonly resources: readonly Uint8Array[];
+  readonly removed: string[];
 }
 
 export class TypeSubscription {
@@ -31,7 +34,9 @@ export class TypeSubscription {
   readonly #watched = new Set<string>();
   /** Names an on-demand client was sent. */
   readonly #sent = new Set<string>();
-  readonly #pending = new Set<string>();
+  #pending = new Set<string>();
+  /** Whether all that the store holds is pending. */
+  #everything = false;
   #answerOwed = false;
   #urgent = false;
 
@@ -41,7 +46,7 @@ export class TypeSubscription {
 
   /** Whether there is something to send. */
   get isDue(): boolean {
-    return this.#answerOwed || this.#pending.size > 0;
+    return this.#answerOwed || this.pendingCount > 0;
   }
 
   /** Whether the client waits for it: an answer to a subscription, or the rest of one. */
@@ -50,7 +55,7 @@ export class TypeSubscription {
   }
 
   get pendingCount(): number {
-    return this.#pending.size;
+    return this.#everything ? Math.max(this.#store.size, this.#pending.size) : this.#pending.size;
   }
 
   get isWildcard(): boolean {
@@ -60,7 +65,7 @@ export class TypeSubscription {
   /** Takes subscriptions of a request. @returns false when the client asks for too much */
   apply(request: DeltaDiscoveryRequest): boolean {
     const { resourceNamesSubscribe: subscribe, resourceNamesUnsubscribe: unsubscribe } = request;
-    const pendingBefore = this.#pending.size;
+    const pendingBefore = this.pendingCount;
     if (!this.#started) {
       this.#started = true;
       this.#answerOwed = true;
@@ -68,12 +73,12 @@ export class TypeSubscription {
       this.#reconnect(request.initialResourceVersions, subscribe);
     } else if (subscribe.includes(WILDCARD) && !this.#wildcard) {
       this.#wildcard = true;
-      for (const name of this.#store.names()) this.#pending.add(name);
+      this.#everything = true;
     }
     if (unsubscribe.includes(WILDCARD)) this.#wildcard = false;
     for (const key of unsubscribe) this.#unwatch(key);
     for (const key of subscribe) if (key !== WILDCARD) this.#watch(key, request.initialResourceVersions);
-    if (this.#pending.size > pendingBefore) this.#urgent = true;
+    if (this.pendingCount > pendingBefore) this.#urgent = true;
     return this.#asked.size <= MAX_SUBSCRIBED_NAMES;
   }
 
@@ -92,15 +97,19 @@ export class TypeSubscription {
   take(maxBytes: number): Batch | undefined {
     if (!this.isDue) return undefined;
     this.#answerOwed = false;
-    const resources: Resource[] = [];
+    if (this.#everything) {
+      const whole = this.#takeEverything(maxBytes);
+      if (whole !== undefined) return whole;
+      this.#pending = new Set([...this.#store.names(), ...this.#pending]);
+    }
+    const resources: Uint8Array[] = [];
     const removed: string[] = [];
     let bytes = 0;
     for (const name of this.#pending) {
       const stored = this.#store.get(name);
       if (stored !== undefined) {
-        const cost = stored.value.length + name.length + 64;
-        if (resources.length > 0 && bytes + cost > maxBytes) break;
-        bytes += cost;
+        if (resources.length > 0 && bytes + stored.costBytes > maxBytes) break;
+        bytes += stored.costBytes;
         resources.push(this.#present(stored));
       } else {
         removed.push(name);
@@ -115,8 +124,25 @@ export class TypeSubscription {
     return { resources, removed };
   }
 
+  /** @returns undefined when it is too much for one message: its names are pending then */
+  #takeEverything(maxBytes: number): Batch | undefined {
+    this.#everything = false;
+    const resources: Uint8Array[] = [];
+    let bytes = 0;
+    for (const stored of this.#store.resources()) {
+      bytes += stored.costBytes;
+      if (bytes > maxBytes) return undefined;
+      resources.push(this.#present(stored));
+    }
+    const removed = [...this.#pending].filter((name) => this.#store.get(name) === undefined);
+    this.#pending.clear();
+    this.#urgent = false;
+    return { resources, removed };
+  }
+
   #reconnect(held: ReadonlyMap<string, string>, subscribe: readonly string[]): void {
-    if (this.#wildcard) {
+    if (this.#wildcard && held.size === 0) this.#everything = true;
+    else if (this.#wildcard) {
       for (const name of this.#store.names()) if (this.#differs(name, held)) this.#pending.add(name);
     }
     for (const name of held.keys()) {
@@ -177,14 +203,8 @@ export class TypeSubscription {
     return version === '' || held.get(name) !== version;
   }
 
-  #present(stored: StoredResource): Resource {
-    return {
-      name: stored.name,
-      version: stored.version,
-      resource: { typeUrl: this.#store.typeUrl, value: stored.value },
-      aliases: this.#wildcard ? [] : [...stored.aliases],
-      ttl: undefined,
-      cacheControl: undefined,
-    };
+  #present(stored: EncodedResource): Uint8Array {
+    const { typeUrl } = this.#store;
+    return this.#wildcard ? stored.field(typeUrl) : stored.fieldWithAliases(typeUrl);
   }
 }

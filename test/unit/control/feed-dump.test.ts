@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { feedDump } from '../../../src/control/feed-dump.ts';
 import { AUTHORIZATION_PROVIDER_TYPE, WAYPOINT_POLICY_TYPE } from '../../../src/model/waypoint-feed.ts';
 import { WaypointPolicy } from '../../../src/proto/gen/ambit.ts';
-import { ResourceStore, type StoredResource } from '../../../src/xds/server/resource-store.ts';
+import { ResourceStore } from '../../../src/xds/server/resource-store.ts';
+import type { StoredResource } from '../../../src/xds/server/stored-resource.ts';
 
 const ADDRESSES = 'type.googleapis.com/istio.workload.Address';
 

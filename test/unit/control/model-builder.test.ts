@@ -79,6 +79,27 @@ const node = (name: string, zone: string) => ({
   metadata: { name, labels: { 'topology.kubernetes.io/region': 'r1', 'topology.kubernetes.io/zone': zone } },
 });
 
+describe('Workloads without addresses of services, for clients that know no others', () => {
+  test('are there when the first client asks, and followed from then on', () => {
+    const mesh = new Mesh([service('web'), pod({ name: 'before', ip: '10.0.0.1' })]);
+    const { workloads } = mesh.model;
+    mesh.add(pod({ name: 'between', ip: '10.0.0.2' }));
+    assert.equal(workloads.size, 0);
+    const heard: string[] = [];
+    workloads.subscribe((changes) => heard.push(...changes.map(({ name }) => name.split('/').at(-1) ?? '')));
+    mesh.add(pod({ name: 'after', ip: '10.0.0.3' }));
+    mesh.remove(pod({ name: 'before', ip: '10.0.0.1' }));
+    const held = [...workloads.names()].map((name) => name.split('/').at(-1)).sort();
+    assert.deepEqual(
+      [held, heard],
+      [
+        ['after', 'between'],
+        ['after', 'before'],
+      ],
+    );
+  });
+});
+
 describe('ModelBuilder, pods', () => {
   test('feeds a pod as Istio does', () => {
     const mesh = new Mesh([

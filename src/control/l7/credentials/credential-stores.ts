@@ -6,7 +6,8 @@
  */
 import { createHash } from 'node:crypto';
 import { CREDENTIAL_TYPE } from '../../../model/waypoint-feed.ts';
-import { ResourceStore, type StoredResource } from '../../../xds/server/resource-store.ts';
+import { ResourceStore } from '../../../xds/server/resource-store.ts';
+import type { StoredResource } from '../../../xds/server/stored-resource.ts';
 import type { WaypointCredentials } from './waypoint-credentials.ts';
 
 /** What one stream sees. */

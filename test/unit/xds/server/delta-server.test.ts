@@ -3,10 +3,12 @@ import { beforeEach, describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { Clock, Timer } from '../../../../src/base/clock.ts';
 import { silentLogger } from '../../../../src/base/logger.ts';
-import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '../../../../src/proto/gen/discovery.ts';
+import { type DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '../../../../src/proto/gen/discovery.ts';
 import { createDeltaServerStats, DeltaStream } from '../../../../src/xds/server/delta-server.ts';
+import { LargeResponses } from '../../../../src/xds/server/large-responses.ts';
 import { PushLoad } from '../../../../src/xds/server/push-pacing.ts';
-import { ResourceStore, type StoredResource } from '../../../../src/xds/server/resource-store.ts';
+import { ResourceStore } from '../../../../src/xds/server/resource-store.ts';
+import type { StoredResource } from '../../../../src/xds/server/stored-resource.ts';
 
 const TYPE = 'type.googleapis.com/test.Thing';
 const REFERRING = 'type.googleapis.com/test.Referring';
@@ -66,15 +68,16 @@ let accepting: boolean;
 let failures: string[];
 const stats = createDeltaServerStats();
 
-function stream(maxResponseBytes?: number): DeltaStream {
+function stream(maxResponseBytes?: number, large = new LargeResponses(clock)): DeltaStream {
   return new DeltaStream(maxResponseBytes === undefined ? {} : { maxResponseBytes }, {
-    load: new PushLoad(),
+    load: new PushLoad(() => 0),
+    large,
     clock,
     logger: silentLogger,
     stats,
     stores: new Map([store, referring].map((one) => [one.typeUrl, one])),
     send: (response) => {
-      sent.push(response);
+      sent.push(DeltaDiscoveryResponse.decode(response));
       return accepting;
     },
     fail: (reason) => failures.push(reason),
@@ -265,6 +268,36 @@ describe('DeltaStream for a wildcard client', () => {
     assert.deepEqual([stats.rejects - rejects, sent.length], [1, 0]);
     store.update([resource('bad', '2')]);
     assert.deepEqual(take(one), ['+bad']);
+  });
+
+  test('waits with a whole mesh while much is on its way to others, and then sends what is there by then', () => {
+    const large = new LargeResponses(clock);
+    const left = large.sent(500 * 1024 * 1024);
+    const many = Array.from({ length: 2000 }, (_, index) => resource(`r${index}`));
+    store.update(many);
+    const one = stream(undefined, large);
+    one.onRequest(request());
+    assert.deepEqual(sent, []);
+    assert.equal(one.report()[0]?.pending, 2000);
+    store.update([resource('new')], ['r0', 'r1']);
+    left();
+    const added = take(one).filter((name) => name.startsWith('+'));
+    assert.equal(added.length, 1999);
+    assert.ok(added.includes('+new') && !added.includes('+r0'), 'it is told of what is there');
+    clock.advance(100);
+    store.update([resource('newer')]);
+    assert.deepEqual(take(one), ['+newer']);
+  });
+
+  test('that has gone while it waited is sent nothing', () => {
+    const large = new LargeResponses(clock);
+    const left = large.sent(500 * 1024 * 1024);
+    store.update(Array.from({ length: 2000 }, (_, index) => resource(`r${index}`)));
+    const one = stream(undefined, large);
+    one.onRequest(request());
+    one.close();
+    left();
+    assert.deepEqual(sent, []);
   });
 
   test('sends nothing while the client is slow, and only the newest afterwards', () => {

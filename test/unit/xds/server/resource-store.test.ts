@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ResourceStore, type StoredResource } from '../../../../src/xds/server/resource-store.ts';
+import { ResourceStore } from '../../../../src/xds/server/resource-store.ts';
+import type { StoredResource } from '../../../../src/xds/server/stored-resource.ts';
 
 function resource(name: string, fields: Partial<StoredResource> = {}): StoredResource {
   return { name, version: '1', value: Buffer.from(name), aliases: [], groups: [], ...fields };
@@ -31,5 +32,18 @@ describe('ResourceStore', () => {
     store.update([resource('w', { aliases: ['net/2'], value: Buffer.from('other') })]);
     assert.deepEqual(seen, [{ name: 'w', keys: ['net/1', 'net/2'] }]);
     assert.deepEqual([store.lookup('net/1'), store.lookup('net/2')], [[], ['w']]);
+  });
+
+  test('of a type that hardly anybody asks for is filled when the first client comes, and once', () => {
+    let filled = 0;
+    const store = new ResourceStore('t', [], () => {
+      filled++;
+      return [resource('w')];
+    });
+    assert.deepEqual([store.isWanted, store.size], [false, 0]);
+    const heard: unknown[] = [];
+    store.subscribe((changes) => heard.push(changes));
+    store.subscribe((changes) => heard.push(changes));
+    assert.deepEqual([store.isWanted, [...store.names()], filled, heard], [true, ['w'], 1, []]);
   });
 });
