@@ -54,10 +54,13 @@ export function findBackend(lookup: RouteLookup, route: RouteObject, ref: Backen
   return { kind: 'found', backend: { namespace, hostname, port: ref.port ?? 0, subset: '' } };
 }
 
-/** The Service that clients of the route call anyhow, its parent, needs nobody's permission. */
+/**
+ * The Service that clients of the route call anyhow, its parent, needs nobody's permission; one of several parents does:
+ * policies of another judged the clients that call that one.
+ */
 function isPermitted({ store }: RouteLookup, route: RouteObject, ref: ObjectRef): boolean {
   const { namespace } = route.meta;
-  if (ref.namespace === namespace || route.parents.some((parent) => isSameService(parent, ref))) return true;
+  if (ref.namespace === namespace || route.parents.every((parent) => isSameService(parent, ref))) return true;
   for (const { from, to } of store.inNamespace('ReferenceGrant', ref.namespace)) {
     const isFrom = from.some(
       (entry) => entry.group === GATEWAY_GROUP && entry.kind === route.kind && entry.namespace === namespace,

@@ -53,6 +53,21 @@ describe('a route for the clients of its own namespace', () => {
     assert.deepEqual(destinations(routeOfClient(rule, 80, grant)), ['demo/80', 'demo/80']);
   });
 
+  it('leads from one of its services to another with consent only: policies judged the one that was called', () => {
+    const spec = {
+      parentRefs: [PARENT, toService('secret', { namespace: 'demo' })],
+      rules: [{ backendRefs: [{ ...WEB, name: 'secret' }, OWN] }],
+    };
+    const both = object(`${GATEWAY_API}/v1`, 'HTTPRoute', 'both', spec, { namespace: 'client' });
+    const led = (...more: readonly unknown[]) => {
+      const own = service('own', {}, { namespace: 'client' });
+      const mesh = new RouteMesh([boundService('web', PORTS), boundService('secret'), own, both, ...more]);
+      return destinations(mesh.ports('web')[0]?.http[0]);
+    };
+    assert.deepEqual(led(), ['none', 'client/80']);
+    assert.deepEqual(led(referenceGrant('demo', 'client', { name: 'secret' })), ['demo/80', 'client/80']);
+  });
+
   it('does not change requests that were judged already: it answers 500', () => {
     const requestHeaderModifier = { type: 'RequestHeaderModifier', requestHeaderModifier: header };
     const path = { type: 'ReplaceFullPath', replaceFullPath: '/admin' };
