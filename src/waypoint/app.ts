@@ -7,10 +7,8 @@ import { type Clock, sleep } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
 import { Readiness } from '../base/readiness.ts';
-import { fail, ok } from '../base/result.ts';
 import { certificateStatus } from '../hbone/certificate-dump.ts';
 import { CertificateManager } from '../hbone/certificate-manager.ts';
-import { connectError, type Dialer } from '../hbone/dialer.ts';
 import { TlsStore } from '../hbone/tls-store.ts';
 import { HANDSHAKE_TIMEOUT_MS } from '../hbone/tunnel-settings.ts';
 import { BlockPool } from '../http2/block-pool.ts';
@@ -28,7 +26,6 @@ import {
   systemLookup,
 } from '../net/hostname-resolver.ts';
 import { serveHttp } from '../net/http-endpoint.ts';
-import { dialTcp } from '../net/tcp-dialer.ts';
 import { listenTcp } from '../net/tcp-listener.ts';
 import { adminRoutes } from '../telemetry/admin-routes.ts';
 import type { ScrapedFamily } from '../telemetry/exposition.ts';
@@ -59,6 +56,7 @@ import { FileTexts } from './file-texts.ts';
 import { HttpUpstreams } from './http-upstreams.ts';
 import { nodeId } from './node-id.ts';
 import { OpenDecisions } from './open-decisions.ts';
+import { outwardDialer } from './outward-dialer.ts';
 import { WaypointPolicies } from './policies.ts';
 import { createReporting, type Reporting } from './reporting/create-reporting.ts';
 import { REPLAY_BUDGET_BYTES, ReplayBudget } from './request-body.ts';
@@ -172,7 +170,7 @@ class Waypoint {
       clock,
       blocks: this.#blocks,
       tls: this.#tls,
-      dialer: plainDialer(deps),
+      dialer: outwardDialer({ clock, log: logger }),
       hostnames: hostnameResolver(deps),
     });
     this.#http = new HttpUpstreams({ clock, blocks: this.#blocks, upstreams: this.#upstreams });
@@ -298,14 +296,14 @@ class Waypoint {
   async #probe(question: ProbeQuestion) {
     // Only a waypoint that is asked pays for it.
     const { probeEndpoint } = await import('./probe-endpoint.ts');
-    const { clock, random } = this.#deps;
+    const { clock, random, logger } = this.#deps;
     return probeEndpoint(question, {
       clock,
       random,
       blocks: this.#blocks,
       state: this.#state,
       tls: this.#tls,
-      dialer: plainDialer(this.#deps),
+      dialer: outwardDialer({ clock, log: logger }),
       http2: this.#config.http2,
       self: this.#self,
     });
@@ -426,18 +424,6 @@ function hostnameResolver({ lookup = systemLookup(), random }: WaypointDeps) {
 
 function sharesOf({ maxConnections, maxRequests }: WaypointConfig) {
   return { connections: new FairShares(maxConnections), requests: new FairShares(maxRequests) };
-}
-
-function plainDialer({ clock, logger }: WaypointDeps): Dialer {
-  return {
-    dial: async (destination, { readInto } = {}) => {
-      try {
-        return ok(await dialTcp({ destination, ...(readInto && { readInto }) }, { clock, log: logger }));
-      } catch (error) {
-        return fail(connectError(error));
-      }
-    },
-  };
 }
 
 function certificateSource(config: WaypointConfig): CertificateSource {

@@ -222,6 +222,33 @@ describe('routes at a waypoint', { timeout: 115_000 }, () => {
     assert.match((await lab.askAsGuest('/guests')).body, /^v/);
   });
 
+  it('never lead to what listens on the waypoint itself', async () => {
+    const entry = {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'ServiceEntry',
+      metadata: { name: 'self', namespace: 'guests' },
+      spec: {
+        hosts: ['self.example'],
+        ports: [{ number: 15_000, name: 'http', protocol: 'HTTP' }],
+        resolution: 'STATIC',
+        endpoints: [{ address: '127.0.0.1' }],
+      },
+    };
+    const backend = { group: 'networking.istio.io', kind: 'ServiceEntry', name: 'self', port: 15_000 };
+    const toAdmin = {
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'HTTPRoute',
+      metadata: { name: 'self', namespace: 'guests' },
+      spec: {
+        parentRefs: [{ group: '', kind: 'Service', name: 'reviews', namespace: 'shop' }],
+        rules: [{ backendRefs: [backend] }],
+      },
+    };
+    mesh.write('routes.yaml', entry, toAdmin);
+    await eventually('the route', async () => (await lab.askAsGuest('/status')).status !== 200);
+    assert.match((await lab.askAsGuest('/status')).body, /^upstream connect error .*connection failure/);
+  });
+
   it('may come and go together with the subsets that they name, without a failed request', async () => {
     await marked('together', virtualService([marker('together'), { route: [to('reviews')] }]));
     const load = many(6000);
