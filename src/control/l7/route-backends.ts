@@ -39,11 +39,9 @@ export function findBackend(lookup: RouteLookup, route: RouteObject, ref: Backen
   if (object?.kind !== 'Service' && object?.kind !== 'ServiceEntry') {
     return missing('BackendNotFound', `${title} does not exist`);
   }
-  if (target.kind === 'Hostname' && !isHostPermitted(lookup, route, object)) {
-    return missing(
-      'RefNotPermitted',
-      `no ReferenceGrant of namespace ${object.meta.namespace} permits ${title} as a backend`,
-    );
+  if (isForOwnClients(lookup, route)) {
+    const refusal = refusalOfOwner(lookup, route, object);
+    if (refusal !== undefined) return missing('RefNotPermitted', `${refusal} ${title} as a backend`);
   }
   if (object.kind === 'Service' && object.type === 'ExternalName') {
     return missing('BackendNotFound', `${title} is of type ExternalName, which the mesh does not know`);
@@ -73,12 +71,26 @@ function isPermitted({ store }: RouteLookup, route: RouteObject, ref: ObjectRef)
   return false;
 }
 
-/** Who owns a service has the waypoint send to any host; for clients of others a host is what it stands for. */
-function isHostPermitted(lookup: RouteLookup, route: RouteObject, { kind, meta }: BackendObject): boolean {
-  const attachments = route.parents.map((parent) => attachRoute(lookup, route, parent));
-  if (attachments.every((found) => found?.kind !== 'attached' || found.clientNamespace === '')) return true;
+/** Whether it is for the clients of its namespace at the waypoint of another. */
+function isForOwnClients(lookup: RouteLookup, route: RouteObject): boolean {
+  return route.parents.some((parent) => {
+    const found = attachRoute(lookup, route, parent);
+    return found?.kind === 'attached' && found.clientNamespace !== '';
+  });
+}
+
+/**
+ * The waypoint of another namespace connects from there, with an identity of there: to its own services only, and to what
+ * a host name stands for as to the object itself. Endpoints elsewhere may be any address that somebody wrote down.
+ */
+function refusalOfOwner(lookup: RouteLookup, route: RouteObject, { kind, meta }: BackendObject): string | undefined {
+  const { namespace, name } = meta;
+  if (!route.parents.every((parent) => parent.namespace === namespace)) {
+    return 'a route for own clients leads to services of the namespace of its parent only, and has';
+  }
   const group = kind === 'Service' ? '' : 'networking.istio.io';
-  return isPermitted(lookup, route, { group, kind, namespace: meta.namespace, name: meta.name });
+  if (isPermitted(lookup, route, { group, kind, namespace, name })) return undefined;
+  return `no ReferenceGrant of namespace ${namespace} permits`;
 }
 
 function isSameService(a: ParentRef, b: ObjectRef): boolean {

@@ -38,10 +38,10 @@ function destinations(route: HttpRoute | undefined): unknown {
 }
 
 describe('a route for the clients of its own namespace', () => {
-  it('leads to the port of the service that was called, and to services of its own', () => {
+  it('leads to the port of the service that was called, and not to services of its own, whose endpoints it may make up', () => {
     const rule = { backendRefs: [WEB, OWN] };
-    assert.deepEqual(destinations(routeOfClient(rule)), ['demo/80', 'client/80']);
-    assert.deepEqual(destinations(routeOfClient(rule, 81)), ['none', 'client/80']);
+    assert.deepEqual(destinations(routeOfClient(rule)), ['demo/80', 'none']);
+    assert.deepEqual(destinations(routeOfClient(rule, 81)), ['none', 'none']);
   });
 
   it('leads nowhere else, by name or by host, without consent', () => {
@@ -64,8 +64,8 @@ describe('a route for the clients of its own namespace', () => {
       const mesh = new RouteMesh([boundService('web', PORTS), boundService('secret'), own, both, ...more]);
       return destinations(mesh.ports('web')[0]?.http[0]);
     };
-    assert.deepEqual(led(), ['none', 'client/80']);
-    assert.deepEqual(led(referenceGrant('demo', 'client', { name: 'secret' })), ['demo/80', 'client/80']);
+    assert.deepEqual(led(), ['none', 'none']);
+    assert.deepEqual(led(referenceGrant('demo', 'client', { name: 'secret' })), ['demo/80', 'none']);
   });
 
   it('does not change requests that were judged already: it answers 500', () => {
@@ -78,8 +78,8 @@ describe('a route for the clients of its own namespace', () => {
     ];
     for (const filter of rewrites) {
       assert.equal(destinations(routeOfClient({ filters: [filter], backendRefs: [WEB] })), 500);
-      const ofBackend = routeOfClient({ backendRefs: [{ ...WEB, filters: [filter] }, OWN] });
-      assert.deepEqual(destinations(ofBackend), ['none', 'client/80']);
+      const ofBackend = routeOfClient({ backendRefs: [{ ...WEB, filters: [filter] }, WEB] });
+      assert.deepEqual(destinations(ofBackend), ['none', 'demo/80']);
     }
   });
 
@@ -87,6 +87,7 @@ describe('a route for the clients of its own namespace', () => {
     const mirror = (backendRef: Json) => ({ type: 'RequestMirror', requestMirror: { backendRef } });
     const filters = [
       { type: 'ResponseHeaderModifier', responseHeaderModifier: header },
+      mirror(WEB),
       mirror(OWN),
       mirror({ ...WEB, port: 81 }),
       mirror({ ...WEB, name: 'secret' }),
@@ -94,7 +95,7 @@ describe('a route for the clients of its own namespace', () => {
     const route = routeOfClient({ filters, timeouts: { request: '2s' }, backendRefs: [WEB] });
     assert.ok(route?.action?.$case === 'forward');
     const { timeoutMs, mirrors } = route.action.forward;
-    assert.deepEqual([timeoutMs, mirrors.map(({ backend }) => backend?.namespace)], [2000, ['client']]);
+    assert.deepEqual([timeoutMs, mirrors.map(({ backend }) => backend?.namespace)], [2000, ['demo']]);
     assert.ok(route.responseHeaders);
     const redirect = { type: 'RequestRedirect', requestRedirect: { hostname: 'other.example' } };
     assert.equal(routeOfClient({ filters: [redirect] })?.action?.$case, 'redirect');
@@ -108,8 +109,8 @@ describe('a route for the clients of its own namespace', () => {
       .ports('web')
       .map(({ port, tcp: backends }) => [port, backends.map(({ backend }) => backend?.port)]);
     assert.deepEqual(held, [
-      [80, [undefined, 80]],
-      [81, [81, 80]],
+      [80, [undefined, undefined]],
+      [81, [81, undefined]],
     ]);
   });
 });
