@@ -45,6 +45,8 @@ export interface Repetition {
   readonly seconds: number;
 }
 
+const WARM_UP_SECONDS = 4;
+
 /** The middle one; of an even number the upper. */
 export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
@@ -75,6 +77,8 @@ export async function measureLine(
   { rounds, seconds }: Repetition,
 ): Promise<Line & { readonly results: readonly Median[] }> {
   const samples = contestants.map((): Sample[] => []);
+  // Compiled code and pools that are still being filled are not counted.
+  for (const contestant of contestants) await load(line, contestant, Math.min(WARM_UP_SECONDS, rounds * seconds));
   for (let round = 0; round < rounds; round++) {
     for (const [index, contestant] of contestants.entries())
       samples[index]?.push(await measure(line, contestant, seconds));
