@@ -14,12 +14,18 @@ export function firstInOrder<Subject>(
   subject: Subject,
   test: NumberTest<Subject>,
 ): number | undefined {
-  if (lists.length > 1) return firstOfSeveral(lists, subject, test);
-  for (const number of lists[0] ?? NONE) if (test(number, subject)) return number;
+  if (lists.length > 1 && lists.length < MERGED_FROM_LISTS) return firstOfSeveral(lists, subject, test);
+  for (const number of lists.length > 1 ? merged(lists) : (lists[0] ?? NONE)) if (test(number, subject)) return number;
   return undefined;
 }
 
+/** More lists are merged first: each of them would cost every number a comparison. */
+const MERGED_FROM_LISTS = 16;
 const NONE: Numbers = [];
+
+function merged(lists: readonly Numbers[]): Uint32Array {
+  return Uint32Array.from(lists.flat()).sort();
+}
 
 function firstOfSeveral<Subject>(
   lists: readonly Numbers[],

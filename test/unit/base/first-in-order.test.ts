@@ -7,7 +7,7 @@ describe('several lists in order', () => {
   it('are gone through as one sorted list, up to the first number for which the test holds', () => {
     const list = fc.uniqueArray(fc.nat(30)).map((numbers) => numbers.sort((a, b) => a - b));
     fc.assert(
-      fc.property(fc.array(list, { maxLength: 5 }), fc.nat(32), (lists, least) => {
+      fc.property(fc.array(list, { maxLength: 24 }), fc.nat(32), (lists, least) => {
         const seen: number[] = [];
         const found = firstInOrder(lists, least, (number, wanted) => {
           seen.push(number);
@@ -22,6 +22,20 @@ describe('several lists in order', () => {
         assert.deepEqual(seen, end < 0 ? sorted : sorted.slice(0, end + 1));
       }),
     );
+  });
+
+  it('cost a number no look at each of many lists', () => {
+    let reads = 0;
+    const get = (list: readonly number[], key: string | symbol) => {
+      reads++;
+      return Reflect.get(list, key);
+    };
+    const lists = Array.from({ length: 1000 }, (_, at) => new Proxy([at, at + 1000, at + 2000], { get }));
+    assert.equal(
+      firstInOrder(lists, 0, () => false),
+      undefined,
+    );
+    assert.ok(reads < 20_000, String(reads));
   });
 
   it('take a number under its key', () => {
