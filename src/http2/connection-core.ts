@@ -129,6 +129,7 @@ export class ConnectionCore implements StreamHost {
     this.budgets = {
       reset: new FloodBudget(options.clock, budgets.reset),
       control: new FloodBudget(options.clock, budgets.control),
+      ping: new FloodBudget(options.clock, budgets.ping),
       empty: new FloodBudget(options.clock, budgets.empty),
       window: new FloodBudget(options.clock, budgets.window),
     };
@@ -220,7 +221,7 @@ export class ConnectionCore implements StreamHost {
     this.sendWindow.available -= bytes;
     this.counters.dataFramesSent += 1;
     this.budgets.window.earn(4 + (bytes >>> 10));
-    this.budgets.control.earn(1);
+    this.budgets.ping.earn(1);
   }
 
   enqueue(stream: Http2Stream): void {

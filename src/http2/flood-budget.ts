@@ -49,11 +49,13 @@ export class FloodBudget {
 export interface FloodBudgetOptions {
   /** Streams the peer reset before an answer and streams that had to be reset for its faults, together. */
   readonly reset: BudgetOptions;
-  /**
-   * SETTINGS, PING, PRIORITY, GOAWAY, unknown frames, RST_STREAM for closed streams. A DATA frame sent earns one back: gRPC
-   * of Go measures the path with a PING for as much as each of them.
-   */
+  /** SETTINGS, PRIORITY, GOAWAY, unknown frames, RST_STREAM for closed streams. */
   readonly control: BudgetOptions;
+  /**
+   * PING. A DATA frame sent earns one back: gRPC of Go measures the path with one for as much as each of them. SETTINGS
+   * that earned themselves so would never end: each can grow the window of every stream by the byte that the next one needs.
+   */
+  readonly ping: BudgetOptions;
   /** DATA without data and without END_STREAM. */
   readonly empty: BudgetOptions;
   /** WINDOW_UPDATE; DATA sent earns some back, since peers answer it with updates in small steps. */
@@ -64,6 +66,7 @@ export interface FloodBudgetOptions {
 export const DEFAULT_FLOOD_BUDGETS: FloodBudgetOptions = {
   reset: { burst: 500, perSecond: 100 },
   control: { burst: 1000, perSecond: 100 },
+  ping: { burst: 1000, perSecond: 100 },
   empty: { burst: 200, perSecond: 50 },
   window: { burst: 2000, perSecond: 200 },
 };

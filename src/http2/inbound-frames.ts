@@ -147,7 +147,7 @@ export class InboundFrames implements FrameSink {
     const core = this.#core;
     if (ack && this.#keepalive.pong(bytes, start)) return undefined;
     core.counters.pingsReceived += 1;
-    if (!core.budgets.control.take()) return CONTROL_FLOOD;
+    if (!core.budgets.ping.take()) return CONTROL_FLOOD;
     if (!ack) core.writer.ping(true, bytes.subarray(start, start + 8));
     return undefined;
   }

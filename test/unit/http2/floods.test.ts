@@ -73,6 +73,19 @@ test('row 5: a PING for each DATA frame that was sent is ordinary, as gRPC of Go
   assert.deepEqual(peer.closed, []);
 });
 
+test('row 5: SETTINGS that let every stream send one byte more stop, whatever DATA they lead to', async () => {
+  const peer = rawPeer('server');
+  const windowOf = (bytes: number) => frame(4, 0, 0, Buffer.concat([Buffer.from([0, 4]), word(bytes)]));
+  peer.send(Buffer.concat([windowOf(0), frame(8, 0, 0, word(1_000_000))]));
+  for (let id = 1; id < 20; id += 2) {
+    peer.send(frame(1, 4, id, HEADERS));
+    const stream = peer.accepted.at(-1)?.stream;
+    stream?.respond([[':status', '200']]);
+    stream?.write(Buffer.alloc(20_000));
+  }
+  await assertStopped(peer, (index) => windowOf(index + 1));
+});
+
 test('row 1: a server that resets our streams at once loses the connection too', async () => {
   const peer = rawPeer('client');
   await assertStopped(peer, (index) => {
@@ -170,7 +183,7 @@ test('row 5: control frames at an ordinary pace are answered for ever', async ()
 });
 
 test('row 5: a peer that asks and never reads does not make answers pile up', async () => {
-  const budgets = { control: { burst: 1e9, perSecond: 1e9 } };
+  const budgets = { ping: { burst: 1e9, perSecond: 1e9 } };
   const peer = rawPeer('server', { floodBudgets: budgets });
   await settle();
   peer.transport.stalled = true;
