@@ -51,11 +51,9 @@ export function TapPage({ route }: { readonly route: Route }) {
       record: (fields: Fields) => {
         fresh.push({ key: Date.now() * 1000 + (count++ % 1000), fields });
       },
-      listening: (now: Pick<Progress, 'listening' | 'of'>) => setProgress((last) => ({ ...last, ...now })),
+      listening: (now: Omit<Progress, 'skipped'>) => setProgress((last) => ({ ...last, ...now })),
       skipped: ({ skipped }: Pick<Progress, 'skipped'>) =>
         setProgress((last) => ({ ...last, skipped: last.skipped + skipped })),
-      missing: ({ reason }: { readonly reason: string }) =>
-        setProgress((last) => ({ ...last, missing: [...last.missing, reason].slice(-5) })),
     };
     const leave = followEvents(path, takers, setFailure, BROWSER);
     const timer = setInterval(() => {
@@ -123,6 +121,8 @@ function Row({ fields }: { readonly fields: Fields }) {
   const isRequest = fields['kind'] === 'request';
   const code = text('response_code');
   const isBad = isRequest ? code.startsWith('5') || code === '0' : fields['error'] !== undefined;
+  // Of a connection it comes with its unit.
+  const duration = text('duration') === '' ? '' : `${text('duration').replace(/ms$/, '')} ms`;
   const end = (side: 'src' | 'dst') => {
     const name = text(`${side}.workload`) || identity(text(`${side}.identity`)) || text(`${side}.service`);
     const namespace = text(`${side}.namespace`);
@@ -139,7 +139,7 @@ function Row({ fields }: { readonly fields: Fields }) {
       <td class="success">
         {isRequest ? code : text('error') || `${text('bytes_sent')} B ↑ ${text('bytes_recv')} B ↓`}
       </td>
-      <td>{isRequest ? `${text('duration')} ms` : text('duration')}</td>
+      <td>{duration}</td>
       <td>
         <small>{text('proxy')}</small>
       </td>

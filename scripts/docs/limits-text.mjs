@@ -1021,6 +1021,12 @@ export const LIMIT_GROUPS = [
       ['cli/mesh/mesh-access.ts', 'DEFAULT_TIMEOUT_MS', 'ms', 'Until a program of the mesh has answered.'],
       ['cli/mesh/mesh-access.ts', 'MAX_ANSWER_BYTES', 'bytes', 'A longer answer is not read.'],
       [
+        'cli/mesh/mesh-access.ts',
+        'MAX_REASON_CHARS',
+        'characters',
+        'What is shown of the reason that a proxy gives for a refusal.',
+      ],
+      [
         'cli/explain/who-may-call.ts',
         'MAX_PAIRS',
         '',
@@ -1033,6 +1039,12 @@ export const LIMIT_GROUPS = [
       ['traffic/policy-hits.ts', 'MAX_POLICIES', '', 'Policies whose decisions are read.'],
       ['traffic/policy-hits.ts', 'MAX_RESULTS', '', 'Kinds of decisions of each.'],
       ['traffic/parse-exposition.ts', 'MAX_LABELS_CHARS', '', 'A sample with longer labels is left out.'],
+      [
+        'dashboard/live-tap.ts',
+        'MAX_MISSING',
+        '',
+        'Proxies that do not answer whose reasons the tap of the dashboard shows.',
+      ],
       ['dashboard/live-tap.ts', 'MAX_VIEWERS', '', 'Browsers at the tap of the dashboard.'],
       ['dashboard/live-tap.ts', 'MAX_OF_PERSON', '', 'And of each viewer who logs in.'],
       ['dashboard/live-tap.ts', 'MAX_OF_OWNER', '', 'And of a dashboard where nobody logs in.'],

@@ -5,12 +5,13 @@
  * - At most MAX_VIEWERS look at once, and a few of each person; a viewer who leaves ends what was opened at proxies for it.
  * - Whether a viewer may look, and at what, is decided again every few seconds.
  * - A viewer gets no more than it reads; what is left out, here or at a proxy, is counted and said.
+ * - A proxy that starts again, or comes later, is listened to as well.
  * - Nothing is kept.
  */
 import { z } from 'zod';
 import { type Clock, sleep } from '../base/clock.ts';
-import { errorText } from '../base/errors.ts';
 import { type MeshProxy, proxyName } from '../model/mesh-proxy.ts';
+import { followProxies } from '../traffic/follow-proxies.ts';
 import type { MeshPrograms } from './mesh-programs.ts';
 import { isAnswer, type Viewer } from './viewer.ts';
 
@@ -32,6 +33,8 @@ const MAX_OF_PERSON = 2;
 const MAX_OF_OWNER = 4;
 const DECIDED_EVERY_MS = 20_000;
 const PER_PROXY_PER_SEC = 50;
+/** Of those that do not answer, each with its reason. */
+const MAX_MISSING = 5;
 const FILTERS = ['namespace', 'workload', 'method', 'path', 'status'];
 const skippedSchema = z.object({ skipped: z.number() });
 const recordSchema = z
@@ -49,7 +52,7 @@ export class LiveTap {
     this.#clock = clock;
   }
 
-  /** Sends events `record`, `skipped`, `listening` and `missing` until the browser is gone. @throws Error when too many look */
+  /** Sends events `record`, `skipped` and `listening` until the browser is gone. @throws Error when too many look */
   readonly handler: StreamHandler = async (viewer, query, sink) => {
     const { name } = viewer;
     const own = this.#looking.filter((other) => other === name).length;
@@ -87,35 +90,65 @@ export class LiveTap {
   }
 
   async #follow(viewer: Viewer, query: URLSearchParams, sink: EventSink): Promise<void> {
-    const programs = this.#programs(viewer);
-    const proxies = (await programs.proxies()).filter(({ role }) => role !== 'control');
-    const path = `/tap?${filterOf(query)}`;
-    let listening = 0;
+    const asked = { port: ADMIN_PORT, path: `/tap?${filterOf(query)}` };
+    const state = new ListeningState(sink);
     let skipped = 0;
-    const onLine = (proxy: MeshProxy) => (line: string) => {
-      const value: unknown = JSON.parse(line);
-      const left = skippedSchema.safeParse(value);
-      if (left.success) skipped += left.data.skipped;
-      else {
-        const record = recordSchema.parse(value);
-        if (!isForViewer(viewer, record)) return;
-        if (!sink.send('record', { proxy: proxyName(proxy), ...record })) skipped += 1;
-      }
-      if (skipped > 0 && sink.send('skipped', { skipped })) skipped = 0;
-    };
-    const follow = async (proxy: MeshProxy) => {
-      const onOpen = () => {
-        listening += 1;
-        sink.send('listening', { listening, of: proxies.length });
-      };
-      try {
-        await programs.follow(proxy, { port: ADMIN_PORT, path }, sink.signal, { onOpen, onLine: onLine(proxy) });
-      } catch (error) {
-        sink.send('missing', { proxy: proxyName(proxy), reason: errorText(error) });
-      }
-    };
-    sink.send('listening', { listening, of: proxies.length });
-    await Promise.all(proxies.map(follow));
+    await followProxies(this.#programs(viewer), { asked, isPatient: true }, this.#clock, sink.signal, {
+      onListed: (there) => state.listed(there),
+      onOpen: (proxy) => state.opened(proxy),
+      onLost: (proxy, why) => state.lost(proxy, why),
+      onLine: (proxy, line) => {
+        const value: unknown = JSON.parse(line);
+        const left = skippedSchema.safeParse(value);
+        if (left.success) skipped += left.data.skipped;
+        else {
+          const record = recordSchema.parse(value);
+          if (!isForViewer(viewer, record)) return;
+          if (!sink.send('record', { proxy: proxyName(proxy), ...record })) skipped += 1;
+        }
+        if (skipped > 0 && sink.send('skipped', { skipped })) skipped = 0;
+      },
+    });
+  }
+}
+
+/** Which proxies are listened to, as a browser is told with each change. */
+class ListeningState {
+  readonly #sink: EventSink;
+  readonly #open = new Set<string>();
+  /** Why those that are there do not answer. */
+  readonly #missing = new Map<string, string>();
+  #of = 0;
+  #said = '';
+
+  constructor(sink: EventSink) {
+    this.#sink = sink;
+  }
+
+  listed(there: readonly MeshProxy[]): void {
+    const names = new Set(there.map(proxyName));
+    this.#of = names.size;
+    for (const name of this.#missing.keys()) if (!names.has(name)) this.#missing.delete(name);
+    this.#say();
+  }
+
+  opened(proxy: MeshProxy): void {
+    this.#open.add(proxyName(proxy));
+    this.#missing.delete(proxyName(proxy));
+    this.#say();
+  }
+
+  lost(proxy: MeshProxy, why: string): void {
+    this.#open.delete(proxyName(proxy));
+    this.#missing.set(proxyName(proxy), why);
+    this.#say();
+  }
+
+  #say(): void {
+    const missing = [...this.#missing.values()].slice(-MAX_MISSING);
+    const state = { listening: this.#open.size, of: this.#of, missing };
+    const text = JSON.stringify(state);
+    if (text !== this.#said && this.#sink.send('listening', state)) this.#said = text;
   }
 }
 

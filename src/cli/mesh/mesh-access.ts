@@ -34,6 +34,7 @@ export interface ProxyAnswer {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
+const MAX_REASON_CHARS = 500;
 const LONGEST_LINE_CHARS = 1024 * 1024;
 const MAX_ANSWER_BYTES = 512 * 1024 * 1024;
 
@@ -69,10 +70,10 @@ export async function followProxy(
 ): Promise<void> {
   const response = await openAnswer(access, proxy, asked, signal);
   try {
-    if (response.statusCode !== 200) throw new Error(`it was answered with ${response.statusCode}`);
+    response.setEncoding('utf8');
+    if (response.statusCode !== 200) throw new Error(await refusalOf(response));
     onOpen();
     let rest = '';
-    response.setEncoding('utf8');
     for await (const chunk of response as AsyncIterable<string>) {
       const lines = (rest + chunk).split('\n');
       rest = lines.pop() ?? '';
@@ -84,6 +85,17 @@ export async function followProxy(
     response.destroy();
     if (!signal.aborted) throw unreachable(proxy, asked, error);
   }
+}
+
+/** The status with the reason that is said with it. @param response as text */
+async function refusalOf(response: IncomingMessage): Promise<string> {
+  let reason = '';
+  for await (const chunk of response as AsyncIterable<string>) {
+    reason += chunk;
+    if (reason.length > MAX_REASON_CHARS) break;
+  }
+  const said = reason.slice(0, MAX_REASON_CHARS).trim();
+  return `it was answered with ${response.statusCode}${said === '' ? '' : `: ${said}`}`;
 }
 
 /** @throws Error when the answer is not 200 */

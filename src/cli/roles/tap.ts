@@ -1,10 +1,11 @@
 /** `ambit tap`: requests and connections, as they end. */
 import { z } from 'zod';
 import { type MeshProxy, proxyName } from '../../model/mesh-proxy.ts';
+import { type FollowedMesh, followProxies } from '../../traffic/follow-proxies.ts';
 import { commandClock } from '../command-clock.ts';
 import { findMesh, type MeshFlags } from '../mesh/find-mesh.ts';
 import { ADMIN_PORT } from '../mesh/find-proxy.ts';
-import { followProxies } from '../mesh/follow-proxies.ts';
+import { followProxy } from '../mesh/mesh-access.ts';
 import { printLine } from '../print-line.ts';
 import { tapLine } from '../tap-line.ts';
 
@@ -35,10 +36,16 @@ export async function runTap(flags: TapFlags, environment: NodeJS.ProcessEnv): P
   try {
     let left = flags.count ?? Number.POSITIVE_INFINITY;
     const asked = { port: ADMIN_PORT, path: `/tap?${queryOf(flags)}` };
-    await followProxies(access, asked, commandClock, ended.signal, {
+    const mesh: FollowedMesh = {
+      proxies: () => access.proxies(),
+      follow: (proxy, wanted, signal, listener) => followProxy(access, proxy, wanted, signal, listener),
+    };
+    await followProxies(mesh, { asked, isPatient: false }, commandClock, ended.signal, {
       onListening: (open, of) => process.stderr.write(`listening at ${open} of ${of} proxies\n`),
-      onLost: (why) => process.stderr.write(`missing: ${why}\n`),
-      onFound: (proxy) => process.stderr.write(`listening at ${proxyName(proxy)}, too\n`),
+      onLost: (_, why) => process.stderr.write(`missing: ${why}\n`),
+      onOpen: (proxy, isFirst) => {
+        if (!isFirst) process.stderr.write(`listening at ${proxyName(proxy)}, too\n`);
+      },
       onLine: (proxy, line) => {
         if (left > 0 && print(proxy, line, flags)) left -= 1;
         if (left <= 0) ended.abort();

@@ -24,6 +24,7 @@ class TappedMesh implements MeshPrograms {
   readonly paths: string[] = [];
   say: (line: string) => void = () => undefined;
   open = 0;
+  restart: () => void = () => undefined;
 
   async proxies(): Promise<readonly MeshProxy[]> {
     return [proxy('control', 'control'), proxy('ztunnel', 'ztunnel')];
@@ -38,11 +39,17 @@ class TappedMesh implements MeshPrograms {
     this.say = onLine;
     this.open += 1;
     onOpen();
-    return new Promise((resolve) => {
-      signal.addEventListener('abort', () => {
+    return new Promise((resolve, reject) => {
+      const leave = () => {
         this.open -= 1;
         resolve();
-      });
+      };
+      this.restart = () => {
+        signal.removeEventListener('abort', leave);
+        this.open -= 1;
+        reject(new Error('it ended'));
+      };
+      signal.addEventListener('abort', leave);
     });
   };
 }
@@ -63,6 +70,10 @@ class Browser implements EventSink {
     this.#gone.abort();
   }
 
+  last(event: string): object | undefined {
+    return this.events.findLast(([name]) => name === event)?.[1];
+  }
+
   count(event: string): number {
     return this.events.filter(([name]) => name === event).length;
   }
@@ -80,6 +91,24 @@ describe('the tap of the dashboard', () => {
     assert.deepEqual(mesh.paths, ['/tap?max-rps=50&namespace=shop&status=5xx'], 'the control plane has none');
     mesh.say(record('shop', 'shop'));
     assert.equal(browser.count('record'), 1);
+    browser.leave();
+    await done;
+    assert.equal(mesh.open, 0);
+  });
+
+  it('listens again to a proxy that started again, and says meanwhile that it does not answer', async () => {
+    const mesh = new TappedMesh();
+    const browser = new Browser();
+    const clock = new ManualClock();
+    const done = new LiveTap(() => mesh, clock).handler(everything, new URLSearchParams(), browser);
+    await turn();
+    assert.deepEqual(browser.last('listening'), { listening: 1, of: 1, missing: [] });
+    mesh.restart();
+    await turn();
+    assert.deepEqual(browser.last('listening'), { listening: 0, of: 1, missing: ['it ended'] });
+    clock.advance(2000);
+    await turn();
+    assert.deepEqual(browser.last('listening'), { listening: 1, of: 1, missing: [] });
     browser.leave();
     await done;
     assert.equal(mesh.open, 0);
