@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { sleep } from '../base/clock.ts';
 import { AmbitError } from '../base/errors.ts';
+import type { MeshAgent } from '../model/mesh-agent.ts';
 import type { EngineContext } from './engine-context.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { CONTROL_ADDRESS, type NodePlan, PodAddressPool } from './network-plan.ts';
@@ -24,6 +25,7 @@ export class EngineNode {
   readonly addresses: PodAddressPool;
   readonly #context: EngineContext;
   readonly #processes: ManagedProcess[] = [];
+  #agent: ManagedProcess | undefined;
   #netnsFd = -1;
   #vipRules = '';
 
@@ -65,9 +67,17 @@ export class EngineNode {
       nodeName: this.name,
     });
     const agentReady = () => this.#waitForAgent();
-    this.#start('agent', this.#agentEnv(), () => void agentReady().then(onAgentRestart, onAgentRestart));
+    this.#agent = this.#start('agent', this.#agentEnv(), () => void agentReady().then(onAgentRestart, onAgentRestart));
     await agentReady();
     this.#start('ztunnel', this.#ztunnelEnv(), () => undefined);
+  }
+
+  /** Undefined before it was started for the first time. */
+  agent(): MeshAgent | undefined {
+    if (this.#agent === undefined) return undefined;
+    const { pid, history } = this.#agent;
+    const ready = pid !== 0 && existsSync(this.agentSocket);
+    return { namespace: 'istio-system', name: `agent-${this.name}`, node: this.name, ready, ...history };
   }
 
   /** Replaces the node's rules for virtual addresses; the same rules again cost nothing. */
@@ -85,7 +95,7 @@ export class EngineNode {
     return this.#context.run.nodeFile(this.name, name);
   }
 
-  #start(role: string, own: NodeJS.ProcessEnv, onRestart: () => void): void {
+  #start(role: string, own: NodeJS.ProcessEnv, onRestart: () => void): ManagedProcess {
     const { ambit, environment, run, clock, logger, say } = this.#context;
     const managed = new ManagedProcess(
       {
@@ -98,6 +108,7 @@ export class EngineNode {
     );
     this.#processes.push(managed);
     managed.start();
+    return managed;
   }
 
   #agentEnv(): NodeJS.ProcessEnv {

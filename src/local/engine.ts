@@ -98,7 +98,8 @@ export class Engine {
     await this.#startNames(subscription);
     this.#controller = this.#createController();
     const proxies = () => localProxies(this.#nodes, this.#controller?.pods ?? []);
-    const gate = await serveProxyGate(run.proxySocket, proxies, logger.scope('proxies'));
+    const agents = () => this.#nodes.flatMap((node) => node.agent() ?? []);
+    const gate = await serveProxyGate(run.proxySocket, { proxies, agents }, logger.scope('proxies'));
     this.#closers.push(() => gate.close());
     this.#closers.push(() => this.#source.stop());
     this.#manifestsChanged();

@@ -5,6 +5,7 @@ import { Backoff } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { MeshAgent } from '../model/mesh-agent.ts';
 
 export interface ManagedProcessOptions {
   /** For log lines. */
@@ -33,6 +34,9 @@ export class ManagedProcess {
   #child: ChildProcess | undefined;
   #timer: Timer | undefined;
   #stopped = false;
+  #restarts = 0;
+  #lastExit = '';
+  #lastExitMs: number | undefined;
 
   constructor(options: ManagedProcessOptions, deps: ManagedProcessDeps) {
     this.#options = options;
@@ -41,6 +45,11 @@ export class ManagedProcess {
 
   get pid(): number {
     return this.#child?.pid ?? 0;
+  }
+
+  /** How often it was started again, and how and when it ended last, by wall clock. */
+  get history(): Pick<MeshAgent, 'restarts' | 'lastExit' | 'lastExitMs'> {
+    return { restarts: this.#restarts, lastExit: this.#lastExit, lastExitMs: this.#lastExitMs };
   }
 
   start(): void {
@@ -71,6 +80,8 @@ export class ManagedProcess {
   #ended(reason: string, ranMs: number): void {
     this.#child = undefined;
     if (this.#stopped) return;
+    this.#lastExit = reason;
+    this.#lastExitMs = this.#deps.clock.nowMs();
     if (ranMs >= STABLE_MS) this.#backoff.reset();
     const delayMs = this.#backoff.next();
     const { name, logFile } = this.#options;
@@ -78,6 +89,7 @@ export class ManagedProcess {
     this.#deps.say(`${name} ended (${reason}) and is started again: ${logFile}`);
     this.#timer = this.#deps.clock.after(delayMs, () => {
       if (this.#stopped) return;
+      this.#restarts += 1;
       this.start();
       this.#deps.onRestart?.();
     });

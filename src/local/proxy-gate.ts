@@ -1,6 +1,6 @@
 /**
- * The way from outside to the programs of a local mesh: a socket in the run folder. `GET /proxies` lists them as JSON;
- * `CONNECT NAMESPACE/NAME:PORT` opens a connection to the loopback address of one of them, as a port-forward on a cluster
+ * The way from outside to the programs of a local mesh: a socket in the run folder. `GET /proxies` lists them as JSON,
+ * `GET /agents` the agents of nodes; `CONNECT NAMESPACE/NAME:PORT` opens a connection to the loopback address of one of them, as a port-forward on a cluster
  * does.
  *
  * Invariants:
@@ -13,6 +13,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { MeshAgent } from '../model/mesh-agent.ts';
 import { type MeshProxy, proxyName } from '../model/mesh-proxy.ts';
 import { dialTcp } from '../net/tcp-dialer.ts';
 
@@ -22,6 +23,12 @@ export interface GatedProxy extends MeshProxy {
   readonly netns: string | undefined;
 }
 
+/** What there is just now. */
+export interface GatedPrograms {
+  readonly proxies: () => readonly GatedProxy[];
+  readonly agents: () => readonly MeshAgent[];
+}
+
 export interface ProxyGate {
   close(): Promise<void>;
 }
@@ -29,15 +36,15 @@ export interface ProxyGate {
 const DIAL_TIMEOUT_MS = 2000;
 const TARGET = /^([^/:]+\/[^/:]+):(\d{1,5})$/;
 
-/** Listens on a Unix socket until it is closed. @param proxies what there is just now */
-export function serveProxyGate(path: string, proxies: () => readonly GatedProxy[], logger: Logger): Promise<ProxyGate> {
+/** Listens on a Unix socket until it is closed. */
+export function serveProxyGate(path: string, programs: GatedPrograms, logger: Logger): Promise<ProxyGate> {
   const open = new Set<Duplex>();
-  const server = createServer((request, response) => answer(request, response, proxies()));
+  const server = createServer((request, response) => answer(request, response, programs));
   server.on('connect', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     open.add(socket);
     socket.on('close', () => open.delete(socket));
     socket.on('error', () => socket.destroy());
-    void connect(request.url ?? '', socket, head, proxies()).catch((error: unknown) => {
+    void connect(request.url ?? '', socket, head, programs.proxies()).catch((error: unknown) => {
       logger.debug('a program of the mesh was not reached', { target: request.url, error: errorText(error) });
       refuse(socket, 502, errorText(error));
     });
@@ -58,11 +65,15 @@ export function serveProxyGate(path: string, proxies: () => readonly GatedProxy[
   });
 }
 
-function answer({ method, url }: IncomingMessage, response: ServerResponse, proxies: readonly GatedProxy[]): void {
-  const isList = method === 'GET' && url === '/proxies';
-  response.writeHead(isList ? 200 : 404, { 'content-type': 'application/json' });
-  const shown = proxies.map(({ netns: _, ...proxy }) => proxy);
-  response.end(isList ? JSON.stringify(shown) : '{"error":"GET /proxies and CONNECT are all that there is"}');
+function answer({ method, url }: IncomingMessage, response: ServerResponse, programs: GatedPrograms): void {
+  const list = method === 'GET' ? listOf(url, programs) : undefined;
+  response.writeHead(list === undefined ? 404 : 200, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(list ?? { error: 'GET /proxies, GET /agents and CONNECT are all that there is' }));
+}
+
+function listOf(url: string | undefined, { proxies, agents }: GatedPrograms): readonly object[] | undefined {
+  if (url === '/agents') return agents();
+  return url === '/proxies' ? proxies().map(({ netns: _, ...proxy }) => proxy) : undefined;
 }
 
 async function connect(target: string, socket: Duplex, head: Buffer, proxies: readonly GatedProxy[]): Promise<void> {

@@ -29,6 +29,7 @@ const [...paths] = process.argv.slice(1);
   }
 })();`;
 
+const OTHER_FILES = ['istio-system_control/dump.json', 'istio-system_agent-node2/log.txt', 'up/log.txt'];
 const NS = 'look';
 
 const object = (apiVersion: string, kind: string, name: string, spec: object, namespace = NS) => ({
@@ -102,6 +103,8 @@ describe('commands', { timeout: 120_000 }, () => {
     });
     const reports = await json('status');
     assert.deepEqual(reports.map(({ role }: { role: string }) => role).sort(), [
+      'agent',
+      'agent',
       'control',
       'waypoint',
       'ztunnel',
@@ -120,7 +123,7 @@ describe('commands', { timeout: 120_000 }, () => {
   it('ambit check finds a mesh well, and names a manifest that is refused', async () => {
     const well = await ambit('check');
     assert.equal(well.status, 0, well.stdout + well.stderr);
-    assert.match(well.stdout, /Programs\n {2}✓ 4 programs, all ready/);
+    assert.match(well.stdout, /Programs\n {2}✓ 6 programs, all ready/);
     assert.match(well.stdout, /Configuration of proxies\n {2}✓ 3 proxies are connected/);
     assert.doesNotMatch(well.stdout, /[‼✗]/);
     mesh.write('bad.yaml', object('v1', 'Service', 'bad', { ports: [{ port: 'none' }] }));
@@ -321,7 +324,7 @@ describe('commands', { timeout: 120_000 }, () => {
     const tar = (...args: readonly string[]) => execFileSync('tar', args, { cwd: folder, encoding: 'utf8' });
     const names = tar('tzf', file).trim().split('\n');
     assert.ok(!names.some((name) => name.endsWith('.missing')), names.join(' '));
-    for (const name of ['about.json', 'status.json', `look_${waypoint}/log.txt`, 'istio-system_control/dump.json']) {
+    for (const name of ['about.json', 'status.json', ...OTHER_FILES, `look_${waypoint}/log.txt`]) {
       assert.ok(names.includes(name), names.join(' '));
     }
     tar('xzf', file);

@@ -21,6 +21,7 @@ export function addStatusCommand(program: Command, environment: NodeJS.ProcessEn
 const EXAMPLES = `
 CONFIG is SYNCED when a proxy took all that it was sent, STALE while something is on its way, ERROR when it refused the
 last, NOT CONNECTED when no control plane has it. AGE is the time since its last update.
+Of an agent it is known whether it runs, and when it ended last.
 
 Examples:
   ambit status

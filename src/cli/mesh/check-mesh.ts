@@ -1,11 +1,12 @@
 /** Whether a running mesh is well: every finding with what to do about it. */
 import { z } from 'zod';
 import type { CheckFinding, CheckLevel } from '../../install/pre-check.ts';
+import type { MeshAgent } from '../../model/mesh-agent.ts';
 import { proxyName } from '../../model/mesh-proxy.ts';
 import { ageText } from '../age-text.ts';
 import { eachProxy } from './each-proxy.ts';
 import { askJson, type MeshAccess } from './mesh-access.ts';
-import { type MeshStatus, type ProxyReport, readStatus } from './read-status.ts';
+import { agentRestarts, type MeshStatus, type ProxyReport, readStatus } from './read-status.ts';
 
 const manifestsSchema = z.object({
   refused: z.array(z.object({ object: z.string(), field: z.string(), reason: z.string(), position: z.string() })),
@@ -16,14 +17,14 @@ const EXPIRES_SOON_MS = 3_600_000;
 /** @throws AmbitError when the programs cannot be listed */
 export async function checkMesh(access: MeshAccess, nowMs: number): Promise<readonly CheckFinding[]> {
   const [status, manifests] = await Promise.all([readStatus(access), manifestFindings(access)]);
-  const { reports, missing } = status;
-  if (reports.length === 0 && missing.length === 0) {
+  const { reports, agents, missing } = status;
+  if (reports.length + agents.length === 0 && missing.length === 0) {
     const hint =
       'ambit check --pre says what a cluster lacks for one, ambit install makes one; --mesh-namespace names where it is';
     return [finding('Mesh', 'error', `${access.where}: there is no program of a mesh`, hint)];
   }
   return [
-    ...programFindings(status, access.where),
+    ...programFindings(status, access.where, nowMs),
     ...versionFindings(reports),
     ...configFindings(reports),
     ...certificateFindings(reports, nowMs),
@@ -35,18 +36,40 @@ function finding(group: string, level: CheckLevel, text: string, hint = ''): Che
   return { group, level, text, hint };
 }
 
-function programFindings({ reports, missing }: MeshStatus, where: string): CheckFinding[] {
+function programFindings({ reports, agents, missing }: MeshStatus, where: string, nowMs: number): CheckFinding[] {
   const group = 'Programs';
   const findings = missing.map((text) => finding(group, 'error', text, 'its log says why it does not answer'));
-  for (const { proxy } of reports) {
-    if (!proxy.ready)
-      findings.push(finding(group, 'error', `${proxyName(proxy)} is not ready`, 'its log says what it waits for'));
+  for (const program of [...reports.map(({ proxy }) => proxy), ...agents]) {
+    if (!program.ready)
+      findings.push(finding(group, 'error', `${proxyName(program)} is not ready`, 'its log says what it waits for'));
   }
+  findings.push(...agentFindings(reports, agents, nowMs));
   for (const role of ['control', 'ztunnel'] as const) {
     if (reports.some(({ proxy }) => proxy.role === role) || missing.length > 0) continue;
     findings.push(finding(group, 'error', `${where}: there is no ${role}`, 'ambit install puts it there'));
   }
-  return findings.length > 0 ? findings : [finding(group, 'ok', `${reports.length} programs, all ready`)];
+  return findings.length > 0
+    ? findings
+    : [finding(group, 'ok', `${reports.length + agents.length} programs, all ready`)];
+}
+
+function agentFindings(
+  reports: readonly ProxyReport[],
+  agents: readonly MeshAgent[],
+  nowMs: number,
+): readonly CheckFinding[] {
+  const group = 'Programs';
+  const ended = agents.flatMap((agent) => agentRestarts(agent, nowMs) ?? []);
+  const findings = ended.map((text) => finding(group, 'warning', text, 'ambit bug-report collects its log'));
+  // Without any it is another mesh's agent that takes pods in.
+  if (agents.length === 0) return findings;
+  const served = new Set(agents.map(({ node }) => node));
+  const nodes = reports.flatMap(({ proxy: { role, node } }) => (role === 'ztunnel' && !served.has(node) ? [node] : []));
+  const hint = 'no new pod of that node is taken in: why has the DaemonSet of the agent no pod there?';
+  return [
+    ...findings,
+    ...nodes.map((node) => finding(group, 'error', `node ${node} has a ztunnel and no agent`, hint)),
+  ];
 }
 
 function versionFindings(reports: readonly ProxyReport[]): CheckFinding[] {

@@ -2,7 +2,16 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AmbitError, errorText } from '../../base/errors.ts';
-import { type MeshProxy, proxyName } from '../../model/mesh-proxy.ts';
+import type { MeshAgent } from '../../model/mesh-agent.ts';
+import { type MeshProxy, type ProxyRole, proxyName } from '../../model/mesh-proxy.ts';
+
+/** A program, or the agent of a node. */
+export interface LoggedProgram {
+  readonly role: ProxyRole | 'agent';
+  readonly namespace: string;
+  readonly name: string;
+  readonly node: string;
+}
 
 export interface MeshAccess {
   /** For people: `cluster NAME`, or `ambit up NAME`. */
@@ -11,8 +20,12 @@ export interface MeshAccess {
   proxies(): Promise<readonly MeshProxy[]>;
   /** Opens a connection to a loopback port. @throws AmbitError */
   open(proxy: MeshProxy, port: number): Promise<Duplex>;
-  /** The last of what it logged. @throws AmbitError, or of the system */
-  logOf(proxy: MeshProxy): Promise<string>;
+  /** The agents of nodes, as their keeper knows them. @throws AmbitError */
+  agents(): Promise<readonly MeshAgent[]>;
+  /** The last of what a program logged. @throws AmbitError, or of the system */
+  logOf(program: LoggedProgram): Promise<string>;
+  /** The last of what its keeper logged: the engine of `ambit up`. Undefined where it has none of its own. */
+  keeperLog?(): Promise<string>;
   close(): void;
   /** Where the control plane answers questions about itself. */
   readonly controlPort: number;

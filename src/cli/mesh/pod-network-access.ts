@@ -6,9 +6,10 @@ import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
 import { AmbitError } from '../../base/errors.ts';
+import type { MeshAgent } from '../../model/mesh-agent.ts';
 import { type MeshProxy, proxyName } from '../../model/mesh-proxy.ts';
 import type { ClusterMeshAccess } from './cluster-mesh-access.ts';
-import type { MeshAccess } from './mesh-access.ts';
+import type { LoggedProgram, MeshAccess } from './mesh-access.ts';
 
 const TIMEOUT_MS = 5000;
 /** Lists of all pods are not small: pods come and go more slowly than traffic is read. */
@@ -59,8 +60,12 @@ export class PodNetworkAccess implements MeshAccess {
     });
   }
 
-  logOf(proxy: MeshProxy): Promise<string> {
-    return this.#cluster.logOf(proxy);
+  agents(): Promise<readonly MeshAgent[]> {
+    return this.#cluster.agents();
+  }
+
+  logOf(program: LoggedProgram): Promise<string> {
+    return this.#cluster.logOf(program);
   }
 
   close(): void {

@@ -1,6 +1,9 @@
 /** How every program of a mesh is: what it says of itself, and what control planes say of its configuration. */
 import { z } from 'zod';
+import { errorText } from '../../base/errors.ts';
+import type { MeshAgent } from '../../model/mesh-agent.ts';
 import { type MeshProxy, proxyName } from '../../model/mesh-proxy.ts';
+import { ageText } from '../age-text.ts';
 import { eachProxy } from './each-proxy.ts';
 import { ADMIN_PORT } from './find-proxy.ts';
 import { askJson, askText, type MeshAccess } from './mesh-access.ts';
@@ -53,6 +56,7 @@ export interface ProxyReport {
 
 export interface MeshStatus {
   readonly reports: readonly ProxyReport[];
+  readonly agents: readonly MeshAgent[];
   readonly missing: readonly string[];
 }
 
@@ -63,12 +67,16 @@ export async function readStatus(access: MeshAccess): Promise<MeshStatus> {
   const proxies = await access.proxies();
   const controls = proxies.filter(({ role }) => role === 'control');
   const others = proxies.filter(({ role }) => role !== 'control');
-  const [said, synced, versions] = await Promise.all([
+  const [said, synced, versions, agents] = await Promise.all([
     eachProxy(others, async (proxy) => statusSchema.parse(await askJson(access, proxy, ADMIN_PORT, '/status'))),
     eachProxy(controls, async (proxy) =>
       streamsSchema.parse(await askJson(access, proxy, access.controlPort, '/debug/syncz')),
     ),
     eachProxy(controls, async (proxy) => (await askText(access, proxy, access.controlPort, '/version')).trim()),
+    access.agents().then(
+      (listed) => ({ listed, missing: [] }),
+      (error: unknown) => ({ listed: [], missing: [`agents: ${errorText(error)}`] }),
+    ),
   ]);
   const streams = synced.answers.flatMap(({ proxy, value }) =>
     value.map((stream) => ({ control: proxyName(proxy), stream })),
@@ -78,7 +86,18 @@ export async function readStatus(access: MeshAccess): Promise<MeshStatus> {
     ...versions.answers.map(({ proxy, value }) => reportOf(proxy, value)),
     ...said.answers.map(({ proxy, value }) => ({ proxy, ...value, config: configOf(proxy, streams, isWhole) })),
   ];
-  return { reports, missing: [...synced.missing, ...said.missing] };
+  return { reports, agents: agents.listed, missing: [...synced.missing, ...said.missing, ...agents.missing] };
+}
+
+/** How long an end of an agent is worth a word. */
+const RECENTLY_MS = 3_600_000;
+
+/** What is to be said of an agent that ended lately; undefined when nothing is. */
+export function agentRestarts(agent: MeshAgent, nowMs: number): string | undefined {
+  const { restarts, lastExit, lastExitMs } = agent;
+  if (lastExitMs === undefined || nowMs - lastExitMs > RECENTLY_MS) return undefined;
+  const times = restarts === 1 ? 'once' : `${restarts} times`;
+  return `${proxyName(agent)} was started again ${times}; it ended ${ageText(nowMs - lastExitMs)} ago with ${lastExit}`;
 }
 
 function reportOf(proxy: MeshProxy, version: string): ProxyReport {

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { systemClock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
+import type { MeshAgent } from '../../model/mesh-agent.ts';
 import { type MeshProxy, proxyName } from '../../model/mesh-proxy.ts';
 import { type ArchivedFile, tarArchive } from '../bug-report/tar.ts';
 import { eachProxy } from '../mesh/each-proxy.ts';
@@ -36,6 +37,7 @@ export async function runBugReport(flags: BugReportFlags, environment: NodeJS.Pr
       jsonFile('about.json', about),
       jsonFile('status.json', status),
       ...answers.flatMap(({ value }) => value),
+      ...(await keepersFiles(access, status.agents)),
     ];
     const file = flags.file ?? `ambit-bug-report-${time.replace(/[:.]/g, '-')}.tar.gz`;
     await writeFile(file, await compress(tarArchive(files, atMs)), { mode: 0o600 });
@@ -55,6 +57,17 @@ async function filesOf(access: MeshAccess, proxy: MeshProxy): Promise<readonly A
     fileOf(`${folder}/log.txt`, () => access.logOf(proxy)),
     ...(metrics === undefined ? [] : [fileOf(`${folder}/metrics.txt`, metrics)]),
   ]);
+}
+
+/** The logs of agents, and of what keeps all programs running. */
+async function keepersFiles(access: MeshAccess, agents: readonly MeshAgent[]): Promise<readonly ArchivedFile[]> {
+  const logs = agents.map((agent) => {
+    const folder = proxyName(agent).replace('/', '_');
+    return fileOf(`${folder}/log.txt`, () => access.logOf({ role: 'agent', ...agent }));
+  });
+  const { keeperLog } = access;
+  const own = keeperLog === undefined ? [] : [fileOf('up/log.txt', () => keeperLog.call(access))];
+  return Promise.all([...logs, ...own]);
 }
 
 /** Why there is none stands in its place. */

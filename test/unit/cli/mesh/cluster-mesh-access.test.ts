@@ -39,4 +39,29 @@ describe('the mesh of a cluster', () => {
       'ztunnel mesh',
     ]);
   });
+
+  it('knows of an agent whether it is ready, how often it was started again, and how it ended last', async () => {
+    const labels = { 'app.kubernetes.io/name': 'ambit-agent' };
+    const terminated = { exitCode: 137, signal: 9, reason: 'OOMKilled', finishedAt: '2026-01-02T03:04:05Z' };
+    api.put(PODS, {
+      metadata: { namespace: 'mesh', name: 'agent', labels },
+      spec: { nodeName: 'node1' },
+      status: {
+        conditions: [{ type: 'Ready', status: 'False' }],
+        containerStatuses: [{ restartCount: 4, state: { waiting: {} }, lastState: { terminated } }],
+      },
+    });
+    api.put(PODS, { metadata: { namespace: 'evil', name: 'agent', labels } });
+    assert.deepEqual(await new ClusterMeshAccess(client, api.config, 'mesh').agents(), [
+      {
+        namespace: 'mesh',
+        name: 'agent',
+        node: 'node1',
+        ready: false,
+        restarts: 4,
+        lastExit: 'signal 9, OOMKilled',
+        lastExitMs: Date.parse('2026-01-02T03:04:05Z'),
+      },
+    ]);
+  });
 });

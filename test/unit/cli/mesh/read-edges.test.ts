@@ -53,6 +53,7 @@ describe('the traffic of all proxies', () => {
         await once(socket, 'connect');
         return socket;
       },
+      agents: async () => [],
       logOf: async () => '',
       close: () => undefined,
     };
