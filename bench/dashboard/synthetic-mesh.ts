@@ -62,6 +62,7 @@ function edgeOf(from: GraphNode, to: GraphNode, random: () => number): GraphEdge
     p99Ms: 40 + random() * 60,
     openedPerSec: 0,
     failedPerSec: 0,
+    deniedPerSec: 0,
     open: 3,
     bytesPerSec: requestsPerSec * 900,
     client: `spiffe://cluster.local/ns/${from.namespace}/sa/${from.name}`,

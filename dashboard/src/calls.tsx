@@ -60,13 +60,7 @@ function Call({ edge, peer }: { readonly edge: GraphEdge; readonly peer: Props['
         </small>
       </td>
       <td>{isTcp ? `${perSecond(edge.openedPerSec)} conn` : perSecond(edge.requestsPerSec)}</td>
-      <td class="success">
-        {isTcp
-          ? edge.failedPerSec > 0
-            ? `${perSecond(edge.failedPerSec)} failed`
-            : bytesPerSecond(edge.bytesPerSec)
-          : percent(edge.successShare)}
-      </td>
+      <td class="success">{outcomeOf(edge)}</td>
       <td class="spare">{milliseconds(edge.p50Ms)}</td>
       <td>{milliseconds(edge.p99Ms)}</td>
       {peer !== 'both' && (
@@ -76,6 +70,16 @@ function Call({ edge, peer }: { readonly edge: GraphEdge; readonly peer: Props['
       )}
     </tr>
   );
+}
+
+/** How calls went: those that were refused are said first. */
+function outcomeOf({ protocol, deniedPerSec, failedPerSec, bytesPerSec, successShare }: GraphEdge): string {
+  if (protocol !== 'tcp') {
+    const denied = deniedPerSec > 0 ? `${perSecond(deniedPerSec)} denied` : '';
+    return denied === '' || successShare !== undefined ? [percent(successShare), denied].join(' ').trim() : denied;
+  }
+  if (deniedPerSec > 0) return `${perSecond(deniedPerSec)} denied`;
+  return failedPerSec > 0 ? `${perSecond(failedPerSec)} failed` : bytesPerSecond(bytesPerSec);
 }
 
 /** A workload by its name, and its page. */

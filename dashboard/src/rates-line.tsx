@@ -13,6 +13,7 @@ export function RatesLine({ rates }: { readonly rates: Rates | undefined }) {
         <>
           <Figure name="requests">{perSecond(rates.requestsPerSec)}</Figure>
           <Figure name="success">{percent(rates.successShare)}</Figure>
+          {rates.deniedPerSec > 0 && <Figure name="denied">{perSecond(rates.deniedPerSec)}</Figure>}
           <Figure name="p50">{milliseconds(rates.p50Ms)}</Figure>
           <Figure name="p95">{milliseconds(rates.p95Ms)}</Figure>
           <Figure name="p99">{milliseconds(rates.p99Ms)}</Figure>
@@ -27,6 +28,7 @@ export function RatesLine({ rates }: { readonly rates: Rates | undefined }) {
         <>
           <Figure name="connections">{perSecond(rates.openedPerSec)}</Figure>
           <Figure name="failed">{perSecond(rates.failedPerSec)}</Figure>
+          {rates.deniedPerSec > 0 && <Figure name="denied">{perSecond(rates.deniedPerSec)}</Figure>}
           <Figure name="open">{String(rates.open)}</Figure>
           <Figure name="bytes">{bytesPerSecond(rates.receivedBytesPerSec + rates.sentBytesPerSec)}</Figure>
         </>

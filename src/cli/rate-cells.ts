@@ -16,6 +16,11 @@ export function percent(share: number | undefined): string {
   return share === undefined ? '-' : `${(share * 100).toFixed(2)}%`;
 }
 
+/** A minus for none. */
+export function perSecond(value: number): string {
+  return value === 0 ? '-' : value.toFixed(1);
+}
+
 export function milliseconds(value: number | undefined): string {
   return value === undefined ? '-' : `${value < 10 ? value.toFixed(1) : Math.round(value)}ms`;
 }

@@ -13,8 +13,10 @@ export interface GraphNode {
   readonly waypoint: string;
 }
 
+type ByteRates = 'requestBytesPerSec' | 'responseBytesPerSec' | 'receivedBytesPerSec' | 'sentBytesPerSec';
+
 /** What goes from one node to another for one service. The waypoint that requests go through is not drawn between: it sees them. */
-export interface GraphEdge extends Omit<Rates, 'receivedBytesPerSec' | 'sentBytesPerSec'> {
+export interface GraphEdge extends Omit<Rates, ByteRates> {
   readonly id: string;
   /** Ids of nodes. */
   readonly from: string;
@@ -66,7 +68,11 @@ function nodeOf(
   return id;
 }
 
-function edgeOf({ edge, receivedBytesPerSec, sentBytesPerSec, ...rates }: EdgeRates, from: string, to: string) {
+function edgeOf(
+  { edge, requestBytesPerSec: _, responseBytesPerSec: __, receivedBytesPerSec, sentBytesPerSec, ...rates }: EdgeRates,
+  from: string,
+  to: string,
+) {
   const { service, protocol, mutualTls, key: id, source, destination } = edge;
   return {
     id,

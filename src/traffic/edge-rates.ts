@@ -8,7 +8,7 @@ export interface EdgeRates extends Rates {
 export interface Rates {
   /** 0 where no requests are seen. */
   readonly requestsPerSec: number;
-  /** Share of requests without a server's error, 0 to 1; undefined without requests. */
+  /** Share of requests without a server's error, 0 to 1; undefined without requests, and where the mesh refused them all. */
   readonly successShare: number | undefined;
   /** By code as in EdgeCounters, per second. */
   readonly codesPerSec: Readonly<Record<string, number>>;
@@ -17,6 +17,12 @@ export interface Rates {
   readonly p99Ms: number | undefined;
   readonly openedPerSec: number;
   readonly failedPerSec: number;
+  /** Requests and connections that the mesh itself refused: by policy, without a valid token, with a revoked certificate. */
+  readonly deniedPerSec: number;
+  /** Of bodies of requests, and of answers. */
+  readonly requestBytesPerSec: number;
+  readonly responseBytesPerSec: number;
+  /** Of connections: client to server, and back. */
   readonly receivedBytesPerSec: number;
   readonly sentBytesPerSec: number;
   /** Open just now. */
@@ -47,16 +53,20 @@ export function ratesOf(before: EdgeCounters, after: EdgeCounters, seconds: numb
     if (isServerError(code)) errors += more;
   }
   const latency = (share: number) => quantileMs(before.durationBuckets, after.durationBuckets, share);
+  const deniedRequests = grown(before.deniedRequests, after.deniedRequests);
   const perSec = (of: (counters: EdgeCounters) => number) => grown(of(before), of(after)) / seconds;
   return {
     requestsPerSec: total / seconds,
-    successShare: total === 0 ? undefined : 1 - errors / total,
+    successShare: total === 0 || deniedRequests >= total ? undefined : 1 - errors / total,
     codesPerSec: codes,
     p50Ms: latency(0.5),
     p95Ms: latency(0.95),
     p99Ms: latency(0.99),
     openedPerSec: perSec(({ opened }) => opened),
     failedPerSec: perSec(({ failed }) => failed),
+    deniedPerSec: deniedRequests / seconds + perSec(({ deniedConnections }) => deniedConnections),
+    requestBytesPerSec: perSec(({ requestBytes }) => requestBytes),
+    responseBytesPerSec: perSec(({ responseBytes }) => responseBytes),
     receivedBytesPerSec: perSec(({ receivedBytes }) => receivedBytes),
     sentBytesPerSec: perSec(({ sentBytes }) => sentBytes),
     open: Math.max(0, after.opened - after.closed),

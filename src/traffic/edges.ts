@@ -47,6 +47,9 @@ export interface EdgeCounters {
   opened: number;
   closed: number;
   failed: number;
+  /** Of the requests, and of the connections, those that the mesh itself refused by policy. */
+  deniedRequests: number;
+  deniedConnections: number;
   /** Client to server, and back. */
   receivedBytes: number;
   sentBytes: number;
@@ -97,6 +100,7 @@ export function addSamples(
 function addSample(counters: EdgeCounters, name: string, labels: Labels, value: number): void {
   switch (name) {
     case 'istio_requests_total':
+      if (isRefusedByMesh(labels)) counters.deniedRequests += value;
       return add(counters.requests, codeOf(labels), value);
     case 'istio_request_duration_milliseconds_bucket':
       return add(counters.durationBuckets, labels['le'] === '+Inf' ? Infinity : Number(labels['le']), value);
@@ -117,6 +121,7 @@ function addSample(counters: EdgeCounters, name: string, labels: Labels, value: 
       return;
     case 'istio_tcp_connections_failed_total':
       counters.failed += value;
+      if (DENIED_FLAGS.has(labels['response_flags'] ?? '')) counters.deniedConnections += value;
       return;
     case 'istio_tcp_received_bytes_total':
       counters.receivedBytes += value;
@@ -136,6 +141,8 @@ export function createCounters(): EdgeCounters {
     opened: 0,
     closed: 0,
     failed: 0,
+    deniedRequests: 0,
+    deniedConnections: 0,
     receivedBytes: 0,
     sentBytes: 0,
   };
@@ -144,6 +151,17 @@ export function createCounters(): EdgeCounters {
 function add<K>(counts: Map<K, number>, key: K, value: number): void {
   const before = counts.get(key);
   if (before !== undefined || counts.size < MAX_KINDS) counts.set(key, (before ?? 0) + value);
+}
+
+/** Of connections that a policy forbids, and of those whose certificate was revoked. */
+const DENIED_FLAGS: ReadonlySet<string> = new Set(['DENY', 'CERT_REVOKED']);
+/** 401 and 403, as HTTP and as statuses of gRPC: UNAUTHENTICATED and PERMISSION_DENIED. */
+const DENIED_CODES: ReadonlySet<string> = new Set(['401', '403', '200/7', '200/16']);
+
+/** What a program answers so has an endpoint: that is its own refusal. */
+function isRefusedByMesh(labels: Labels): boolean {
+  const { destination_workload: destination = '' } = labels;
+  return (destination === '' || destination === 'unknown') && DENIED_CODES.has(codeOf(labels));
 }
 
 function codeOf(labels: Labels): string {

@@ -18,24 +18,26 @@ export function groupRates(
   elapsedMs: number,
   groupOf: (edge: Edge) => string | undefined,
 ): GroupRates[] {
-  const groups = new Map<string, { readonly counters: EdgeCounters; open: number }>();
-  for (const { edge, open } of mergeReporters(edgeRates(before, after, elapsedMs))) {
+  const groups = new Map<string, { readonly counters: EdgeCounters; open: number; deniedPerSec: number }>();
+  for (const { edge, open, deniedPerSec } of mergeReporters(edgeRates(before, after, elapsedMs))) {
     const name = groupOf(edge);
     const counters = after.get(edge.key)?.counters;
     if (name === undefined || counters === undefined) continue;
     let group = groups.get(name);
     if (group === undefined) {
-      group = { counters: createCounters(), open: 0 };
+      group = { counters: createCounters(), open: 0, deniedPerSec: 0 };
       groups.set(name, group);
     }
     group.open += open;
+    group.deniedPerSec += deniedPerSec;
     addGrowth(group.counters, before.get(edge.key)?.counters ?? createCounters(), counters);
   }
   const none = createCounters();
-  return [...groups].map(([group, { counters, open }]) => ({
+  return [...groups].map(([group, { counters, open, deniedPerSec }]) => ({
     ...ratesOf(none, counters, elapsedMs / 1000),
     group,
     open,
+    deniedPerSec,
   }));
 }
 
@@ -46,6 +48,8 @@ const NUMBERS = [
   'opened',
   'closed',
   'failed',
+  'deniedRequests',
+  'deniedConnections',
   'receivedBytes',
   'sentBytes',
 ] as const;

@@ -3,6 +3,7 @@
  *
  * Invariant: a pod that only calls itself a waypoint adds nothing to what others count, and takes no place of theirs.
  */
+import { waypointNames } from '../../dashboard/waypoint-names.ts';
 import type { MeshProxy } from '../../model/mesh-proxy.ts';
 import { BelievedCounters } from '../../traffic/believed-counters.ts';
 import { addSamples, type Edge, type EdgeCounters, isEdgeMetric } from '../../traffic/edges.ts';
@@ -14,6 +15,8 @@ import { askText, type MeshAccess } from './mesh-access.ts';
 export interface MeshReading {
   readonly edges: ReadonlyMap<string, { readonly edge: Edge; readonly counters: EdgeCounters }>;
   readonly policies: PolicyHits;
+  /** Workloads that are waypoints, as `namespace/name`. */
+  readonly waypoints: ReadonlySet<string>;
   /** Monotonic. */
   readonly atMs: number;
   /** Why some proxies are missing, for people. */
@@ -54,7 +57,8 @@ export async function readEdges(access: MeshAccess, cache: LabelCache): Promise<
       return proxy;
     },
   );
-  return { ...reading, atMs: performance.now(), missing: [...ofZtunnels.missing, ...ofWaypoints.missing] };
+  const missing = [...ofZtunnels.missing, ...ofWaypoints.missing];
+  return { ...reading, waypoints: waypointNames(proxies), atMs: performance.now(), missing };
 }
 
 /** @param believed everything, unless it is given */

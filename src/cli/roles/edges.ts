@@ -8,7 +8,7 @@ import { findMesh, type MeshFlags } from '../mesh/find-mesh.ts';
 import { type MeshReading, readEdges } from '../mesh/read-edges.ts';
 import { printLine } from '../print-line.ts';
 import { printValue } from '../print-value.ts';
-import { milliseconds, peerName, percent, serviceName } from '../rate-cells.ts';
+import { milliseconds, peerName, percent, perSecond, serviceName } from '../rate-cells.ts';
 import { textTable } from '../text-table.ts';
 
 export interface EdgesFlags extends MeshFlags {
@@ -41,14 +41,26 @@ function printEdges(rates: readonly EdgeRates[], { missing }: MeshReading, { out
   if (output === 'json' || output === 'yaml') return printValue(rates.map(plain), output);
   if (rates.length === 0) return printLine(`no traffic was seen in ${window / 1000} s`);
   const wide = output === 'wide';
-  const heading = ['SRC', 'DST', 'SERVICE', 'PROTOCOL', 'SECURED', 'RPS', 'SUCCESS', 'P50', 'P99', 'CONNECTIONS'];
+  const heading = [
+    'SRC',
+    'DST',
+    'SERVICE',
+    'PROTOCOL',
+    'SECURED',
+    'RPS',
+    'SUCCESS',
+    'DENIED/S',
+    'P50',
+    'P99',
+    'CONNECTIONS',
+  ];
   const more = ['CLIENT', 'SERVER', 'P95', 'BYTES_IN', 'BYTES_OUT'];
   const rows = rates.map((rate) => [...cellsOf(rate), ...(wide ? wideCells(rate) : [])]);
   process.stdout.write(textTable(wide ? [...heading, ...more] : heading, rows));
 }
 
 function cellsOf(rate: EdgeRates): string[] {
-  const { edge, requestsPerSec, successShare, p50Ms, p99Ms, open } = rate;
+  const { edge, requestsPerSec, successShare, deniedPerSec, p50Ms, p99Ms, open } = rate;
   const { source, destination, service, protocol, mutualTls } = edge;
   const isHttp = protocol !== 'tcp';
   return [
@@ -59,19 +71,22 @@ function cellsOf(rate: EdgeRates): string[] {
     mutualTls ? 'mTLS' : 'no',
     isHttp ? requestsPerSec.toFixed(1) : '-',
     percent(successShare),
+    perSecond(deniedPerSec),
     milliseconds(p50Ms),
     milliseconds(p99Ms),
     isHttp ? '-' : String(open),
   ];
 }
 
-function wideCells({ edge, p95Ms, receivedBytesPerSec, sentBytesPerSec }: EdgeRates): string[] {
+function wideCells({ edge, p95Ms, ...rates }: EdgeRates): string[] {
+  // Of requests the bodies are counted, of connections all bytes.
+  const isHttp = edge.protocol !== 'tcp';
   return [
     edge.source.principal || '-',
     edge.destination.principal || '-',
     milliseconds(p95Ms),
-    `${Math.round(receivedBytesPerSec)}B/s`,
-    `${Math.round(sentBytesPerSec)}B/s`,
+    `${Math.round(isHttp ? rates.requestBytesPerSec : rates.receivedBytesPerSec)}B/s`,
+    `${Math.round(isHttp ? rates.responseBytesPerSec : rates.sentBytesPerSec)}B/s`,
   ];
 }
 

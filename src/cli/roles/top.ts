@@ -3,12 +3,13 @@ import { sleep } from '../../base/clock.ts';
 import type { Edge } from '../../traffic/edges.ts';
 import { type GroupRates, groupRates } from '../../traffic/group-rates.ts';
 import { LabelCache } from '../../traffic/parse-exposition.ts';
+import { secondLegs } from '../../traffic/waypoint-legs.ts';
 import { commandClock } from '../command-clock.ts';
 import { findMesh, type MeshFlags } from '../mesh/find-mesh.ts';
 import { type MeshReading, readEdges } from '../mesh/read-edges.ts';
 import { printLine } from '../print-line.ts';
 import { printValue } from '../print-value.ts';
-import { milliseconds, peerName, percent, serviceName } from '../rate-cells.ts';
+import { milliseconds, peerName, percent, perSecond, serviceName } from '../rate-cells.ts';
 import { textTable } from '../text-table.ts';
 
 export type TopGrouping = 'service' | 'workload' | 'edge';
@@ -47,7 +48,10 @@ export async function runTop(flags: TopFlags, environment: NodeJS.ProcessEnv): P
 function ratesBetween(before: MeshReading, after: MeshReading, { by, namespace }: TopFlags): GroupRates[] {
   const isWanted = ({ source, destination, service }: Edge) =>
     namespace === undefined || [source.namespace, destination.namespace, service.namespace].includes(namespace);
-  const groupOf = (edge: Edge) => (isWanted(edge) ? groupName(edge, by) : undefined);
+  const all = [...after.edges.values()].map(({ edge }) => edge);
+  // A row of an edge is one leg; a service has its connections once.
+  const isSecondLeg = by === 'service' ? secondLegs(all, after.waypoints) : () => false;
+  const groupOf = (edge: Edge) => (isWanted(edge) && !isSecondLeg(edge) ? groupName(edge, by) : undefined);
   const rates = groupRates(before.edges, after.edges, after.atMs - before.atMs, groupOf);
   return rates.sort(
     (a, b) => b.requestsPerSec - a.requestsPerSec || b.openedPerSec - a.openedPerSec || b.open - a.open,
@@ -63,7 +67,7 @@ function groupName({ source, destination, service }: Edge, by: TopGrouping): str
 function print(rates: readonly GroupRates[], { missing }: MeshReading, flags: TopFlags, isLive: boolean): void {
   for (const line of missing) process.stderr.write(`missing: ${line}\n`);
   if (flags.output !== undefined) return printValue(rates, flags.output);
-  const heading = [flags.by.toUpperCase(), 'RPS', 'SUCCESS', 'P50', 'P95', 'P99', 'CONNECTIONS', 'NEW/S'];
+  const heading = [flags.by.toUpperCase(), 'RPS', 'SUCCESS', 'DENIED/S', 'P50', 'P95', 'P99', 'CONNECTIONS', 'NEW/S'];
   const rows = isLive ? rates.slice(0, (process.stdout.rows || FALLBACK_ROWS) - 2) : rates;
   const table = textTable(heading, rows.map(cellsOf));
   const none = rates.length === 0 ? `no traffic was seen in ${flags.window / 1000} s\n` : '';
@@ -74,6 +78,7 @@ function cellsOf({
   group,
   requestsPerSec,
   successShare,
+  deniedPerSec,
   p50Ms,
   p95Ms,
   p99Ms,
@@ -85,6 +90,7 @@ function cellsOf({
     group,
     hasRequests ? requestsPerSec.toFixed(1) : '-',
     percent(successShare),
+    perSecond(deniedPerSec),
     milliseconds(p50Ms),
     milliseconds(p95Ms),
     milliseconds(p99Ms),

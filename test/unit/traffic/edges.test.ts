@@ -6,6 +6,7 @@ import { RequestMetrics } from '../../../src/telemetry/request-metrics.ts';
 import { TcpMetrics } from '../../../src/telemetry/tcp-metrics.ts';
 import { edgeRates, isServerError, quantileMs } from '../../../src/traffic/edge-rates.ts';
 import { addSamples, type Edge, type EdgeCounters, isEdgeMetric } from '../../../src/traffic/edges.ts';
+import { mergeReporters } from '../../../src/traffic/merge-reporters.ts';
 import { LabelCache, parseExposition } from '../../../src/traffic/parse-exposition.ts';
 
 const peer = (name: string) => ({
@@ -80,6 +81,40 @@ describe('edges', () => {
     assert.deepEqual(
       [rates?.openedPerSec, rates?.failedPerSec, rates?.open, rates?.receivedBytesPerSec, rates?.edge.protocol],
       [2, 1, 1, 1000, 'tcp'],
+    );
+  });
+
+  it('tell what the mesh refused from what a program refuses', () => {
+    const metrics = new RequestMetrics();
+    count(metrics, 4, 403, 1);
+    const [byProgram] = edgeRates(new Map(), reading(text(metrics)), 1000);
+    assert.deepEqual([byProgram?.deniedPerSec, byProgram?.successShare], [0, 1]);
+    const refused = new RequestMetrics();
+    const outcome = { protocol: 'http', grpcStatus: '', flags: '-', durationMs: 1 } as const;
+    const sizes = { requestBytes: 0, responseBytes: 19, requestMessages: 1, responseMessages: 1 };
+    const nowhere = { ...labels, destination: undefined };
+    for (const code of [403, 401, 404]) refused.count('e', () => nowhere, { ...outcome, code, ...sizes }, 0);
+    const [byMesh] = edgeRates(new Map(), reading(text(refused)), 1000);
+    assert.deepEqual([byMesh?.requestsPerSec, byMesh?.deniedPerSec, byMesh?.successShare], [3, 2, 1]);
+  });
+
+  it('of which the mesh refused all have no share of success', () => {
+    const metrics = new RequestMetrics();
+    const outcome = { protocol: 'http', code: 403, grpcStatus: '', flags: '-', durationMs: 1 } as const;
+    const sizes = { requestBytes: 0, responseBytes: 19, requestMessages: 1, responseMessages: 1 };
+    metrics.count('e', () => ({ ...labels, destination: undefined }), { ...outcome, ...sizes }, 0);
+    const [rates] = edgeRates(new Map(), reading(text(metrics)), 1000);
+    assert.deepEqual([rates?.deniedPerSec, rates?.successShare], [1, undefined]);
+  });
+
+  it('of connections that the proxy of the server refuses say so as the proxy of the client tells of them', () => {
+    const metrics = new TcpMetrics();
+    metrics.open({ ...labels, reporter: 'source' }, 'client').close('CONNECT', true);
+    metrics.open({ ...labels, reporter: 'destination' }, 'server').close('DENY', true);
+    const edges = mergeReporters(edgeRates(new Map(), reading(text(metrics)), 1000));
+    assert.deepEqual(
+      edges.map(({ edge, failedPerSec, deniedPerSec }) => [edge.reporter, failedPerSec, deniedPerSec]),
+      [['source', 1, 1]],
     );
   });
 
