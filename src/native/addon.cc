@@ -25,6 +25,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("sendNow", Napi::Function::New<ambit::SendNow>(env, "sendNow"));
   exports.Set("setSocketOptions", Napi::Function::New<ambit::SetSocketOptions>(env, "setSocketOptions"));
   exports.Set("raiseFileLimit", Napi::Function::New<ambit::RaiseFileLimit>(env, "raiseFileLimit"));
+  exports.Set("releaseProgram", Napi::Function::New<ambit::ReleaseProgram>(env, "releaseProgram"));
   exports.Set("trimMemory", Napi::Function::New<ambit::TrimMemory>(env, "trimMemory"));
   exports.Set("seqpacketListen", Napi::Function::New<ambit::SeqpacketListen>(env, "seqpacketListen"));
   exports.Set("seqpacketConnect", Napi::Function::New<ambit::SeqpacketConnect>(env, "seqpacketConnect"));

@@ -104,6 +104,8 @@ export interface NativeAddon {
   sendNow(fd: number, bytes: Uint8Array): number;
   setSocketOptions(fd: number, options: StreamSocketOptions & { readonly mark?: number }): number;
   raiseFileLimit(): number;
+  /** Whether pages of the program's file are no longer resident for this process. */
+  releaseProgram(): boolean;
   /** Whether the C library gave free memory back to the system. */
   trimMemory(): boolean;
   dropRedirected(netnsFd: number, ports: readonly number[]): number;

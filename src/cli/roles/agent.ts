@@ -6,6 +6,7 @@ import { parseAgentConfig } from '../../agent/config.ts';
 import { systemClock } from '../../base/clock.ts';
 import { KubeClient } from '../../kube/kube-client.ts';
 import { inClusterConfig } from '../../kube/kube-config.ts';
+import { keepProgramSmall } from '../../native/program-memory.ts';
 import { LogFilter } from '../../telemetry/log-filter.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { onShutdownSignal } from '../shutdown.ts';
@@ -35,6 +36,7 @@ export async function runAgent(flags: AgentFlags, environment: NodeJS.ProcessEnv
   const agent = await startAgent(config, { log, ...(client === undefined ? {} : { client }) });
   const node = config.cluster?.nodeName;
   log.info('agent started', { socket: agent.socketPath, zds: agent.zdsPath, node });
+  keepProgramSmall(systemClock);
   onShutdownSignal(() => void agent.stop().then(() => process.exit(0)));
 }
 

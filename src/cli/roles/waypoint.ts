@@ -1,5 +1,6 @@
 /** Runs a waypoint, configured by its environment. */
 import { systemClock } from '../../base/clock.ts';
+import { keepProgramSmall } from '../../native/program-memory.ts';
 import { LogFilter } from '../../telemetry/log-filter.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { startWaypoint } from '../../waypoint/app.ts';
@@ -21,5 +22,6 @@ export async function runWaypoint(environment: NodeJS.ProcessEnv): Promise<void>
     onExit: () => process.exit(0),
   });
   onShutdownSignal(() => void waypoint.drain().then(() => process.exit(0)));
+  keepProgramSmall(systemClock);
   logger.scope('app').info('waypoint started', { tunnels: waypoint.tunnelPort, readiness: waypoint.readinessPort });
 }

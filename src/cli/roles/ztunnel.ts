@@ -1,5 +1,6 @@
 /** Runs the node proxy, configured by its environment (facts ztunnel-wire 13). */
 import { systemClock } from '../../base/clock.ts';
+import { keepProgramSmall } from '../../native/program-memory.ts';
 import { raiseFileLimit } from '../../native/sockets.ts';
 import { LogFilter } from '../../telemetry/log-filter.ts';
 import { createLogger } from '../../telemetry/logger.ts';
@@ -23,6 +24,7 @@ export async function runZtunnel(environment: NodeJS.ProcessEnv): Promise<void> 
     onExit: (code) => process.exit(code),
   });
   onShutdownSignal(() => void ztunnel.drain());
+  keepProgramSmall(systemClock);
   logger.scope('app').info('ztunnel started', {
     admin: ztunnel.adminPort,
     metrics: ztunnel.metricsPort,
