@@ -296,7 +296,7 @@ export const LIMIT_GROUPS = [
         'The text of an answer of the waypoint that a gRPC client gets as a header.',
       ],
       [
-        'waypoint/routes.ts',
+        'routing/unusable-route.ts',
         'MAX_REASON_CHARACTERS',
         '',
         'Characters of the reason why routes cannot be used, in the `route_name` of access logs.',

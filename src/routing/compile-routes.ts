@@ -3,6 +3,7 @@
  *
  * Invariant: the first route that matches decides, in the order of the feed.
  */
+import { errorText } from '../base/errors.ts';
 import type {
   Backend,
   Fault,
@@ -24,6 +25,7 @@ import { type CompiledRetry, compileRetry, DEFAULT_RETRY } from './retry-policy.
 import { compilePathRewrite, type PathChange } from './rewrite-path.ts';
 import { type PathKey, RouteIndex } from './route-index.ts';
 import type { RoutedRequest } from './routed-request.ts';
+import { unusableRoute } from './unusable-route.ts';
 
 /** One of the places that requests of a route go to. */
 export interface RouteBackend {
@@ -112,7 +114,7 @@ export class CompiledRoutes {
   readonly #byClients: ReadonlyMap<string, ReadonlyMap<number, CompiledPort>>;
   readonly #forAll: ReadonlyMap<number, CompiledPort> | undefined;
 
-  /** @throws Error for a regular expression that RE2 does not take, and for too many */
+  /** @throws Error for a regular expression that RE2 does not take, and for too many, in what is for all */
   constructor({ ports, session }: Pick<ServiceRoutes, 'ports' | 'session'>) {
     const pools = new Map<string, RegexPool>();
     const byClients = new Map<string, Map<number, CompiledPort>>();
@@ -121,8 +123,9 @@ export class CompiledRoutes {
       const pool = pools.get(port.clientNamespace) ?? new RegexPool();
       pools.set(port.clientNamespace, pool);
       const ofClients = byClients.get(port.clientNamespace) ?? new Map<number, CompiledPort>();
-      byClients.set(port.clientNamespace, ofClients.set(port.port, compilePort(port, session, pool)));
+      byClients.set(port.clientNamespace, ofClients.set(port.port, compileForClients(port, session, pool)));
     }
+    completeFromAll(byClients);
     this.#byClients = byClients;
     this.#forAll = byClients.get('');
   }
@@ -141,7 +144,29 @@ export class CompiledRoutes {
   }
 }
 
+/** Who has routes of one kind only, for HTTP or for connections, keeps what there is for all of the other. */
+function completeFromAll(byClients: ReadonlyMap<string, Map<number, CompiledPort>>): void {
+  const forAll = byClients.get('');
+  for (const ofClients of byClients.values()) {
+    for (const [port, own] of ofClients) {
+      const all = forAll?.get(port) ?? forAll?.get(0);
+      if (ofClients !== forAll) ofClients.set(port, { ...own, http: own.http ?? all?.http, tcp: own.tcp ?? all?.tcp });
+    }
+  }
+}
+
 const NOTHING_CONFIGURED: CompiledPort = { http: undefined, tcp: undefined, session: undefined, grpcWeb: false };
+
+/** What a namespace has for its own clients breaks for these alone. */
+function compileForClients(port: PortRoutes, session: SessionPersistence | undefined, pool: RegexPool): CompiledPort {
+  try {
+    return compilePort(port, session, pool);
+  } catch (error) {
+    if (port.clientNamespace === '') throw error;
+    const unusable = { http: [unusableRoute(errorText(error))], tcp: [], hasHttp: true, hasTcp: true };
+    return compilePort({ ...port, ...unusable }, session, pool);
+  }
+}
 
 function compilePort(
   { http, tcp, hasHttp, hasTcp, grpcWeb }: PortRoutes,

@@ -2,28 +2,17 @@
 import { errorText } from '../base/errors.ts';
 import { type Service, serviceKey } from '../model/service.ts';
 import { SERVICE_ROUTES_TYPE } from '../model/waypoint-feed.ts';
-import { type HttpRoute, ServiceRoutes } from '../proto/gen/ambit.ts';
+import { ServiceRoutes } from '../proto/gen/ambit.ts';
 import { type CompiledPort, CompiledRoutes } from '../routing/compile-routes.ts';
+import { unusableRoute } from '../routing/unusable-route.ts';
 import type { ReceivedResource, RefusedResource, ResourceHandler } from '../xds/client/delta-client.ts';
 
-const MAX_REASON_CHARACTERS = 200;
 const NO_ROUTES = new CompiledRoutes({ ports: [], session: undefined });
 
-/**
- * In the place of routes that were refused: without them requests would go to the service itself, which nobody asked for.
- * @param reason as access logs have it, in `route_name`
- */
+/** In the place of routes that were refused. */
 function unusableRoutes(reason: string): CompiledRoutes {
-  const nothing: HttpRoute = {
-    name: `unusable routes: ${reason.slice(0, MAX_REASON_CHARACTERS)}`,
-    match: undefined,
-    action: undefined,
-    requestHeaders: undefined,
-    responseHeaders: undefined,
-    fault: undefined,
-    cors: undefined,
-  };
-  const port = { port: 0, http: [nothing], tcp: [], hasHttp: true, hasTcp: true, grpcWeb: false, clientNamespace: '' };
+  const http = [unusableRoute(reason)];
+  const port = { port: 0, http, tcp: [], hasHttp: true, hasTcp: true, grpcWeb: false, clientNamespace: '' };
   return new CompiledRoutes({ ports: [port], session: undefined });
 }
 

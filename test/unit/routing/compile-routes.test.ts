@@ -31,6 +31,15 @@ const backend = (hostname: string, weight: number) => ({
 
 const PORT = { port: 0, http: [], tcp: [], hasHttp: true, hasTcp: false, grpcWeb: false, clientNamespace: '' };
 
+const NOWHERE = {
+  weight: 1,
+  backend: undefined,
+  requestHeaders: undefined,
+  responseHeaders: undefined,
+  path: undefined,
+  authority: '',
+};
+
 describe('routes', () => {
   it('decide by the first that matches, whether an exact path or another comes first', () => {
     const routes = new HttpRoutes([
@@ -95,6 +104,27 @@ describe('routes', () => {
     assert.deepEqual([onlyOwn.of(80, 'own') !== undefined, onlyOwn.of(80, 'other')], [true, undefined]);
   });
 
+  it('of a namespace for HTTP or for connections alone leave what there is for all of the other kind', () => {
+    const ports = [
+      { ...PORT, http: [route('for all')], tcp: [NOWHERE], hasTcp: true },
+      { ...PORT, port: 80, hasHttp: false, tcp: [NOWHERE, NOWHERE], hasTcp: true, clientNamespace: 'tcp' },
+      { ...PORT, port: 80, http: [route('own')], clientNamespace: 'http' },
+    ];
+    const routes = new CompiledRoutes({ ports, session: undefined });
+    const held = (client: string) => {
+      const { http, tcp } = routes.of(80, client) ?? {};
+      return [http?.find(requestOf({}))?.name, tcp?.backends.length];
+    };
+    assert.deepEqual(
+      [held('other'), held('tcp'), held('http')],
+      [
+        ['for all', 1],
+        ['for all', 2],
+        ['own', 1],
+      ],
+    );
+  });
+
   it('of a namespace have regular expressions of their own, and take none from others', () => {
     const many = (prefix: string, clientNamespace: string) => ({
       ...PORT,
@@ -107,6 +137,20 @@ describe('routes', () => {
     const ports = [many('a', ''), many('b', 'one'), many('c', 'two')];
     const routes = new CompiledRoutes({ ports, session: undefined });
     assert.equal(routes.of(80, 'two')?.http?.find(requestOf({ target: '/c899' }))?.name, '899');
+  });
+
+  it('of a namespace that cannot be compiled are answered with 503 there, and leave those for all as they are', () => {
+    const http = Array.from({ length: 1001 }, (_, index) => route(`${index}`, { $case: 'regex', regex: `/${index}` }));
+    const ports = [
+      { ...PORT, http: [route('for all')] },
+      { ...PORT, port: 80, http, clientNamespace: 'own' },
+    ];
+    const routes = new CompiledRoutes({ ports, session: undefined });
+    const found = (client: string) => routes.of(80, client)?.http?.find(requestOf({ target: '/1' }));
+    const { name, action } = found('own') ?? {};
+    assert.match(name ?? '', /^unusable routes: more than 1000 regular expressions/);
+    assert.deepEqual(action?.kind === 'forward' && [action.plan.backends, action.plan.missingStatus], [[], 503]);
+    assert.equal(found('other')?.name, 'for all');
   });
 
   it('have the sessions of their service, which has them without a route, too', () => {
