@@ -5,6 +5,7 @@
  */
 import { RegexTotal, TOO_MANY_REGEXES } from '../../model/regex/regex-total.ts';
 import type { HttpRoute, PathRewrite, PortRoutes, StringMatch } from '../../proto/gen/ambit.ts';
+import { normalizedPath } from '../../routing/compile-match.ts';
 
 export function boundRegexes(ports: readonly PortRoutes[]): readonly PortRoutes[] {
   const totals = new Map<string, RegexTotal>();
@@ -34,7 +35,8 @@ const REFUSAL: HttpRoute = {
 
 function patternsOf({ match, cors, action }: HttpRoute): string[] {
   const texts: (StringMatch | undefined)[] = [
-    match?.path,
+    // As waypoints spell it, for which it is another than the same text elsewhere.
+    normalizedPath(match?.path),
     match?.method,
     match?.scheme,
     match?.authority,
