@@ -296,6 +296,12 @@ export const LIMIT_GROUPS = [
         'The text of an answer of the waypoint that a gRPC client gets as a header.',
       ],
       [
+        'control/l7/bound-client-routes.ts',
+        'MAX_CLIENT_ROUTES_BYTES',
+        'bytes',
+        'Routes that one namespace has for its own clients at a service of another, all ports together.',
+      ],
+      [
         'routing/unusable-route.ts',
         'MAX_REASON_CHARACTERS',
         '',

@@ -2,6 +2,7 @@
 import type { Service } from '../../model/service.ts';
 import type { PortRoutes, ServiceRoutes } from '../../proto/gen/ambit.ts';
 import type { BuildContext } from '../build-context.ts';
+import { boundClientRoutes } from './bound-client-routes.ts';
 import { boundRegexes } from './bound-regexes.ts';
 import { gatewayApiRoutes } from './gateway-api-routes.ts';
 import { serviceSession } from './session-persistence.ts';
@@ -15,7 +16,7 @@ export function buildServiceRoutes(
 ): ServiceRoutes | undefined {
   if (service.waypoint === undefined) return undefined;
   const routes = merged(gatewayApiRoutes(context, service), virtualServiceRoutes(context, service));
-  const ports = withGrpcWeb(boundRegexes(routes), grpcWebPorts);
+  const ports = withGrpcWeb(boundRegexes(boundClientRoutes(routes)), grpcWebPorts);
   const session = serviceSession(context, service);
   if (ports.length === 0 && session === undefined) return undefined;
   return { namespace: service.namespace, hostname: service.hostname, ports: [...ports], session };
