@@ -9,7 +9,14 @@
 import type { HttpRouteRule } from '../../model/manifest/http-route.ts';
 import type { RouteObject } from '../../model/manifest/route-object.ts';
 import type { Service } from '../../model/service.ts';
-import type { Backend, HttpForward, HttpRoute, WeightedBackend } from '../../proto/gen/ambit.ts';
+import type {
+  Backend,
+  HeaderChanges,
+  HeaderValue,
+  HttpForward,
+  HttpRoute,
+  WeightedBackend,
+} from '../../proto/gen/ambit.ts';
 
 const REFUSED_STATUS = 500;
 const CHANGING_FILTERS: ReadonlySet<string> = new Set(['RequestHeaderModifier', 'URLRewrite']);
@@ -21,17 +28,18 @@ export function forOwnClients(route: HttpRoute, service: Service, port: number):
     const directResponse = { status: REFUSED_STATUS, body: Buffer.alloc(0) };
     return { ...route, requestHeaders: undefined, action: { $case: 'directResponse', directResponse } };
   }
-  if (forward === undefined) return route;
+  const responseHeaders = asText(route.responseHeaders);
+  if (forward === undefined) return { ...route, responseHeaders };
   const mirrors = forward.mirrors.filter(({ backend }) => !isOtherPort(backend, service, port));
   const backends = forward.backends.map((backend) => backendForOwnClients(backend, service, port));
-  return { ...route, action: { $case: 'forward', forward: { ...forward, backends, mirrors } } };
+  return { ...route, responseHeaders, action: { $case: 'forward', forward: { ...forward, backends, mirrors } } };
 }
 
 /** One that is not to be reached keeps its share. */
 export function backendForOwnClients(backend: WeightedBackend, service: Service, port: number): WeightedBackend {
   const isRefused =
     backend.requestHeaders !== undefined || changesTarget(backend) || isOtherPort(backend.backend, service, port);
-  if (!isRefused) return backend;
+  if (!isRefused) return { ...backend, responseHeaders: asText(backend.responseHeaders) };
   return { ...backend, backend: undefined, requestHeaders: undefined, path: undefined, authority: '' };
 }
 
@@ -45,6 +53,13 @@ export function changingFilters(route: RouteObject): string[] {
 function changingOf({ filters, backends }: HttpRouteRule): string[] {
   const all = [...filters, ...backends.flatMap((backend) => backend.filters)];
   return all.map(({ type }) => type).filter((type) => CHANGING_FILTERS.has(type));
+}
+
+/** What would be filled in is of the request as the endpoints of the service get it, with what a provider added for them. */
+function asText(changes: HeaderChanges | undefined): HeaderChanges | undefined {
+  if (changes === undefined) return undefined;
+  const written = ({ name, value }: HeaderValue): HeaderValue => ({ name, value });
+  return { ...changes, set: changes.set.map(written), add: changes.add.map(written) };
 }
 
 function changesTarget({ path, authority }: Pick<HttpForward | WeightedBackend, 'path' | 'authority'>): boolean {

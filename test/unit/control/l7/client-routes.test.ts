@@ -101,6 +101,17 @@ describe('a route for the clients of its own namespace', () => {
     assert.equal(routeOfClient({ filters: [redirect] })?.action?.$case, 'redirect');
   });
 
+  it('fills nothing into responses: the request has what a provider added for the endpoints', () => {
+    const set = [{ name: 'x-pass', value: '%REQ(x-pass)%' }];
+    const filter = { type: 'ResponseHeaderModifier', responseHeaderModifier: { set } };
+    const route = routeOfClient({ filters: [filter], backendRefs: [{ ...WEB, filters: [filter] }] });
+    assert.ok(route?.action?.$case === 'forward');
+    const [ofBackend] = route.action.forward.backends;
+    for (const changes of [route.responseHeaders, ofBackend?.responseHeaders]) {
+      assert.deepEqual(changes?.set, [{ name: 'x-pass', value: '%REQ(x-pass)%', isFormat: undefined }]);
+    }
+  });
+
   it('keeps the share of connections that it may not send elsewhere', () => {
     const spec = { parentRefs: [PARENT], rules: [{ backendRefs: [{ ...WEB, port: 81 }, OWN] }] };
     const tcp = object(`${GATEWAY_API}/v1alpha2`, 'TCPRoute', 't', spec, { namespace: 'client' });
