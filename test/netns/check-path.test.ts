@@ -70,6 +70,15 @@ describe('ambit check path', { timeout: 120_000 }, () => {
   });
   after(() => mesh[Symbol.asyncDispose]());
 
+  it('says what is tried, of an address that the mesh does not know', async () => {
+    const { status, wrong } = await check('198.51.100.1:80');
+    assert.equal(status, 1);
+    assert.match(
+      wrong[0] ?? '',
+      /^error: 198\.51\.100\.1 is nobody of the mesh: .*\(only Services, ServiceEntries and pods/,
+    );
+  });
+
   it('says of each hop that it is well, and with whom it spoke', async () => {
     const { status, findings, wrong } = await check('server');
     assert.deepEqual([status, wrong], [0, []]);

@@ -134,6 +134,13 @@ describe('commands', { timeout: 120_000 }, () => {
     await eventually('no remark', async () => !(await ambit('check')).stdout.includes('‼'));
   });
 
+  it('ambit waypoint list and status show the waypoints of the manifests', async () => {
+    const listed = await ambit('waypoint', 'list');
+    assert.match(listed.stdout, /^NAMESPACE +NAME +REVISION +PROGRAMMED\nlook +gate +default +True\n$/, listed.stderr);
+    assert.equal((await ambit('waypoint', 'status', 'gate', '-n', NS)).status, 0);
+    assert.match((await ambit('waypoint', 'status', 'nobody')).stderr, /no waypoint in any namespace is called nobody/);
+  });
+
   it('ambit dump shows what a waypoint serves and by which rules, and no secret', async () => {
     const dump = await json('dump', 'gate');
     assert.deepEqual(

@@ -89,7 +89,8 @@ function defaultDenials(read: readonly ProxyDecisions[]): PolicyReport[] {
       policy: '',
       action: 'ALLOW',
       dryRun: false,
-      appliesTo: 'what no ALLOW policy matched',
+      // Proxies count it in one number, whatever the namespace of the destination.
+      appliesTo: 'what no ALLOW policy matched, in all namespaces',
       isMeshWide: true,
       enforcedBy: counting.map(({ proxy }) => proxy),
       note: '',

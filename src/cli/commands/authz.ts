@@ -20,7 +20,8 @@ export function addAuthzCommand(program: Command, environment: NodeJS.ProcessEnv
 const EXAMPLES = `
 A policy that nobody enforces is named, with the reason. Counts are those of requests at waypoints and of connections at
 ztunnels; SINCE is the time since when all proxies that enforce it count. The row (none) has what was denied because there
-are ALLOW policies and none matched. With a namespace: its policies and those of the whole mesh.
+are ALLOW policies and none matched, in all namespaces together: proxies count it in one number. With a namespace: its
+policies and those of the whole mesh.
 
 Examples:
   ambit authz

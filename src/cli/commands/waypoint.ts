@@ -1,4 +1,4 @@
-/** `ambit waypoint`: waypoints of a cluster, as `istioctl waypoint` has it (facts l7-and-control 5.1). */
+/** `ambit waypoint`: waypoints of a cluster, and a look at those of `ambit up`, as `istioctl waypoint` has it (facts l7-and-control 5.1). */
 import { type Command, Option } from 'commander';
 import { parseDuration } from '../option-parsers.ts';
 import type { WaypointApplyFlags, WaypointGenerateFlags } from '../roles/waypoint-apply.ts';
@@ -26,7 +26,7 @@ export function addWaypointCommands(program: Command, environment: NodeJS.Proces
       const { runWaypointDelete } = await import('../roles/waypoint-delete.ts');
       await runWaypointDelete(names, flags, environment);
     });
-  withOutput(withCluster(waypoint.command('list').description('list waypoints'))).action(
+  withLocal(withOutput(withCluster(waypoint.command('list').description('list waypoints')))).action(
     async (flags: WaypointListFlags) => {
       const { runWaypointList } = await import('../roles/waypoint-list.ts');
       await runWaypointList(flags, environment);
@@ -34,7 +34,7 @@ export function addWaypointCommands(program: Command, environment: NodeJS.Proces
   );
   const status = waypoint.command('status [names...]');
   status.description('say whether waypoints are ready; the exit status is 1 when one is not');
-  withWait(withOutput(withCluster(status))).action(async (names: string[], flags: WaypointStatusFlags) => {
+  withWait(withLocal(withOutput(withCluster(status)))).action(async (names: string[], flags: WaypointStatusFlags) => {
     const { runWaypointStatus } = await import('../roles/waypoint-list.ts');
     await runWaypointStatus(names, flags, environment);
   });
@@ -46,7 +46,10 @@ Examples:
   ambit waypoint apply -n shop --name pods --for workload    one for traffic to pods themselves
   ambit waypoint generate -n shop | kubectl apply -f -
   ambit waypoint status -n shop
-  ambit waypoint delete -n shop --all`;
+  ambit waypoint delete -n shop --all
+
+Where a mesh of ambit up is up, list and status show its waypoints, of all namespaces unless one is named; there they are
+asked for, changed and deleted in the manifests.`;
 
 function addApply(waypoint: Command, environment: NodeJS.ProcessEnv): void {
   const apply = waypoint.command('apply').description('ask for a waypoint, or change what was asked for');
@@ -80,6 +83,11 @@ function withOutput(command: Command): Command {
   return command
     .option('-A, --all-namespaces', 'those of all namespaces', false)
     .addOption(new Option('-o, --output <format>', 'in place of a table').choices(['json', 'yaml']));
+}
+
+/** These only look, so that a mesh of `ambit up`, whose manifests are files, can be meant as well. */
+function withLocal(command: Command): Command {
+  return command.option('--name <name>', 'a mesh of ambit up (the only one that is up, if any)');
 }
 
 function withWait(command: Command): Command {

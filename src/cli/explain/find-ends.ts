@@ -2,6 +2,7 @@
 import { AmbitError } from '../../base/errors.ts';
 import type { MeshState } from '../../mesh/mesh-state.ts';
 import { type IpAddress, parseIpAddress } from '../../model/address.ts';
+import { parsePort } from '../../model/port.ts';
 import type { Service } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
 
@@ -37,8 +38,8 @@ export function findDestination(
   namespace: string | undefined,
   wantedPort: number | undefined,
 ): CallDestination {
-  const [, host = text, written] = /^(\[[^\]]*\]|[^:]*):(\d{1,5})$/.exec(text) ?? [];
-  const port = written === undefined ? wantedPort : Number(written);
+  const [, host = text, written] = /^(\[[^\]]*\]|[^:]*):([^:]*)$/.exec(text) ?? [];
+  const port = written === undefined ? wantedPort : portOf(written);
   const ip = parseIpAddress(host.replace(/^\[|\]$/g, ''));
   if (ip !== undefined) {
     if (port === undefined) throw new AmbitError('END_UNKNOWN', `an address needs a port: ${host}:80, or --port`);
@@ -53,6 +54,13 @@ export function findDestination(
   }
   if (port === undefined) throw new AmbitError('END_UNKNOWN', `a pod needs a port: ${host}:8080, or --port`);
   return { ip: address, port, name: `${nameOf(workload)}:${port}`, service: undefined, workload };
+}
+
+/** @throws AmbitError END_UNKNOWN */
+function portOf(text: string): number {
+  const port = parsePort(text);
+  if (port === undefined) throw new AmbitError('END_UNKNOWN', `"${text}" is no port: they are from 1 to 65535`);
+  return port;
 }
 
 /** `name.namespace`. */

@@ -21,16 +21,21 @@ export interface MeshFlags extends ClusterFlags {
  * @throws AmbitError with what to do when there is none
  */
 export async function findMesh(flags: MeshFlags, environment: NodeJS.ProcessEnv): Promise<MeshAccess> {
+  const local = findLocalMesh(flags, environment);
+  if (local !== undefined) return local;
+  const { client, config } = await connection(flags, environment);
+  return new ClusterMeshAccess(client, config, flags.meshNamespace ?? DEFAULT_MESH_OPTIONS.rootNamespace);
+}
+
+/** The mesh of `ambit up` where one is meant, see `findMesh`. @throws AmbitError with what to do when there is none of that name */
+export function findLocalMesh(flags: MeshFlags, environment: NodeJS.ProcessEnv): LocalMeshAccess | undefined {
   const wantsCluster = flags.kubeconfig !== undefined || flags.context !== undefined;
   if (flags.name !== undefined && wantsCluster)
     throw new AmbitError('MESH_AMBIGUOUS', '--name means a mesh of ambit up, --kubeconfig and --context a cluster');
   const isUp = !wantsCluster && livingRuns(runBase(environment)).length > 0;
-  if (flags.name !== undefined || isUp) {
-    const { folder } = findRun(environment, flags.name);
-    return new LocalMeshAccess(folder.path.slice(folder.path.lastIndexOf('/') + 1), folder.proxySocket, folder.logs);
-  }
-  const { client, config } = await connection(flags, environment);
-  return new ClusterMeshAccess(client, config, flags.meshNamespace ?? DEFAULT_MESH_OPTIONS.rootNamespace);
+  if (flags.name === undefined && !isUp) return undefined;
+  const { folder } = findRun(environment, flags.name);
+  return new LocalMeshAccess(folder.path.slice(folder.path.lastIndexOf('/') + 1), folder.proxySocket, folder.logs);
 }
 
 async function connection(flags: MeshFlags, environment: NodeJS.ProcessEnv): Promise<ClusterConnection> {

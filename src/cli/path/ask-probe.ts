@@ -44,15 +44,20 @@ export async function askProbe(
     const { status, body } = await askProxy(access, proxy, { port: ADMIN_PORT, path, timeoutMs: TIMEOUT_MS });
     if (status === 200) return reportSchema.parse(JSON.parse(body.toString('utf8')));
     const text = body.toString('utf8').trim();
+    // A refusal says what it refuses.
+    if (status === 403) return failed(text, OUTSIDE_HINT);
     return failed(
       `it was answered with ${status}: ${text}`,
-      status === 404 ? 'the proxy is of an older version' : HINT,
+      status === 404 ? 'the proxy is of an older version' : status === 429 ? 'ask again in a moment' : HINT,
     );
   } catch (error) {
     return failed(errorText(error), HINT);
   }
 }
 
+/** Proxies try what is in the mesh alone: they are no scanners of networks. */
+const OUTSIDE_HINT =
+  'only Services, ServiceEntries and pods that the mesh knows are tried; ambit explain says what becomes of a call to others';
 const HINT = 'ambit status says how the proxy is';
 
 function failed(text: string, hint: string): ProbeReport {

@@ -5,6 +5,7 @@ import { findMesh, type MeshFlags } from '../mesh/find-mesh.ts';
 import { ADMIN_PORT, findProxy } from '../mesh/find-proxy.ts';
 import { askJson, type MeshAccess } from '../mesh/mesh-access.ts';
 import { printValue } from '../print-value.ts';
+import { readableAddresses } from '../readable-addresses.ts';
 
 export interface DumpFlags extends MeshFlags {
   readonly section?: string;
@@ -29,7 +30,7 @@ export async function dumpOf(access: MeshAccess, proxy: MeshProxy): Promise<obje
   const [feed, streams, status] = await Promise.all(
     ['ambientz', 'syncz', 'statusz'].map((name) => askJson(access, proxy, access.controlPort, `/debug/${name}`)),
   );
-  return { ...(feed as object), streams, status };
+  return { ...(readableAddresses(feed) as object), streams, status };
 }
 
 function sectionOf(dump: object, section: string | undefined, proxy: MeshProxy): unknown {

@@ -1,16 +1,17 @@
 /** `ambit waypoint list` and `status`. */
 import { stringify } from 'yaml';
 import { AmbitError } from '../../base/errors.ts';
-import type { KubeClient } from '../../kube/kube-client.ts';
 import type { KubeObject } from '../../kube/kube-object.ts';
-import { type ClusterFlags, clusterConnection } from '../cluster-client.ts';
+import { clusterConnection } from '../cluster-client.ts';
 import { commandClock } from '../command-clock.ts';
+import { findLocalMesh, type MeshFlags } from '../mesh/find-mesh.ts';
+import { localWaypoints } from '../mesh/local-waypoints.ts';
 import { printLine } from '../print-line.ts';
 import { textTable } from '../text-table.ts';
 import { waitForWaypoints } from '../wait-for-waypoints.ts';
 import { listWaypoints, summaryOf, type WaypointErrorCode, type WaypointSummary } from '../waypoint-gateways.ts';
 
-export interface WaypointListFlags extends ClusterFlags {
+export interface WaypointListFlags extends MeshFlags {
   readonly namespace?: string;
   readonly allNamespaces: boolean;
   readonly output?: 'json' | 'yaml';
@@ -23,15 +24,15 @@ export interface WaypointStatusFlags extends WaypointListFlags {
 
 /** @throws AmbitError */
 export async function runWaypointList(flags: WaypointListFlags, environment: NodeJS.ProcessEnv): Promise<void> {
-  const { client, namespace } = await connectionFor(flags, environment);
-  const waypoints = (await listWaypoints(client, namespace)).map(summaryOf);
+  const { list, namespace, close } = await sourceOf(flags, environment);
+  const waypoints = (await list().finally(close)).map(summaryOf);
   if (flags.output !== undefined) return printAs(flags.output, waypoints);
   if (waypoints.length === 0) return printLine('no waypoints found');
   const rows = waypoints.map(({ revision, programmed, ...waypoint }) => ({
     waypoint,
     cells: [revision, programmed],
   }));
-  printTable(flags, ['REVISION', 'PROGRAMMED'], rows);
+  printTable(namespace, ['REVISION', 'PROGRAMMED'], rows);
 }
 
 /** Sets the exit status to 1 when one is not ready. @throws AmbitError */
@@ -40,10 +41,10 @@ export async function runWaypointStatus(
   flags: WaypointStatusFlags,
   environment: NodeJS.ProcessEnv,
 ): Promise<void> {
-  const { client, namespace } = await connectionFor(flags, environment);
-  const look = () => namedWaypoints(client, namespace, names);
+  const { list, namespace, close } = await sourceOf(flags, environment);
+  const look = async () => namedWaypoints(await list(), namespace, names);
   const deps = { clock: commandClock, report: (line: string) => void process.stderr.write(`${line}\n`) };
-  const found = flags.wait ? await waitForWaypoints(look, flags.timeout, deps) : await look();
+  const found = await (flags.wait ? waitForWaypoints(look, flags.timeout, deps) : look()).finally(close);
   const waypoints = found.map(summaryOf);
   if (waypoints.some(({ programmed }) => programmed !== 'True')) process.exitCode = 1;
   if (flags.output !== undefined) return printAs(flags.output, waypoints);
@@ -52,23 +53,35 @@ export async function runWaypointStatus(
     waypoint,
     cells: [programmed, 'Programmed', reason, message],
   }));
-  printTable(flags, ['STATUS', 'TYPE', 'REASON', 'MESSAGE'], rows);
+  printTable(namespace, ['STATUS', 'TYPE', 'REASON', 'MESSAGE'], rows);
 }
 
-async function connectionFor(
-  flags: WaypointListFlags,
-  environment: NodeJS.ProcessEnv,
-): Promise<{ client: KubeClient; namespace: string | undefined }> {
-  const { client, namespace } = await clusterConnection(flags, environment);
-  return { client, namespace: flags.allNamespaces ? undefined : (flags.namespace ?? namespace) };
+interface WaypointSource {
+  /** @throws AmbitError */
+  list(): Promise<readonly KubeObject[]>;
+  /** Undefined: all. */
+  readonly namespace: string | undefined;
+  close(): void;
 }
 
-async function namedWaypoints(
-  client: KubeClient,
+/** The cluster, or the mesh of `ambit up` that is meant. @throws AmbitError */
+async function sourceOf(flags: WaypointListFlags, environment: NodeJS.ProcessEnv): Promise<WaypointSource> {
+  const access = findLocalMesh(flags, environment);
+  if (access !== undefined) {
+    const namespace = flags.allNamespaces ? undefined : flags.namespace;
+    return { list: () => localWaypoints(access, namespace), namespace, close: () => access.close() };
+  }
+  const connection = await clusterConnection(flags, environment);
+  const { client } = connection;
+  const namespace = flags.allNamespaces ? undefined : (flags.namespace ?? connection.namespace);
+  return { list: () => listWaypoints(client, namespace), namespace, close: () => client.close() };
+}
+
+function namedWaypoints(
+  all: readonly KubeObject[],
   namespace: string | undefined,
   names: readonly string[],
-): Promise<readonly KubeObject[]> {
-  const all = await listWaypoints(client, namespace);
+): readonly KubeObject[] {
   if (names.length === 0) return all;
   const missing = names.filter((name) => !all.some(({ metadata }) => metadata.name === name));
   if (missing.length === 0) return all.filter(({ metadata }) => names.includes(metadata.name));
@@ -84,7 +97,9 @@ interface Row {
   readonly cells: readonly string[];
 }
 
-function printTable({ allNamespaces }: WaypointListFlags, heading: readonly string[], rows: readonly Row[]): void {
+/** @param asked the one namespace that they are of; undefined: of several */
+function printTable(asked: string | undefined, heading: readonly string[], rows: readonly Row[]): void {
+  const allNamespaces = asked === undefined;
   const columns = allNamespaces ? ['NAMESPACE', 'NAME'] : ['NAME'];
   const lines = rows.map(({ waypoint: { namespace, name }, cells }) => [
     ...(allNamespaces ? [namespace, name] : [name]),

@@ -166,5 +166,7 @@ describe('a call that is explained', () => {
     await assert.rejects(explain(BASE, { from: 'nobody' }), /there is no workload "nobody"/);
     await assert.rejects(explain(BASE, { to: 'nothing.shop' }), /there is no service and no pod "nothing\.shop"/);
     await assert.rejects(explain(BASE, { to: '10.0.0.1' }), /an address needs a port/);
+    await assert.rejects(explain(BASE, { to: 'cart.shop:99999' }), /"99999" is no port: they are from 1 to 65535/);
+    await assert.rejects(explain(BASE, { to: 'cart.shop:http' }), /"http" is no port/);
   });
 });
