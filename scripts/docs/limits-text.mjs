@@ -56,6 +56,12 @@ export const LIMIT_GROUPS = [
         '',
         'Records a second that a listener gets unless it says otherwise; others are counted.',
       ],
+      [
+        'telemetry/tapped-logger.ts',
+        'MAX_PATH_CHARS',
+        'characters',
+        'Of a path in a tap; of a longer one it is the beginning.',
+      ],
       ['telemetry/tap-routes.ts', 'MAX_TAP_PER_SEC', '', 'The most that it may ask for.'],
       [
         'ztunnel/data/thread-tap.ts',

@@ -8,7 +8,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { LogFields } from '../base/logger.ts';
 
-/** One that ended. The fields are those of the access log: without tokens of requests. */
+/** One that ended. The fields are those of the access log, without what tapped-logger.ts hides. */
 export interface TapRecord {
   /** By wall clock. */
   readonly timeMs: number;

@@ -19,7 +19,8 @@ export function addBugReportCommand(program: Command, environment: NodeJS.Proces
 
 const EXAMPLES = `
 Names, addresses and identities of your workloads are in it, and the last of the logs of the mesh's own programs: read it
-before you give it away.
+before you give it away. In paths of access logs the values of parameters whose names say that they carry secrets (password,
+token, api_key, code, signature, ...) are masked.
 
 Examples:
   ambit bug-report

@@ -38,8 +38,8 @@ function parseStatus(text: string): string {
 
 const EXAMPLES = `
 Requests come from waypoints, connections from ztunnels, which see a connection at either end. What is more than
---max-rps is left out and counted. Parameters that carry tokens are masked, as in the access log; headers and bodies are
-not shown.
+--max-rps is left out and counted. Parameters whose names say that they carry secrets (password, token, api_key, code,
+signature, ...) are masked, unlike in the access log; headers and bodies are not shown. Of a long path its beginning is.
 
 Examples:
   ambit tap -n shop

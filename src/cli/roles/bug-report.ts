@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { systemClock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
+import { hideSecretParams } from '../../base/hide-secrets.ts';
 import type { MeshAgent } from '../../model/mesh-agent.ts';
 import { type MeshProxy, proxyName } from '../../model/mesh-proxy.ts';
 import { type ArchivedFile, tarArchive } from '../bug-report/tar.ts';
@@ -54,7 +55,7 @@ async function filesOf(access: MeshAccess, proxy: MeshProxy): Promise<readonly A
     proxy.role === 'control' ? undefined : () => askText(access, proxy, METRICS_PORT, '/stats/prometheus');
   return Promise.all([
     fileOf(`${folder}/dump.json`, async () => JSON.stringify(await dumpOf(access, proxy), null, 2)),
-    fileOf(`${folder}/log.txt`, () => access.logOf(proxy)),
+    fileOf(`${folder}/log.txt`, async () => hideSecretParams(await access.logOf(proxy))),
     ...(metrics === undefined ? [] : [fileOf(`${folder}/metrics.txt`, metrics)]),
   ]);
 }
@@ -63,10 +64,11 @@ async function filesOf(access: MeshAccess, proxy: MeshProxy): Promise<readonly A
 async function keepersFiles(access: MeshAccess, agents: readonly MeshAgent[]): Promise<readonly ArchivedFile[]> {
   const logs = agents.map((agent) => {
     const folder = proxyName(agent).replace('/', '_');
-    return fileOf(`${folder}/log.txt`, () => access.logOf({ role: 'agent', ...agent }));
+    return fileOf(`${folder}/log.txt`, async () => hideSecretParams(await access.logOf({ role: 'agent', ...agent })));
   });
   const { keeperLog } = access;
-  const own = keeperLog === undefined ? [] : [fileOf('up/log.txt', () => keeperLog.call(access))];
+  const own =
+    keeperLog === undefined ? [] : [fileOf('up/log.txt', async () => hideSecretParams(await keeperLog.call(access)))];
   return Promise.all([...logs, ...own]);
 }
 

@@ -90,6 +90,19 @@ describe('the access log with a tap', () => {
     assert.deepEqual([lines, seen.map(({ kind }) => kind)], [[], ['request']]);
   });
 
+  it('shows a tap no secrets of a path, and of a long one the beginning, and writes it as it is', () => {
+    const { tap, logger } = lab('off');
+    const seen: TapRecord[] = [];
+    tap.listen({ matches: () => true, maxPerSec: 2, deliver: (one) => seen.push(one) > 0 });
+    const fields = { path: '/login?user=mia&password=x' };
+    logger.info('request complete', fields);
+    logger.info('request complete', { path: `/${'a'.repeat(10_000)}` });
+    const [first, second] = seen.map((one) => String(one.fields['path']));
+    assert.equal(first, '/login?user=mia&password=[hidden]');
+    assert.ok((second?.length ?? 0) < 1000 && second?.endsWith('a…'));
+    assert.equal(fields.path, '/login?user=mia&password=x');
+  });
+
   it('goes on as without one', () => {
     const { lines, logger } = lab('info');
     logger.info('connection complete', {});
