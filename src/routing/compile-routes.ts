@@ -58,6 +58,8 @@ export type RouteAction =
 
 export interface CompiledRoute {
   readonly name: string;
+  /** Whether it is what a namespace has for its own clients: others than who owns the service. */
+  readonly ofClients: boolean;
   /** The paths that it is for, for people: `/exact`, `/prefix*`, the text of a regular expression. */
   readonly pathPattern: string;
   readonly action: RouteAction;
@@ -88,10 +90,10 @@ export class HttpRoutes {
   readonly #index: RouteIndex;
 
   /** @throws Error for a regular expression that RE2 or the pool does not take */
-  constructor(routes: readonly HttpRoute[], pool = new RegexPool()) {
+  constructor(routes: readonly HttpRoute[], pool = new RegexPool(), ofClients = false) {
     this.#candidates = routes.map((route) => ({
       test: compileMatch(route.match, pool),
-      route: compileRoute(route, pool),
+      route: compileRoute(route, pool, ofClients),
     }));
     this.#index = new RouteIndex(routes.map(({ match }) => pathKey(match)));
   }
@@ -169,12 +171,12 @@ function compileForClients(port: PortRoutes, session: SessionPersistence | undef
 }
 
 function compilePort(
-  { http, tcp, hasHttp, hasTcp, grpcWeb }: PortRoutes,
+  { http, tcp, hasHttp, hasTcp, grpcWeb, clientNamespace }: PortRoutes,
   session: SessionPersistence | undefined,
   pool: RegexPool,
 ): CompiledPort {
   return {
-    http: hasHttp ? new HttpRoutes(http, pool) : undefined,
+    http: hasHttp ? new HttpRoutes(http, pool, clientNamespace !== '') : undefined,
     tcp: hasTcp ? planOf({ ...NO_FORWARD, backends: tcp }, undefined, pool) : undefined,
     session,
     grpcWeb,
@@ -197,10 +199,11 @@ function pathKey(match: HttpMatch | undefined): PathKey {
   }
 }
 
-function compileRoute(route: HttpRoute, pool: RegexPool): CompiledRoute {
+function compileRoute(route: HttpRoute, pool: RegexPool, ofClients: boolean): CompiledRoute {
   const { name, fault, cors } = route;
   return {
     name,
+    ofClients,
     pathPattern: pathPattern(route.match),
     action: compileAction(route, pool),
     requestHeaders: compileHeaderChanges(route.requestHeaders),

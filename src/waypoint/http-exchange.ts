@@ -12,7 +12,7 @@ import type { Timer } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { HttpHeader, HttpStream, HttpStreamHandler } from '../http/http-stream.ts';
 import { Http2Code } from '../http2/http2-error.ts';
-import type { Fault } from '../proto/gen/ambit.ts';
+import type { Backend, Fault, Mirror } from '../proto/gen/ambit.ts';
 import { type CompiledRoute, chooseBackend, type ForwardPlan, type RouteBackend } from '../routing/compile-routes.ts';
 import type { ContextOf, HeaderChange } from '../routing/header-changes.ts';
 import { requestTimeoutMs } from '../routing/request-timeout.ts';
@@ -105,6 +105,8 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
   readonly #isWithinShare: boolean;
   #trace: RequestTrace | undefined;
   #matched: CompiledRoute | undefined;
+  /** What goes anywhere but to the service that was called, where others than its owner may send requests there. */
+  #unedited: RequestFields | undefined;
   #answerHeaders: readonly HttpHeader[] | undefined;
   #session: ExchangeSession | undefined;
   /** As the endpoint gets them; the client's before. */
@@ -182,7 +184,7 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
     this.#record.shadow = shadow;
   }
 
-  #route({ request, routed, responseEdits, isAllowed }: AdmittedRequest): void {
+  #route({ request, routed, unedited, responseEdits, isAllowed }: AdmittedRequest): void {
     this.#isAllowed = isAllowed;
     this.#request = request;
     this.#sentHeaders = request.headers;
@@ -194,6 +196,7 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
     if (route === undefined) return this.#reply(LOCAL_REPLIES.noRoute);
     this.#record.route = route.name;
     this.#matched = route;
+    if (route.ofClients) this.#unedited = unedited;
     this.#response.add(route.responseHeaders);
     const cors = route.cors?.(this.#request) ?? NO_CORS;
     if (this.#isTooCostly(this.#request)) return;
@@ -262,7 +265,7 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
       headers: this.#requestChanges(route?.requestHeaders, backend.requestHeaders),
     };
     const timeoutMs = requestTimeoutMs(plan.timeoutMs, this.#request.grpcTimeout);
-    this.#sentHeaders = this.#headersFor(to.version, changes);
+    this.#sentHeaders = this.#headersFor(to.version, changes, backend.backend);
     const request = {
       ...to,
       stream: this.#stream,
@@ -289,10 +292,18 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
     return changes.map((change) => change && ((headers: readonly HttpHeader[]) => change(headers, contextOf)));
   }
 
-  /** The request as an endpoint gets it that speaks this version. */
-  #headersFor(version: UpstreamVersion, changes: RequestChanges): readonly HttpHeader[] {
-    const own = this.#request.forUpstream(version, changes, this.#context.requestClient);
+  /** The request as an endpoint of the backend gets it that speaks this version. */
+  #headersFor(version: UpstreamVersion, changes: RequestChanges, backend: Backend | undefined): readonly HttpHeader[] {
+    const request = this.#isElsewhere(backend) ? (this.#unedited ?? this.#request) : this.#request;
+    const own = request.forUpstream(version, changes, this.#context.requestClient);
     return this.#trace?.write(own) ?? own;
+  }
+
+  /** Not at the service that was called. */
+  #isElsewhere(backend: Backend | undefined): boolean {
+    const { target } = this.#context;
+    if (backend === undefined || target.kind !== 'service') return false;
+    return backend.hostname !== target.service.hostname || backend.namespace !== target.service.namespace;
   }
 
   #readSession(plan: ForwardPlan): void {
@@ -375,8 +386,8 @@ class HttpExchange implements BodyEvents, AdmissionEvents, ForwardEvents, Record
       body: this.body,
       self,
       forwarded,
-      headersFor: (version: UpstreamVersion) => this.#headersFor(version, changes),
-      targetOf: ({ backend }: ForwardPlan['mirrors'][number]) =>
+      headersFor: (version: UpstreamVersion, { backend }: Mirror) => this.#headersFor(version, changes, backend),
+      targetOf: ({ backend }: Mirror) =>
         backend && backendTarget(backend, this.#calledPort, this.#preferred, this.#deps),
     };
     this.#mirror = chooseMirrors(plan.mirrors, request, this.#deps);

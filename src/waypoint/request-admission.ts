@@ -46,6 +46,8 @@ export interface AdmittedRequest {
   readonly request: RequestFields;
   /** What its route is chosen by. */
   readonly routed: RequestFields;
+  /** The request without what the provider changed of it; undefined where it changed nothing. */
+  readonly unedited: RequestFields | undefined;
   /** What the provider changes of the response. */
   readonly responseEdits: HeaderEdits | undefined;
   /** Whether policies still let it through. */
@@ -66,6 +68,7 @@ export class RequestAdmission {
   #body: RequestBody | undefined;
   #request: RequestFields;
   #routed: RequestFields;
+  #unedited: RequestFields | undefined;
   #responseEdits: HeaderEdits | undefined;
   #endCheck: (() => void) | undefined;
   #cancelled = false;
@@ -99,7 +102,9 @@ export class RequestAdmission {
     countCustom(custom, outcome.kind === 'refused');
     if (outcome.kind === 'refused') return this.#events.onRefused(outcome.reply);
     this.#responseEdits = outcome.response;
-    this.#body?.reserve([...outcome.request.edits.map(({ name }) => name), ...outcome.request.remove]);
+    const { edits, remove } = outcome.request;
+    this.#body?.reserve([...edits.map(({ name }) => name), ...remove]);
+    if (edits.length + remove.length > 0) this.#unedited = this.#request;
     this.#request = this.#request.withHeaders((headers) => applyEdits(headers, outcome.request));
     // Otherwise what was added reaches policies and the endpoint, and not the choice between routes.
     if (outcome.reroute) this.#routed = this.#request;
@@ -139,6 +144,7 @@ export class RequestAdmission {
     this.#events.onAdmitted({
       request: this.#request,
       routed: this.#routed,
+      unedited: this.#unedited,
       responseEdits: this.#responseEdits,
       isAllowed: () => this.#context.policies().authorize(this.#subject(token)).allowed,
     });

@@ -13,7 +13,7 @@ export interface CopiedRequest {
   readonly body: RequestBody;
   readonly self: Workload;
   readonly forwarded: string;
-  headersFor(version: UpstreamVersion): readonly HttpHeader[];
+  headersFor(version: UpstreamVersion, mirror: ForwardPlan['mirrors'][number]): readonly HttpHeader[];
   targetOf(mirror: ForwardPlan['mirrors'][number]): RouteTarget | undefined;
 }
 
@@ -33,7 +33,7 @@ export function chooseMirrors(
     for (const mirror of chosen) {
       const to = request.targetOf(mirror);
       if (to === undefined) continue;
-      void mirrorRequest({ ...to, headers: request.headersFor(to.version), body, self, forwarded }, deps);
+      void mirrorRequest({ ...to, headers: request.headersFor(to.version, mirror), body, self, forwarded }, deps);
     }
   };
 }
