@@ -226,7 +226,7 @@ describe('routes at a waypoint', { timeout: 115_000 }, () => {
     const entry = {
       apiVersion: 'networking.istio.io/v1',
       kind: 'ServiceEntry',
-      metadata: { name: 'self', namespace: 'guests' },
+      metadata: { name: 'self', namespace: 'shop' },
       spec: {
         hosts: ['self.example'],
         ports: [{ number: 15_000, name: 'http', protocol: 'HTTP' }],
@@ -235,18 +235,9 @@ describe('routes at a waypoint', { timeout: 115_000 }, () => {
       },
     };
     const backend = { group: 'networking.istio.io', kind: 'ServiceEntry', name: 'self', port: 15_000 };
-    const toAdmin = {
-      apiVersion: 'gateway.networking.k8s.io/v1',
-      kind: 'HTTPRoute',
-      metadata: { name: 'self', namespace: 'guests' },
-      spec: {
-        parentRefs: [{ group: '', kind: 'Service', name: 'reviews', namespace: 'shop' }],
-        rules: [{ backendRefs: [backend] }],
-      },
-    };
-    mesh.write('routes.yaml', entry, toAdmin);
-    await eventually('the route', async () => (await lab.askAsGuest('/status')).status !== 200);
-    assert.match((await lab.askAsGuest('/status')).body, /^upstream connect error .*connection failure/);
+    mesh.write('routes.yaml', entry, httpRoute([{ backendRefs: [backend] }]));
+    await eventually('the route', async () => (await ask('/status')).status !== 200);
+    assert.match((await ask('/status')).body, /^upstream connect error .*connection failure/);
   });
 
   it('may come and go together with the subsets that they name, without a failed request', async () => {
