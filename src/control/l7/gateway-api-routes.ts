@@ -65,12 +65,14 @@ function attachedRoutes(context: BuildContext, service: Service): AttachedRoute[
   const parentKey = objectKey(service.canonical ? 'Service' : 'ServiceEntry', service.namespace, service.name);
   const attached: AttachedRoute[] = [];
   for (const key of store.referrers(parentReference(parentKey))) {
-    const route = store.getByKey(key);
-    if (!isRoute(route)) continue;
+    const found = store.getByKey(key);
+    if (!isRoute(found)) continue;
+    // Where its requests may go depends on who is called: its other parents say nothing about that.
+    const route = { ...found, parents: found.parents.filter((ref) => meshParentKey(ref) === parentKey) };
     const ports = new Set<number>();
     let clientNamespace = '';
     for (const ref of route.parents) {
-      const attachment = meshParentKey(ref) === parentKey ? attachRoute(context, route, ref) : undefined;
+      const attachment = attachRoute(context, route, ref);
       if (attachment?.kind !== 'attached') continue;
       ports.add(attachment.port);
       clientNamespace = attachment.clientNamespace;

@@ -17,7 +17,6 @@ export interface WantedParent {
 export function wantedParents(lookup: RouteLookup, route: RouteObject): WantedParent[] {
   const unsupported = unsupportedFilters(route);
   const ownCondition = unsupported === undefined ? FINE : refused('UnsupportedValue', unsupported);
-  const resolvedRefs = resolvedCondition(lookup, route);
   const parents = new Map<string, WantedParent>();
   for (const ref of route.parents) {
     const attachment = attachRoute(lookup, route, ref);
@@ -30,7 +29,7 @@ export function wantedParents(lookup: RouteLookup, route: RouteObject): WantedPa
       parentRef: ref.written,
       conditions: new Map([
         ['Accepted', accepted],
-        ['ResolvedRefs', resolvedRefs],
+        ['ResolvedRefs', resolvedCondition(lookup, { ...route, parents: [ref] })],
       ]),
     });
   }

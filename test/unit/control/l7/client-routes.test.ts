@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { HttpRoute } from '../../../../src/proto/gen/ambit.ts';
+import { SERVICE_ROUTES_TYPE } from '../../../../src/model/waypoint-feed.ts';
+import { type HttpRoute, ServiceRoutes } from '../../../../src/proto/gen/ambit.ts';
 import { object, service } from '../../../helpers/manifests.ts';
-import { boundService, GATEWAY_API, httpRoute, RouteMesh, referenceGrant, toService } from '../../../helpers/routes.ts';
+import {
+  boundService,
+  GATEWAY_API,
+  httpRoute,
+  RouteMesh,
+  referenceGrant,
+  toService,
+  WAYPOINT,
+} from '../../../helpers/routes.ts';
 
 type Json = Record<string, unknown>;
 
@@ -66,6 +75,18 @@ describe('a route for the clients of its own namespace', () => {
     };
     assert.deepEqual(led(), ['none', 'none']);
     assert.deepEqual(led(referenceGrant('demo', 'client', { name: 'secret' })), ['demo/80', 'none']);
+  });
+
+  it('may be for all at a service of its own namespace too, whose requests go where its owner wants', () => {
+    const spec = { parentRefs: [PARENT, toService('own')], rules: [{ backendRefs: [OWN] }] };
+    const both = object(`${GATEWAY_API}/v1`, 'HTTPRoute', 'both', spec, { namespace: 'client' });
+    const bound = { namespace: 'client', labels: { 'istio.io/use-waypoint': 'wp' } };
+    const waypoint = { ...WAYPOINT, metadata: { name: 'wp', namespace: 'client' } };
+    const mesh = new RouteMesh([boundService('web', PORTS), waypoint, boundService('own', {}, bound), both]);
+    const resource = mesh.model.waypointStores.get(SERVICE_ROUTES_TYPE)?.get('client/own.client.svc.cluster.local');
+    assert.ok(resource);
+    assert.deepEqual(destinations(ServiceRoutes.decode(resource.value).ports[0]?.http[0]), ['client/80']);
+    assert.deepEqual(destinations(mesh.ports('web')[0]?.http[0]), ['none']);
   });
 
   it('does not change requests that were judged already: it answers 500', () => {
