@@ -137,7 +137,9 @@ function Row({ fields }: { readonly fields: Fields }) {
       <td>{isRequest ? text('method') : text('direction') || 'connection'}</td>
       <td class="text">{isRequest ? `${text('authority')}${text('path')}` : text('dst.service')}</td>
       <td class="success">
-        {isRequest ? code : text('error') || `${text('bytes_sent')} B ↑ ${text('bytes_recv')} B ↓`}
+        {isRequest
+          ? `${code} ${text('error')}`.trim()
+          : text('error') || `${text('bytes_sent')} B ↑ ${text('bytes_recv')} B ↓`}
       </td>
       <td>{duration}</td>
       <td>

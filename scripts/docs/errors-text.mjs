@@ -301,6 +301,7 @@ export const PROCESS_ERRORS = [
       HEADER_INVALID: 'Write the header as `NAME: VALUE`.',
       SECTION_UNKNOWN: 'The text names the sections that there are.',
       LOG_LEVEL_REFUSED: 'The text names the word that is no level, and those that are.',
+      FILE_NOT_WRITABLE: 'The text says why; `-f` names another file.',
       PROFILE_REFUSED: 'One profile is taken at a time: wait for its end.',
     },
   },

@@ -13,6 +13,7 @@ import { addDumpCommand } from './commands/dump.ts';
 import { addEdgesCommand } from './commands/edges.ts';
 import { addExecCommand } from './commands/exec.ts';
 import { addExplainCommand } from './commands/explain.ts';
+import { addHelpCommand } from './commands/help.ts';
 import { addInstallCommands } from './commands/install.ts';
 import { addLogLevelCommand } from './commands/log-level.ts';
 import { addProfileCommand } from './commands/profile.ts';
@@ -61,6 +62,7 @@ export function createProgram(environment: NodeJS.ProcessEnv): Command {
   addAgentCommand(program, environment);
   addZtunnelCommand(program, environment);
   addCompletionCommand(program);
+  addHelpCommand(program);
   nameOwnHelp(program, 'ambit');
   return program;
 }

@@ -9,9 +9,11 @@ export function tapLine(time: string, kind: 'request' | 'connection', proxy: str
   const ends = `${endOf(fields, 'src')} > ${endOf(fields, 'dst')}`;
   const error = text('error') === '' ? '' : `error="${text('error')}"`;
   const flags = text('response_flags') === '-' ? '' : text('response_flags');
+  // What could not be read as a request has no end to measure to.
+  const duration = text('duration') === '' ? '' : `${text('duration')}ms`;
   const what =
     kind === 'request'
-      ? [text('method'), text('authority') + text('path'), text('response_code'), flags, `${text('duration')}ms`]
+      ? [text('method'), text('authority') + text('path'), text('response_code'), flags, duration, error]
       : [text('direction') || 'connection', secured(fields), bytes(fields), text('duration'), error];
   return [time.slice(11, 23), ends, ...what, `@${proxy}`].filter((part) => part !== '').join('  ');
 }

@@ -30,8 +30,8 @@ export function malformed(message: string): Http1Fault {
   return { status: 400, message };
 }
 
-/** The error a connection ends with after a violation by its peer. */
+/** The error a connection ends with after a violation by its peer; its cause is the fault. */
 export function violation(side: 'downstream' | 'upstream', problem: Http1Fault): AmbitError<Http1ErrorCode> {
   const code = problem.status === 408 ? 'HTTP1_TIMEOUT' : 'HTTP1_PROTOCOL_VIOLATION';
-  return new AmbitError(code, `HTTP/1 peer broke the protocol: ${problem.message}`, { side });
+  return new AmbitError(code, `HTTP/1 peer broke the protocol: ${problem.message}`, { side, cause: problem });
 }

@@ -64,8 +64,13 @@ const HINTS: Readonly<Record<number, string>> = {
   401: ': the credentials are not accepted',
 };
 
+/** An API server answers with a Status object, in JSON. */
+export const NO_STATUS_HINT =
+  ': the answer is no JSON, as of another server or of a proxy in between: is the address in the kubeconfig the right one?';
+
 /**
  * A refusal, from the `Status` object that came with it.
+ * @param body as JSON; undefined where it is none
  * @param call what was asked, for the message: `GET /api/v1/pods`
  * @param forbiddenHint what to do about a right that is missing
  */
@@ -73,7 +78,8 @@ export function refusal(call: string, status: number, body: unknown, retryAfterM
   const { reason, message } = fieldsOf(body);
   const why = typeof reason === 'string' && reason !== '' ? reason : (REASONS[status] ?? 'Unknown');
   const text = typeof message === 'string' && message !== '' ? message : why;
-  const hint = status === 403 && forbiddenHint !== '' ? `: ${forbiddenHint}` : (HINTS[status] ?? '');
+  const byStatus = status === 403 && forbiddenHint !== '' ? `: ${forbiddenHint}` : (HINTS[status] ?? '');
+  const hint = body === undefined ? NO_STATUS_HINT : byStatus;
   const full = `the API server refused ${call} with ${status}: ${text}${hint}`;
   return new KubeError('KUBE_REFUSED', full, { status, reason: why, retryAfterMs });
 }

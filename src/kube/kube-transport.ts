@@ -12,7 +12,7 @@ import type { Clock } from '../base/clock.ts';
 import { errorText, systemErrorCode } from '../base/errors.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import type { KubeConfig, KubeCredentials } from './kube-config.ts';
-import { KubeError, refusal } from './kube-error.ts';
+import { KubeError, NO_STATUS_HINT, refusal } from './kube-error.ts';
 import { loginHeaders, loginTls } from './login.ts';
 
 export interface KubeCall {
@@ -224,7 +224,7 @@ function readRefusal(
   response.on('error', () => undefined);
   response.on('close', () => {
     const retryAfterMs = Number.isFinite(retryAfterSec) ? Math.max(0, retryAfterSec * 1000) : 0;
-    done(refusal(describe(call), status, parseQuietly(body), retryAfterMs, forbiddenHint));
+    done(refusal(describe(call), status, body === '' ? {} : parseQuietly(body), retryAfterMs, forbiddenHint));
   });
 }
 
@@ -232,7 +232,7 @@ function parseAnswer(call: string, bytes: Buffer): Result<unknown, KubeError> {
   try {
     return ok(JSON.parse(bytes.toString('utf8')));
   } catch {
-    return fail(invalid(call, 'it is not JSON'));
+    return fail(invalid(call, `it is not JSON${NO_STATUS_HINT}`));
   }
 }
 

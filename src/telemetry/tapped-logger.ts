@@ -36,5 +36,5 @@ function shown(fields: LogFields): LogFields {
 }
 
 function kindOf(message: string): 'request' | 'connection' {
-  return message.startsWith('request') ? 'request' : 'connection';
+  return message.startsWith('request') || message === 'bad request' ? 'request' : 'connection';
 }

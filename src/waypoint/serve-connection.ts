@@ -283,7 +283,10 @@ class ServedConnection implements StreamHandler {
 
   #closed(served: Drainable, error: AmbitError | undefined): void {
     this.#deps.served.delete(served);
-    if (error !== undefined) logViolation(error, this.#connection, this.#target, this.#deps.accessLog);
+    if (error === undefined) return;
+    const { clientIp, peerIdentity } = this.#connection;
+    const { peer } = this.#deps.telemetry.client(clientIp, peerIdentity);
+    logViolation(error, this.#connection, peer, this.#target, this.#deps.accessLog);
   }
 
   #context(spoken: UpstreamVersion): HttpConnectionContext {

@@ -76,10 +76,10 @@ describe('a waypoint that gets bad HTTP/1', { timeout: 110_000 }, () => {
   it('says in its log who sent what it could not read, and why', async () => {
     await waypoint.ask(lines('GET / HTTP/1.1', 'Host: site', 'X-Told: a\0b'));
     const line = await waypoint.line('response_flags="DPE"');
-    assert.match(line, /warn\taccess\tbad request\t.* response_code_details="http1.codec_error" /);
+    assert.match(line, /warn\taccess\tbad request\tresponse_code=400 .* response_code_details="http1.codec_error" /);
     assert.match(
       line,
-      /src.identity="spiffe:\/\/cluster.local\/ns\/web\/sa\/client" dst.service="site.web.svc.cluster.local"/,
+      /src.identity="spiffe:\/\/cluster.local\/ns\/web\/sa\/client" dst.service="site.web.svc.cluster.local" dst.namespace="web"/,
     );
     assert.match(line, /error="HTTP\/1 peer broke the protocol: /);
     await waypoint.withstood();

@@ -36,6 +36,8 @@ function addPathCommand(check: Command, environment: NodeJS.ProcessEnv): void {
     .addOption(outputOption(['json']))
     .addHelpText('after', PATH_EXAMPLES)
     .action(async (source: string, destination: string, flags: CheckPathFlags) => {
+      if (check.opts()['pre'] === true)
+        check.error('error: --pre is about a cluster before an installation: there is no path yet');
       const { runCheckPath } = await import('../roles/check-path.ts');
       await runCheckPath(source, destination, flags, environment);
     });

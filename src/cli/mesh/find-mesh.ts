@@ -23,7 +23,7 @@ export interface MeshFlags extends ClusterFlags {
 export async function findMesh(flags: MeshFlags, environment: NodeJS.ProcessEnv): Promise<MeshAccess> {
   const local = findLocalMesh(flags, environment);
   if (local !== undefined) return local;
-  const { client, config } = await connection(flags, environment);
+  const { client, config } = await meshConnection(flags, environment);
   return new ClusterMeshAccess(client, config, flags.meshNamespace ?? DEFAULT_MESH_OPTIONS.rootNamespace);
 }
 
@@ -38,7 +38,8 @@ export function findLocalMesh(flags: MeshFlags, environment: NodeJS.ProcessEnv):
   return new LocalMeshAccess(folder.path.slice(folder.path.lastIndexOf('/') + 1), folder.proxySocket, folder.logs);
 }
 
-async function connection(flags: MeshFlags, environment: NodeJS.ProcessEnv): Promise<ClusterConnection> {
+/** The cluster of a command that may mean a mesh of `ambit up` as well. @throws AmbitError with what to do when there is neither */
+export async function meshConnection(flags: MeshFlags, environment: NodeJS.ProcessEnv): Promise<ClusterConnection> {
   try {
     return await clusterConnection(flags, environment);
   } catch (error) {

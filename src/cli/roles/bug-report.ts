@@ -8,6 +8,7 @@ import { hideSecretParams } from '../../base/hide-secrets.ts';
 import type { MeshAgent } from '../../model/mesh-agent.ts';
 import { type MeshProxy, proxyName } from '../../model/mesh-proxy.ts';
 import { type ArchivedFile, tarArchive } from '../bug-report/tar.ts';
+import { checkWritable } from '../check-writable.ts';
 import { eachProxy } from '../mesh/each-proxy.ts';
 import { findMesh, type MeshFlags } from '../mesh/find-mesh.ts';
 import { askText, type MeshAccess } from '../mesh/mesh-access.ts';
@@ -23,16 +24,18 @@ export interface BugReportFlags extends MeshFlags {
 const METRICS_PORT = 15020;
 const compress = promisify(gzip);
 
-/** What cannot be had is named in the report. @throws AmbitError when the programs cannot be listed */
+/** What cannot be had is named in the report. @throws AmbitError when the programs cannot be listed, or the file not be written */
 export async function runBugReport(flags: BugReportFlags, environment: NodeJS.ProcessEnv): Promise<void> {
   const access = await findMesh(flags, environment);
   try {
     const proxies = await access.proxies();
+    const atMs = systemClock.nowMs();
+    const time = new Date(atMs).toISOString();
+    const file = flags.file ?? `ambit-bug-report-${time.replace(/[:.]/g, '-')}.tar.gz`;
+    checkWritable(file);
     process.stderr.write(`${access.where}: asking ${proxies.length} programs\n`);
     const { answers, missing } = await eachProxy(proxies, (proxy) => filesOf(access, proxy));
     const status = await readStatus(access);
-    const atMs = systemClock.nowMs();
-    const time = new Date(atMs).toISOString();
     const about = { time, version: VERSION, node: process.versions.node, where: access.where, proxies, missing };
     const files = [
       jsonFile('about.json', about),
@@ -40,7 +43,6 @@ export async function runBugReport(flags: BugReportFlags, environment: NodeJS.Pr
       ...answers.flatMap(({ value }) => value),
       ...(await keepersFiles(access, status.agents)),
     ];
-    const file = flags.file ?? `ambit-bug-report-${time.replace(/[:.]/g, '-')}.tar.gz`;
     await writeFile(file, await compress(tarArchive(files, atMs)), { mode: 0o600 });
     for (const line of missing) process.stderr.write(`missing: ${line}\n`);
     printLine(`${file}: ${files.length} files; names of workloads and addresses are in it, keys and tokens are not`);

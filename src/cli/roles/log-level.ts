@@ -1,6 +1,7 @@
 /** `ambit log-level`: reads or sets what a proxy logs, until it starts again. */
 import { AmbitError } from '../../base/errors.ts';
 import { proxyName } from '../../model/mesh-proxy.ts';
+import { FILTER_LEVELS } from '../../telemetry/log-filter.ts';
 import { findMesh, type MeshFlags } from '../mesh/find-mesh.ts';
 import { ADMIN_PORT, findProxy, needAdmin } from '../mesh/find-proxy.ts';
 import { askProxy } from '../mesh/mesh-access.ts';
@@ -30,7 +31,10 @@ export async function runLogLevel(
     });
     const text = body.toString('utf8').trim();
     if (status === 200) return printLine(text);
-    throw new AmbitError('LOG_LEVEL_REFUSED', `${proxyName(proxy)} does not take the level: ${text}`);
+    // Below its first line is how to ask the endpoint itself.
+    const [reason = ''] = text.split('\n');
+    const hint = `levels are ${FILTER_LEVELS.join(', ')}, of all or as SCOPE=LEVEL,SCOPE=LEVEL`;
+    throw new AmbitError('LOG_LEVEL_REFUSED', `${proxyName(proxy)} does not take it: ${reason}; ${hint}`);
   } finally {
     access.close();
   }

@@ -2,9 +2,8 @@
 import { stringify } from 'yaml';
 import { AmbitError } from '../../base/errors.ts';
 import type { KubeObject } from '../../kube/kube-object.ts';
-import { clusterConnection } from '../cluster-client.ts';
 import { commandClock } from '../command-clock.ts';
-import { findLocalMesh, type MeshFlags } from '../mesh/find-mesh.ts';
+import { findLocalMesh, type MeshFlags, meshConnection } from '../mesh/find-mesh.ts';
 import { localWaypoints } from '../mesh/local-waypoints.ts';
 import { printLine } from '../print-line.ts';
 import { textTable } from '../text-table.ts';
@@ -71,7 +70,7 @@ async function sourceOf(flags: WaypointListFlags, environment: NodeJS.ProcessEnv
     const namespace = flags.allNamespaces ? undefined : flags.namespace;
     return { list: () => localWaypoints(access, namespace), namespace, close: () => access.close() };
   }
-  const connection = await clusterConnection(flags, environment);
+  const connection = await meshConnection(flags, environment);
   const { client } = connection;
   const namespace = flags.allNamespaces ? undefined : (flags.namespace ?? connection.namespace);
   return { list: () => listWaypoints(client, namespace), namespace, close: () => client.close() };

@@ -33,7 +33,7 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
 };
 /** These may mean a mesh of `ambit up` as well. */
 const EITHER =
-  /^(authz|bug-report|check|check path|dashboard|dump|edges|explain|log-level|profile|status|strict|tap|top)$/;
+  /^(authz|bug-report|check|check path|dashboard|dump|edges|explain|log-level|profile|status|strict|tap|top|waypoint list|waypoint status)$/;
 const TOGETHER = 6;
 
 /** Commands with `--kubeconfig`, by their words. */
@@ -137,6 +137,9 @@ describe('commands that talk to a mesh', () => {
       'explain web': /missing required argument 'to'\n\(ambit explain --help says/,
       'check path web': /missing required argument 'destination'\n\(ambit check path --help says/,
       'tap --status abc': /a status such as 404, or 5xx is needed\.\n\(ambit tap --help says/,
+      'help foo': /there is no command 'foo'\n\(ambit --help says/,
+      'help waypoint foo': /there is no command 'waypoint foo'\n/,
+      'check --pre path a b': /--pre is about a cluster before an installation/,
       statsu: /Did you mean status\?\)\n\(ambit --help says/,
     };
     for (const [words, message] of Object.entries(wrong)) {
@@ -145,6 +148,9 @@ describe('commands that talk to a mesh', () => {
       assert.match(stderr, message);
     }
     assert.equal((await runAmbit(['explain', '--help'])).code, 0);
+    const help = await runAmbit(['help', 'waypoint', 'list']);
+    assert.equal(help.code, 0);
+    assert.match(help.stdout, /^Usage: ambit waypoint list /);
   });
 
   it('let nothing that they quote steer the terminal', async () => {

@@ -12,6 +12,11 @@ describe('a line of ambit tap', () => {
       tapLine(TIME, 'request', 'shop/gate', { ...ends, method: 'GET', authority: 'cart', path: '/a', ...answer }),
       '03:04:05.678  web.shop > cart-1.shop  GET  cart/a  503  UF  12ms  @shop/gate',
     );
+    const refused = { response_code: 400, response_flags: 'DPE', error: 'no Host' };
+    assert.equal(
+      tapLine(TIME, 'request', 'shop/gate', { ...refused, 'src.workload': 'web', 'src.namespace': 'shop' }),
+      '03:04:05.678  web.shop > unknown  400  DPE  error="no Host"  @shop/gate',
+    );
     assert.equal(
       tapLine(TIME, 'connection', 'istio-system/z', {
         ...ends,

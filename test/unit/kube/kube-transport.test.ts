@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { systemClock } from '../../../src/base/clock.ts';
+import { refusal } from '../../../src/kube/kube-error.ts';
 import { KubeTransport } from '../../../src/kube/kube-transport.ts';
 
 /** Answers with the given pieces, one write each. */
@@ -89,5 +90,12 @@ describe('KubeTransport', () => {
     const answer = await transport.call({ method: 'GET', path: '/', timeoutMs: 5000 });
     assert.ok(!answer.ok);
     assert.equal(answer.error.code, 'KUBE_ANSWER_INVALID');
+    assert.match(answer.error.message, /it is not JSON: .* of another server or of a proxy in between/);
+  });
+
+  it('asks whether the address is right when a refusal is a page', () => {
+    const { message } = refusal('GET /api', 403, undefined, 0, 'ask for this right');
+    assert.match(message, /refused GET \/api with 403: Forbidden: the answer is no JSON/);
+    assert.doesNotMatch(message, /ask for this right/);
   });
 });
