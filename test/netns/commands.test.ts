@@ -184,7 +184,7 @@ describe('commands', { timeout: 120_000 }, () => {
     assert.ok(busiest.p50Ms <= busiest.p99Ms);
     assert.equal(workloads[0].group, 'shop.look');
     assert.equal(edges[0].group, 'client.look > shop.look');
-    assert.match(stdout, /^SERVICE +RPS +SUCCESS +P50 .*\nshop\.look +\d/);
+    assert.match(stdout, /^SERVICE +RPS +SUCCESS +DENIED\/S +P50 .*\nshop\.look +\d/);
   });
 
   it('ambit explain says what proxies do, and they do it', async () => {
