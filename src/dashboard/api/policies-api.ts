@@ -1,5 +1,6 @@
 /** `/api/policies?namespace=…`: the policies of a namespace, who may call whom by them, and who did. */
 import type { Edge } from '../../traffic/edges.ts';
+import { mergeReporters } from '../../traffic/merge-reporters.ts';
 import { type HeldPolicy, heldPolicies } from '../held-policies.ts';
 import type { ObjectInForce } from '../mesh-reader.ts';
 import { OUTSIDE, type Permissions } from '../permissions.ts';
@@ -45,7 +46,7 @@ export function policiesApi({ reader, collector, judge }: ApiSources): ApiHandle
       isVisible(viewer, edge) &&
       !isHop(edge, waypoints) &&
       chosen.has(edge.service.namespace || edge.destination.namespace);
-    const calls = collector.history.now().filter(({ edge }) => isShown(edge));
+    const calls = mergeReporters(collector.history.now()).filter(({ edge }) => isShown(edge));
     // Who called in the last hour, and is quiet now.
     const before = collector.history
       .points(isShown)
@@ -94,12 +95,12 @@ function endsOf({ source, destination, service }: Edge): Pick<ObservedCall, 'cli
   };
 }
 
-function observedCall({ edge, requestsPerSec, openedPerSec, failedPerSec, codesPerSec }: Rated): ObservedCall {
+function observedCall({ edge, requestsPerSec, openedPerSec, deniedPerSec }: Rated): ObservedCall {
   const isHttp = edge.protocol !== 'tcp';
   return {
     ...endsOf(edge),
     perSec: isHttp ? requestsPerSec : openedPerSec,
-    refusedPerSec: isHttp ? (codesPerSec['403'] ?? 0) : failedPerSec,
+    refusedPerSec: deniedPerSec,
   };
 }
 

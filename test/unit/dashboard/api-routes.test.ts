@@ -200,4 +200,36 @@ describe('the questions of the pages', () => {
       { client: 'foreign/spy-of-canary', destination: 'canary/db', perSec: 0, refusedPerSec: 0 },
     ]);
   });
+
+  it('counts a call that both proxies tell of once, and tells refusals by policy from other failures', async () => {
+    const called = (count: number): EdgeReading => {
+      const of = (reporter: string, workload: string, flag: string) => {
+        const ends = `source_workload_namespace="canary",source_workload="web",destination_workload_namespace="canary",destination_workload="${workload}"`;
+        const labels = `reporter="${reporter}",${ends},destination_service_namespace="canary",destination_service_name="${workload}"`;
+        return [
+          `istio_tcp_connections_opened_total{${labels},response_flags="-"} ${count}`,
+          `istio_tcp_connections_failed_total{${labels},response_flags="${flag}"} ${count}`,
+        ];
+      };
+      const lines = [of('source', 'db', 'CONNECT'), of('destination', 'db', 'DENY'), of('source', 'gone', 'CONNECT')];
+      const reading = new Map();
+      addSamples(
+        reading,
+        parseExposition(lines.flat().join('\n'), () => true, new LabelCache()),
+      );
+      return reading;
+    };
+    for (const [atMs, count] of [
+      [200_000, 0],
+      [230_000, 0],
+      [240_000, 80],
+    ] as const)
+      collector.history.add(called(count), atMs, atMs);
+    const { observed } = await ask({ mayRead: () => true }, '/api/policies?namespace=canary');
+    const ofWeb = (observed as { client: string }[]).filter(({ client }) => client === 'canary/web');
+    assert.deepEqual(ofWeb, [
+      { client: 'canary/web', destination: 'canary/db', perSec: 2, refusedPerSec: 2 },
+      { client: 'canary/web', destination: 'canary/gone', perSec: 2, refusedPerSec: 0 },
+    ]);
+  });
 });
