@@ -187,7 +187,8 @@ class Explanation {
     const admitted = this.#admit(where, self, waypoint, target.value, subject, remarks);
     if (!admitted) return;
     const { value } = target;
-    const routes = value.kind === 'service' ? waypoint.routes.of(value.service, port, source.namespace) : undefined;
+    const clientNamespace = source.trustDomain === self.trustDomain ? source.namespace : undefined;
+    const routes = value.kind === 'service' ? waypoint.routes.of(value.service, port, clientNamespace) : undefined;
     if (!isHttp) return this.#forward(where, self, waypoint, target.value, routes?.tcp ?? DEFAULT_PLAN, '');
     const route = routes?.http?.find(fields);
     if (routes?.http === undefined) return this.#forward(where, self, waypoint, target.value, DEFAULT_PLAN, '');
