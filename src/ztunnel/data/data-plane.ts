@@ -30,8 +30,9 @@ import { TcpMetrics } from '../../telemetry/tcp-metrics.ts';
 import { ThreadProfiler } from '../../telemetry/thread-profiler.ts';
 import { compactHeap } from '../compact-heap.ts';
 import type { ZtunnelConfig } from '../config.ts';
-import { type IdleCompaction, idleCompaction } from '../idle-compaction.ts';
-import { type IdleTrim, idleTrim } from '../idle-trim.ts';
+import { idleCompaction } from '../idle-compaction.ts';
+import type { IdleRest } from '../idle-rest.ts';
+import { idleTrim } from '../idle-trim.ts';
 import { DestinationResolver } from '../resolve-destination.ts';
 import type {
   CertificateAnswer,
@@ -73,16 +74,14 @@ export class DataPlane {
   readonly #pods = new Map<string, PodProxy>();
   readonly #waiters = new Map<SpiffeId, CertificateWaiter[]>();
   readonly #profiler: ThreadProfiler;
-  readonly #idleCompaction: IdleCompaction;
-  readonly #idleTrim: IdleTrim;
+  readonly #idleRests: readonly IdleRest[];
   readonly #tap: ThreadTap;
 
   constructor(config: ZtunnelConfig, line: MessageLine<DataMessage, ControlMessage>, deps: DataPlaneDeps) {
     this.#line = line;
     this.#deps = deps;
     this.#profiler = new ThreadProfiler(deps.clock);
-    this.#idleCompaction = idleCompaction(deps.clock);
-    this.#idleTrim = idleTrim(deps.clock);
+    this.#idleRests = [idleCompaction(deps.clock), idleTrim(deps.clock)];
     this.#tap = new ThreadTap(deps.clock, (record, skipped) => line.post({ type: 'tapped', record, skipped }));
     this.#context = this.#createContext(config);
     const { state, tracker } = this.#context;
@@ -96,8 +95,7 @@ export class DataPlane {
   async close(): Promise<void> {
     for (const uid of [...this.#pods.keys()]) this.#stopPod(uid);
     this.#context.onDemand?.close();
-    this.#idleCompaction.stop();
-    this.#idleTrim.stop();
+    for (const rest of this.#idleRests) rest.stop();
     await this.#context.tracker.whenEmpty();
   }
 
@@ -229,8 +227,7 @@ export class DataPlane {
       case 'compact-heap':
         // A thread that serves connections does not stand still for it.
         if (this.#context.tracker.size === 0) compactHeap();
-        this.#idleCompaction.start();
-        this.#idleTrim.start();
+        for (const rest of this.#idleRests) rest.start();
         return undefined;
       case 'ping':
         return undefined;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { IdleCompaction } from '../../../src/ztunnel/idle-compaction.ts';
+import { idleCompaction } from '../../../src/ztunnel/idle-compaction.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
 
 const MIB = 1024 * 1024;
@@ -8,8 +8,7 @@ const MIB = 1024 * 1024;
 function setUp() {
   const clock = new ManualClock();
   const thread = { heapBytes: 20 * MIB, busyShare: 0, compacted: 0 };
-  const compaction = new IdleCompaction({
-    clock,
+  const compaction = idleCompaction(clock, {
     heapBytes: () => thread.heapBytes,
     busyShare: () => thread.busyShare,
     compact: () => {

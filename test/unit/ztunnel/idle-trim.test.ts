@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { IdleTrim } from '../../../src/ztunnel/idle-trim.ts';
+import { idleTrim } from '../../../src/ztunnel/idle-trim.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
 
 const MIB = 1024 * 1024;
@@ -8,8 +8,7 @@ const MIB = 1024 * 1024;
 function setUp() {
   const clock = new ManualClock();
   const used = { residentBytes: 100 * MIB, cpuMs: 5000, trimmed: 0 };
-  const trim = new IdleTrim({
-    clock,
+  const trim = idleTrim(clock, {
     residentBytes: () => used.residentBytes,
     cpuMs: () => used.cpuMs,
     trim: () => {
