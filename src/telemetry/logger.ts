@@ -1,27 +1,32 @@
 /**
- * The log writer: pino's asynchronous destination under two formats (facts ztunnel-wire 11.2).
+ * The log in two formats (facts ztunnel-wire 11.2).
  * Text: `<RFC 3339 time> TAB <level> TAB <scope> TAB <message> TAB <key=value ...>`; JSON: one object per line.
  * Every value is escaped: a line break or a control character from a peer never starts a new line.
  */
 import { type DestinationStream, pino } from 'pino';
+import type { Clock } from '../base/clock.ts';
 import type { LogFields, Logger, LogLevel } from '../base/logger.ts';
+import { LineWriter } from './line-writer.ts';
 import type { LogFilter } from './log-filter.ts';
 
 export interface LogOptions {
   readonly format: 'plain' | 'json';
   readonly filter: LogFilter;
-  /** Where lines go; default standard output. */
-  readonly destination?: DestinationStream;
+  readonly destination: DestinationStream;
 }
 
-/** Lines kept while the destination is slow; more are dropped by pino rather than held without bound. */
-const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+/** Standard output, which also gets the last lines of a process that ends. */
+export function standardOutput(clock: Clock): LineWriter {
+  const lines = new LineWriter(1, { clock });
+  process.once('exit', () => lines.flushSync());
+  return lines;
+}
 
 /** The root logger of a process or thread. `scope` gives one for each part. */
 export function createLogger(options: LogOptions): Logger {
-  const destination = options.destination ?? pino.destination({ fd: 1, sync: false, maxLength: MAX_BUFFERED_BYTES });
-  const write = options.format === 'json' ? jsonWriter(destination) : plainWriter(destination);
-  return scoped('ambit', options.filter, write);
+  const { format, filter, destination } = options;
+  const write = format === 'json' ? jsonWriter(destination) : plainWriter(destination);
+  return scoped('ambit', filter, write);
 }
 
 type WriteLine = (level: LogLevel, scope: string, message: string, fields: LogFields | undefined) => void;

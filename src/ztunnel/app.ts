@@ -174,6 +174,8 @@ class Ztunnel {
         random,
         logger,
         setLogFilter: (directives) => void logFilter.update(directives),
+        // What the process logs is written when it ends.
+        flushLog: () => undefined,
         ...(lookup !== undefined && { lookup }),
       });
     } else {

@@ -8,7 +8,7 @@ import { KubeClient } from '../../kube/kube-client.ts';
 import { inClusterConfig } from '../../kube/kube-config.ts';
 import { keepProgramSmall } from '../../native/program-memory.ts';
 import { LogFilter } from '../../telemetry/log-filter.ts';
-import { createLogger } from '../../telemetry/logger.ts';
+import { createLogger, standardOutput } from '../../telemetry/logger.ts';
 import { onShutdownSignal } from '../shutdown.ts';
 
 /** The flags of the command. */
@@ -30,7 +30,11 @@ const CNI_BINARY = fileURLToPath(new URL('../../../build/ambit-cni', import.meta
 /** Runs until a signal ends it. @throws AmbitError when it cannot start */
 export async function runAgent(flags: AgentFlags, environment: NodeJS.ProcessEnv): Promise<void> {
   const format = environment['LOG_FORMAT'] === 'json' ? 'json' : 'plain';
-  const log = createLogger({ format, filter: new LogFilter(environment['LOG_LEVEL'] ?? 'info') });
+  const log = createLogger({
+    format,
+    filter: new LogFilter(environment['LOG_LEVEL'] ?? 'info'),
+    destination: standardOutput(systemClock),
+  });
   const config = parseAgentConfig(flagArguments(flags), { CNI_BINARY, ...environment });
   const client = config.cluster === undefined ? undefined : await clusterClient(environment);
   const agent = await startAgent(config, { log, ...(client === undefined ? {} : { client }) });

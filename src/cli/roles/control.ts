@@ -11,7 +11,7 @@ import type { KubeControlOptions } from '../../control/kube-options.ts';
 import type { MeshOptions } from '../../control/mesh-options.ts';
 import { inClusterConfig, type KubeConfig } from '../../kube/kube-config.ts';
 import { LogFilter } from '../../telemetry/log-filter.ts';
-import { createLogger } from '../../telemetry/logger.ts';
+import { createLogger, standardOutput } from '../../telemetry/logger.ts';
 import { onShutdownSignal } from '../shutdown.ts';
 import { VERSION } from '../version.ts';
 
@@ -49,7 +49,11 @@ const LEAVE_MS = 2000;
 
 /** Runs until a signal ends it. @throws AmbitError when it cannot start */
 export async function runControl(flags: ControlFlags, environment: Environment): Promise<void> {
-  const logger = createLogger({ format: flags.logFormat, filter: new LogFilter(flags.logLevel) });
+  const logger = createLogger({
+    format: flags.logFormat,
+    filter: new LogFilter(flags.logLevel),
+    destination: standardOutput(systemClock),
+  });
   // Timers do not keep a process alive, and neither may a moment without connections.
   const alive = setInterval(() => undefined, 60_000);
   let stop: () => Promise<void> = () => Promise.resolve();

@@ -2,7 +2,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { keepProgramSmall } from '../../native/program-memory.ts';
 import { LogFilter } from '../../telemetry/log-filter.ts';
-import { createLogger } from '../../telemetry/logger.ts';
+import { createLogger, standardOutput } from '../../telemetry/logger.ts';
 import { startWaypoint } from '../../waypoint/app.ts';
 import { readWaypointConfig } from '../../waypoint/config.ts';
 import { onShutdownSignal } from '../shutdown.ts';
@@ -12,7 +12,11 @@ import { VERSION } from '../version.ts';
 export async function runWaypoint(environment: NodeJS.ProcessEnv): Promise<void> {
   const config = readWaypointConfig(environment);
   const logFilter = new LogFilter(config.logLevel);
-  const logger = createLogger({ format: config.logFormat, filter: logFilter });
+  const logger = createLogger({
+    format: config.logFormat,
+    filter: logFilter,
+    destination: standardOutput(systemClock),
+  });
   const waypoint = await startWaypoint(config, {
     clock: systemClock,
     random: Math.random,

@@ -3,7 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import { keepProgramSmall } from '../../native/program-memory.ts';
 import { raiseFileLimit } from '../../native/sockets.ts';
 import { LogFilter } from '../../telemetry/log-filter.ts';
-import { createLogger } from '../../telemetry/logger.ts';
+import { createLogger, standardOutput } from '../../telemetry/logger.ts';
 import { startZtunnel } from '../../ztunnel/app.ts';
 import { readZtunnelConfig } from '../../ztunnel/config.ts';
 import { onShutdownSignal } from '../shutdown.ts';
@@ -13,7 +13,11 @@ import { VERSION } from '../version.ts';
 export async function runZtunnel(environment: NodeJS.ProcessEnv): Promise<void> {
   const config = readZtunnelConfig(environment);
   const logFilter = new LogFilter(config.logLevel);
-  const logger = createLogger({ format: config.logFormat, filter: logFilter });
+  const logger = createLogger({
+    format: config.logFormat,
+    filter: logFilter,
+    destination: standardOutput(systemClock),
+  });
   raiseFileLimit();
   const ztunnel = await startZtunnel(config, {
     clock: systemClock,

@@ -43,7 +43,7 @@ export class LogReporters {
 
   constructor(deps: LogReportersDeps) {
     this.#deps = deps;
-    this.#files = new LineFiles(deps.logger);
+    this.#files = new LineFiles(deps.logger, deps.clock);
   }
 
   /** @returns undefined for a provider that takes no lines */

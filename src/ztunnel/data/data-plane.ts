@@ -63,6 +63,8 @@ export interface DataPlaneDeps {
   readonly lookup?: LookupAddresses;
   /** Changes the levels of this thread's log. */
   setLogFilter(directives: string): void;
+  /** Writes the lines of this thread's log that still wait. */
+  flushLog(): void;
 }
 
 type CertificateWaiter = (result: Result<WorkloadCertificate, ProxyError>) => void;
@@ -277,6 +279,7 @@ export class DataPlane {
     });
     tracker.abortAll(proxyError('DRAINED', 'connection closed due to connection drain'));
     for (const pod of this.#pods.values()) pod.stop();
+    this.#deps.flushLog();
     return undefined;
   }
 

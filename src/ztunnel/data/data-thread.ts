@@ -4,7 +4,7 @@ import { systemClock } from '../../base/clock.ts';
 import { AmbitError, errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { LogFilter } from '../../telemetry/log-filter.ts';
-import { createLogger } from '../../telemetry/logger.ts';
+import { createLogger, standardOutput } from '../../telemetry/logger.ts';
 import type { ZtunnelConfig } from '../config.ts';
 import type { ControlMessage } from '../thread-messages.ts';
 import { DataPlane } from './data-plane.ts';
@@ -19,7 +19,8 @@ function runDataThread(): DataPlane {
   if (port === null) throw new AmbitError('NOT_A_WORKER', 'the data thread runs only as a worker of ambit ztunnel');
   const { config } = workerData as DataThreadInput;
   const filter = new LogFilter(config.logLevel);
-  const logger = createLogger({ format: config.logFormat, filter });
+  const lines = standardOutput(systemClock);
+  const logger = createLogger({ format: config.logFormat, filter, destination: lines });
   containDefects(logger);
   return new DataPlane(
     config,
@@ -32,6 +33,7 @@ function runDataThread(): DataPlane {
       random: Math.random,
       logger,
       setLogFilter: (directives) => void filter.update(directives),
+      flushLog: () => lines.flushSync(),
     },
   );
 }
