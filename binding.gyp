@@ -15,6 +15,7 @@
         'src/native/socket-endpoints.cc',
         'src/native/process-limits.cc',
         'src/native/process-memory.cc',
+        'src/native/record-keys.cc',
         'src/native/seqpacket.cc',
         'src/native/socket-send.cc',
         'src/native/socket-settings.cc',

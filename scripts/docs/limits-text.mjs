@@ -36,6 +36,20 @@ export const LIMIT_GROUPS = [
         'Out of descriptors: one waiting connection is refused and accepting rests this long.',
       ],
       ['hbone/tunnel-settings.ts', 'HANDSHAKE_TIMEOUT_MS', 'ms', 'A TLS handshake that takes longer fails.'],
+      ['tls/tls-record.ts', 'MAX_FRAGMENT_BYTES', 'bytes', 'A longer TLS record ends the tunnel (RFC 8446 5.2).'],
+      [
+        'tls/post-handshake.ts',
+        'MAX_MESSAGE_BYTES',
+        'bytes',
+        'A longer TLS message behind the handshake, a ticket, ends the tunnel.',
+      ],
+      [
+        'hbone/record-transport.ts',
+        'MAX_QUIET_RECORDS',
+        '',
+        'TLS records in a row without data; one more ends the tunnel.',
+      ],
+      ['native/record-keys.ts', 'MAX_RECORDS', '', 'TLS records written with one key; then it is changed.'],
       ['telemetry/profile-routes.ts', 'MAX_SECONDS', 's', 'A longer CPU profile is refused.'],
       [
         'telemetry/probe-routes.ts',
@@ -565,12 +579,6 @@ export const LIMIT_GROUPS = [
       ],
 
       [
-        'waypoint/reporting/line-files.ts',
-        'MAX_BUFFERED_BYTES',
-        'bytes',
-        'Lines that wait for the file of an access log; more are dropped.',
-      ],
-      [
         'expression/parse-expression.ts',
         'MAX_EXPRESSION_LENGTH',
         '',
@@ -648,7 +656,12 @@ export const LIMIT_GROUPS = [
         '',
         'Label sets of the DNS metrics per data thread; queries beyond share one set of `unknown`.',
       ],
-      ['telemetry/logger.ts', 'MAX_BUFFERED_BYTES', 'bytes', 'Log that waits for a slow reader; more is dropped.'],
+      [
+        'telemetry/line-writer.ts',
+        'MAX_WAITING_CHARS',
+        'bytes',
+        'Lines of a log that wait for a slow reader or the file of an access log; more are dropped.',
+      ],
       ['telemetry/baggage.ts', 'MAX_MEMBERS', '', "Members of a peer's baggage; more are ignored."],
       ['telemetry/baggage.ts', 'MAX_VALUE_LENGTH', '', 'Characters of a value of it; the rest is cut off.'],
       ['telemetry/forwarded.ts', 'MAX_HOST_LENGTH', '', 'A longer host in `forwarded` is ignored.'],

@@ -1,11 +1,11 @@
 /** Opens HBONE tunnels: TCP from wherever the dialer is, mutual TLS, HTTP/2 (facts ztunnel-wire 7.1, 7.4). */
 import type { X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
+import type { SecureContext } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import type { BlockPool } from '../http2/block-pool.ts';
 import { Http2Connection } from '../http2/connection.ts';
-import { socketTransport } from '../http2/transport.ts';
 import { formatAddress } from '../model/address.ts';
 import type { SpiffeId } from '../model/spiffe.ts';
 import { connectMeshTls } from '../tls/mesh-tls.ts';
@@ -15,6 +15,7 @@ import type { Revocations } from './revocations.ts';
 import type { TlsStore } from './tls-store.ts';
 import type { Tunnel, TunnelKey } from './tunnel-pool.ts';
 import { type TunnelWindows, tunnelSettings } from './tunnel-settings.ts';
+import { TunnelSocket, tunnelIntake } from './tunnel-socket.ts';
 
 export interface OpenTunnelDeps {
   readonly clock: Clock;
@@ -35,12 +36,15 @@ export async function openTunnel(
 ): Promise<Result<Tunnel, ProxyError>> {
   const own = await deps.tls.get(key.sourceIdentity);
   if (!own.ok) return own;
-  const dialled = await deps.network.dial({ address: key.targetIp, port: key.targetPort });
+  const intake = tunnelIntake(own.value.readBuffer);
+  const target = { address: key.targetIp, port: key.targetPort };
+  const dialled = await deps.network.dial(target, intake && { readInto: intake.onread });
   if (!dialled.ok) return fail(blamePolicy(dialled.error, key));
-  return openTunnelOver(dialled.value, key.sourceIdentity, key.identities, onClosed, deps);
+  const socket = new TunnelSocket(dialled.value, intake, 'client');
+  return secure(socket, own.value.context, key.identities, onClosed, deps);
 }
 
-/** TLS and HTTP/2 over a stream that is connected already: a TCP socket, or a tunnel inside another tunnel. */
+/** TLS and HTTP/2 over a stream that is connected already: a tunnel inside another tunnel. */
 export async function openTunnelOver(
   stream: Duplex,
   sourceIdentity: SpiffeId,
@@ -53,22 +57,32 @@ export async function openTunnelOver(
     stream.destroy();
     return own;
   }
-  const { context } = own.value;
-  const { http2, clock, blocks, revocations, handshakeTimeoutMs } = deps;
+  return secure(new TunnelSocket(stream, undefined, 'client'), own.value.context, identities, onClosed, deps);
+}
+
+async function secure(
+  socket: TunnelSocket<Duplex>,
+  context: SecureContext,
+  identities: readonly SpiffeId[],
+  onClosed: () => void,
+  { http2, clock, blocks, revocations, handshakeTimeoutMs }: Omit<OpenTunnelDeps, 'network'>,
+): Promise<Result<Tunnel, ProxyError>> {
   const isRevoked = revocations && ((certificate: X509Certificate) => revocations.refuses(certificate, 'source'));
   const secured = await connectMeshTls({
-    stream,
+    stream: socket.stream,
     context,
     identities,
     handshakeTimeoutMs,
     ...(isRevoked !== undefined && { isRevoked }),
   });
   if (!secured.ok) return fail(tlsFailed(secured.error));
-  const settings = tunnelSettings('client', http2);
+  const { peer, certificate } = secured.value;
+  let close = (): unknown => socket.stream.destroy();
+  const watched = revocations?.watch(certificate, 'source', () => close());
   const connection = new Http2Connection(
-    socketTransport(secured.value.socket),
+    await socket.transport(secured.value.socket),
     'client',
-    { clock, pool: blocks, settings },
+    { clock, pool: blocks, settings: tunnelSettings('client', http2) },
     {
       onClosed: () => {
         watched?.unwatch();
@@ -76,8 +90,8 @@ export async function openTunnelOver(
       },
     },
   );
-  const watched = revocations?.watch(secured.value.certificate, 'source', () => connection.destroy());
-  return ok({ connection, peer: secured.value.peer.id, peerKeys: watched?.keys });
+  close = () => connection.destroy();
+  return ok({ connection, peer: peer.id, peerKeys: watched?.keys });
 }
 
 /** A tunnel port that answers nothing is most often a NetworkPolicy (facts ztunnel-wire 7.5). */

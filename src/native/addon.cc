@@ -8,6 +8,7 @@
 #include "open-socket.h"
 #include "process-limits.h"
 #include "process-memory.h"
+#include "record-keys.h"
 #include "seqpacket.h"
 #include "socket-endpoints.h"
 #include "socket-send.h"
@@ -37,6 +38,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("pathMtu", Napi::Function::New<ambit::PathMtu>(env, "pathMtu"));
   exports.Set("receiveNow", Napi::Function::New<ambit::ReceiveNow>(env, "receiveNow"));
   ambit::FdWatch::Register(env, exports);
+  ambit::RecordKeys::Register(env, exports);
   return exports;
 }
 

@@ -86,6 +86,23 @@ export interface IcmpSocketRecord {
   readonly linkMtuBytes: number;
 }
 
+/** Protects or opens TLS 1.3 records in one direction; a mistake in its use ends in a failure, never in a wrong record. */
+export interface NativeRecordKeys {
+  /**
+   * Opens whole records, as many as there are before one that is not application data, or is empty.
+   * @param out at least as long as `bytes`; application data goes to its beginning, another record's content behind it
+   * @param result gets: bytes read, bytes of application data, type of the other record or 0, its length
+   * @returns 0, or the alert to end the connection with
+   */
+  open(bytes: Uint8Array, out: Uint8Array, result: Int32Array): number;
+  /** @param type content type (RFC 8446 5.1) */
+  seal(type: number, bytes: Uint8Array): Buffer | undefined;
+  /** Seals application data and sends it without waiting: 0, a failure, or what the kernel did not take. */
+  sealAndSend(fd: number, bytes: Uint8Array): number | Buffer;
+  /** Goes on to the next keys. @returns the KeyUpdate that says so, where the direction writes; else whether it worked */
+  update(): Buffer | boolean | undefined;
+}
+
 /** What the addon exports. */
 export interface NativeAddon {
   openTcpSocket(options: OpenSocketOptions): number;
@@ -120,6 +137,13 @@ export interface NativeAddon {
   seqpacketSend(fd: number, bytes: Uint8Array, passedFd: number): number;
   seqpacketReceive(fd: number): SeqpacketMessage | number;
   readonly FdWatch: new (fd: number, onEvent: (event: number) => void) => FdWatch;
+  readonly RecordKeys: new (
+    keyBits: 128 | 256,
+    secret: Uint8Array,
+    writes: boolean,
+    sequence: number,
+    maxRecords: number,
+  ) => NativeRecordKeys;
 }
 
 /** From src/native and from dist/native the build folder is the same two steps up. */

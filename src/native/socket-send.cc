@@ -7,9 +7,8 @@
 #include "status.h"
 
 namespace ambit {
-namespace {
 
-int Send(int fd, const void* bytes, size_t length) {
+int SendBytes(int fd, const void* bytes, size_t length) {
   for (;;) {
     const ssize_t sent = send(fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) return static_cast<int>(sent);
@@ -17,8 +16,6 @@ int Send(int fd, const void* bytes, size_t length) {
     if (errno != EINTR) return Failure(Step::kSend, errno);
   }
 }
-
-}  // namespace
 
 Napi::Value SendNow(const Napi::CallbackInfo& info) {
   // Once per message of every connection: the plain C calls, and no check but those that memory depends on.
@@ -28,7 +25,7 @@ Napi::Value SendNow(const Napi::CallbackInfo& info) {
   size_t length = 0;
   const bool readable = napi_get_value_int32(env, info[0], &fd) == napi_ok &&
                         napi_get_typedarray_info(env, info[1], nullptr, &length, &bytes, nullptr, nullptr) == napi_ok;
-  return Napi::Number::New(env, readable ? Send(fd, bytes, length) : Failure(Step::kSend, EINVAL));
+  return Napi::Number::New(env, readable ? SendBytes(fd, bytes, length) : Failure(Step::kSend, EINVAL));
 }
 
 }  // namespace ambit

@@ -5,7 +5,10 @@
 
 namespace ambit {
 
-// sendNow(fd, bytes): how many bytes the kernel took, 0 when it takes none now, or a failure.
+// How many bytes the kernel took, 0 when it takes none now, or a failure.
+int SendBytes(int fd, const void* bytes, size_t length);
+
+// sendNow(fd, bytes): what SendBytes returns.
 Napi::Value SendNow(const Napi::CallbackInfo& info);
 
 }  // namespace ambit

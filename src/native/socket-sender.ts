@@ -8,13 +8,16 @@
  */
 import type { Socket } from 'node:net';
 import { getSystemErrorMap } from 'node:util';
-import { hasNativeAddon, type NativeAddon, nativeAddon } from './addon.ts';
+import { hasNativeAddon, type NativeAddon, type NativeRecordKeys, nativeAddon } from './addon.ts';
 import { readFailure } from './from-errno.ts';
 
 /** What node:net keeps under a socket; it lets go of it when the socket closes. */
 interface SocketHandle {
   readonly fd?: number;
 }
+
+/** The content type of records (RFC 8446 5.1). */
+const APPLICATION_DATA = 23;
 
 const handleOf = (socket: Socket): SocketHandle | null | undefined =>
   (socket as unknown as { readonly _handle?: SocketHandle | null })._handle;
@@ -45,11 +48,26 @@ export class SocketSender {
    * @returns how many bytes were taken; the rest is to be written to the socket
    */
   send(bytes: Uint8Array): number {
-    const socket = this.#socket;
-    if (handleOf(socket) !== this.#handle || !socket.writable || socket.writableLength > 0) return 0;
+    if (!this.#isFree()) return 0;
     const taken = this.#addon.sendNow(this.#fd, bytes);
-    if (taken < 0) socket.destroy(writeError(taken));
+    if (taken < 0) this.#socket.destroy(writeError(taken));
     return Math.max(taken, 0);
+  }
+
+  /**
+   * As `send`, of records with the bytes as application data.
+   * @returns what was not taken, to be written to the socket, or undefined
+   */
+  sendSealed(keys: NativeRecordKeys, bytes: Uint8Array): Buffer | undefined {
+    const left = this.#isFree() ? keys.sealAndSend(this.#fd, bytes) : keys.seal(APPLICATION_DATA, bytes);
+    if (typeof left === 'object') return left;
+    if (left !== 0) this.#socket.destroy(left === undefined ? undefined : writeError(left));
+    return undefined;
+  }
+
+  #isFree(): boolean {
+    const socket = this.#socket;
+    return handleOf(socket) === this.#handle && socket.writable && socket.writableLength === 0;
   }
 }
 

@@ -3,7 +3,6 @@
  * peer's SPIFFE identity checked exactly.
  */
 import { constants, type X509Certificate } from 'node:crypto';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContext, Server, TLSSocket } from 'node:tls';
 import { AmbitError, errorText } from '../base/errors.ts';
@@ -29,6 +28,13 @@ export interface MeshTlsOptions {
   /** Whether a verified certificate was withdrawn. */
   readonly isRevoked?: IsRevoked;
 }
+
+/** What a handshake runs over. */
+export type HandshakeSocket = Duplex & {
+  resetAndDestroy(): unknown;
+  /** Wants the key log of the handshake. */
+  onKeyLog?(line: Buffer): void;
+};
 
 /** A mesh peer after its handshake. */
 export interface MeshPeer {
@@ -91,6 +97,7 @@ export class MeshTlsServer {
       socket.allowHalfOpen = true;
       settle(socket, this.#checkPeer(socket));
     });
+    this.#server.on('keylog', (line: Buffer, socket: TLSSocket) => parentOf(socket)?.onKeyLog?.(line));
     this.#server.on('tlsClientError', (error: Error, socket: TLSSocket) =>
       settle(socket, fail(handshakeFailed(error))),
     );
@@ -102,7 +109,7 @@ export class MeshTlsServer {
   }
 
   /** Runs the handshake on an accepted connection and calls back once with the peer or the reason to drop it. */
-  accept(socket: Socket, done: (result: Result<MeshPeer, TlsError>) => void): void {
+  accept(socket: HandshakeSocket, done: (result: Result<MeshPeer, TlsError>) => void): void {
     let settled = false;
     const finish: Settle = (result) => {
       if (settled) return;
@@ -128,11 +135,23 @@ export class MeshTlsServer {
 }
 
 type Settle = (result: Result<MeshPeer, TlsError>) => void;
-/** The callback of each raw connection that is in its handshake; TLS sockets name the raw one as their parent. */
+/** The callback of each connection that is in its handshake. */
 const pending = new WeakMap<object, Settle>();
 
+/** Fields of node:tls that it has no other way to: of a socket over TCP, and of the handle over any other stream. */
+interface TlsInternals {
+  readonly _parent?: HandshakeSocket;
+  readonly _handle?: { readonly _parentWrap?: { readonly stream?: HandshakeSocket } } | null;
+}
+
+/** What the handshake of a connection runs over. */
+function parentOf(socket: TLSSocket): HandshakeSocket | undefined {
+  const { _parent, _handle } = socket as unknown as TlsInternals;
+  return _parent ?? _handle?._parentWrap?.stream;
+}
+
 function settle(socket: TLSSocket, result: Result<MeshPeer, TlsError>): void {
-  const raw = (socket as TLSSocket & { readonly _parent?: Socket })._parent;
+  const raw = parentOf(socket);
   const finish = raw && pending.get(raw);
   if (!result.ok || finish === undefined) {
     socket.on('error', ignoreLateError);
@@ -145,7 +164,7 @@ function settle(socket: TLSSocket, result: Result<MeshPeer, TlsError>): void {
 
 export interface MeshConnectOptions {
   /** The connected stream: a TCP socket, or a tunnel inside another tunnel. */
-  readonly stream: Duplex;
+  readonly stream: Duplex & Pick<HandshakeSocket, 'onKeyLog'>;
   readonly context: SecureContext;
   /** The identities that the peer may have; an empty list refuses every peer. */
   readonly identities: readonly SpiffeId[];
@@ -164,6 +183,8 @@ export function connectMeshTls(options: MeshConnectOptions): Promise<Result<Mesh
       // The identity is checked below, against URI names only; host names play no part in the mesh.
       checkServerIdentity: () => undefined,
     });
+    const { stream } = options;
+    if (stream.onKeyLog !== undefined) socket.on('keylog', (line) => stream.onKeyLog?.(line));
     const timer = setTimeout(() => socket.destroy(new Error('handshake timed out')), options.handshakeTimeoutMs);
     const finish = (result: Result<MeshPeer, TlsError>) => {
       clearTimeout(timer);

@@ -5,6 +5,7 @@
  * - The caller is who its verified certificate says; headers never count.
  * - What a peer can make us hold is bounded: handshake time, streams, early data by the stream's window.
  */
+import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { type Authority, headerValue, readConnect } from '../hbone/authority.ts';
@@ -13,16 +14,17 @@ import { PendingHandshakes } from '../hbone/pending-handshakes.ts';
 import { type ProxyError, refusalStatus, tlsFailed } from '../hbone/proxy-error.ts';
 import type { WorkloadTls } from '../hbone/tls-store.ts';
 import { tunnelSettings } from '../hbone/tunnel-settings.ts';
+import { TunnelSocket, tunnelIntake } from '../hbone/tunnel-socket.ts';
 import type { BlockPool } from '../http2/block-pool.ts';
 import { Http2Connection } from '../http2/connection.ts';
 import type { Header } from '../http2/header.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 import type { Http2Stream, StreamHandler } from '../http2/stream.ts';
 import { StreamHolder } from '../http2/stream-holder.ts';
-import { socketTransport } from '../http2/transport.ts';
 import { canonicalIp, formatAddress, type IpAddress } from '../model/address.ts';
 import type { SpiffeId } from '../model/spiffe.ts';
 import type { InboundConnection } from '../net/inbound-connection.ts';
+import type { MeshPeer } from '../tls/mesh-tls.ts';
 import type { WaypointConfig } from './config.ts';
 import type { FairShares } from './fair-shares.ts';
 
@@ -101,16 +103,23 @@ export class Tunnels {
       leave();
       return connection.reject();
     }
-    const socket = openQuietly(connection);
-    close = () => socket.resetAndDestroy();
-    tls.server.accept(socket, (result) => {
+    const intake = tunnelIntake(tls.readBuffer);
+    const socket = new TunnelSocket(openQuietly(connection, intake), intake, 'server');
+    close = () => socket.stream.resetAndDestroy();
+    tls.server.accept(socket.stream, (result) => {
+      if (result.ok) return void this.#serve(connection, socket, result.value).finally(leave);
       leave();
-      if (result.ok) this.#serve(connection, result.value.socket, result.value.peer.id);
-      else this.#log(connection, tlsFailed(result.error));
+      this.#log(connection, tlsFailed(result.error));
     });
   }
 
-  #serve(connection: InboundConnection, socket: Parameters<typeof socketTransport>[0], peerIdentity: SpiffeId): void {
+  async #serve(
+    connection: InboundConnection,
+    socket: TunnelSocket<Socket>,
+    { socket: secured, peer }: MeshPeer,
+  ): Promise<void> {
+    const transport = await socket.transport(secured);
+    const peerIdentity = peer.id;
     const { clock, blocks, shares } = this.#deps;
     const clientIp = canonicalIp(connection.peer.address);
     const clientAddress = formatAddress(clientIp, connection.peer.port);
@@ -118,7 +127,7 @@ export class Tunnels {
     const client = { peerIdentity, clientIp, clientAddress, clientKey };
     const refused = new Set<Http2Stream>();
     const http = new Http2Connection(
-      socketTransport(socket),
+      transport,
       'server',
       { clock, pool: blocks, settings: tunnelSettings('server', this.#config.http2) },
       {

@@ -6,6 +6,7 @@
  * - The identity that policy sees is the one of the peer's verified certificate; headers never count.
  * - Everything a peer can make us hold is bounded: handshake time, streams, early data by the stream's window.
  */
+import type { Socket } from 'node:net';
 import type { AuthorizationInput } from '../../authz/evaluate.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { type Authority, authorityText, headerValue, readConnect } from '../../hbone/authority.ts';
@@ -14,13 +15,13 @@ import { PendingHandshakes } from '../../hbone/pending-handshakes.ts';
 import { type ProxyError, proxyError, refusalStatus, tlsFailed } from '../../hbone/proxy-error.ts';
 import type { WorkloadTls } from '../../hbone/tls-store.ts';
 import { tunnelSettings } from '../../hbone/tunnel-settings.ts';
+import { TunnelSocket, tunnelIntake } from '../../hbone/tunnel-socket.ts';
 import { Http2Connection } from '../../http2/connection.ts';
 import type { Header } from '../../http2/header.ts';
 import { relay } from '../../http2/relay.ts';
 import { SocketIntake } from '../../http2/socket-intake.ts';
 import type { Http2Stream, StreamHandler } from '../../http2/stream.ts';
 import { StreamHolder } from '../../http2/stream-holder.ts';
-import { socketTransport } from '../../http2/transport.ts';
 import { canonicalIp, formatAddress, type IpAddress } from '../../model/address.ts';
 import { type Workload, workloadIdentity } from '../../model/workload.ts';
 import type { InboundConnection } from '../../net/inbound-connection.ts';
@@ -98,12 +99,13 @@ export class Inbound {
       leave();
       return this.#refuse(connection, own.error);
     }
-    const socket = openQuietly(connection);
-    close = () => socket.resetAndDestroy();
-    own.value.server.accept(socket, (result) => {
+    const intake = tunnelIntake(own.value.readBuffer);
+    const socket = new TunnelSocket(openQuietly(connection, intake), intake, 'server');
+    close = () => socket.stream.resetAndDestroy();
+    own.value.server.accept(socket.stream, (result) => {
+      if (result.ok) return void this.#serve(connection, socket, result.value).finally(leave);
       leave();
-      if (result.ok) this.#serve(connection, result.value);
-      else this.#log(connection, tlsFailed(result.error));
+      this.#log(connection, tlsFailed(result.error));
     });
   }
 
@@ -115,9 +117,15 @@ export class Inbound {
     return fail(proxyError('UNKNOWN_LOCAL_WORKLOAD', text));
   }
 
-  #serve(connection: InboundConnection, { socket, peer, certificate }: MeshPeer): void {
+  async #serve(
+    connection: InboundConnection,
+    socket: TunnelSocket<Socket>,
+    { peer, certificate, socket: secured }: MeshPeer,
+  ): Promise<void> {
+    let close = (): unknown => socket.stream.resetAndDestroy();
+    const watched = this.#context.revocations?.watch(certificate, 'destination', () => close());
+    const transport = await socket.transport(secured);
     const { http2 } = this.#context.config;
-    const watched = this.#context.revocations?.watch(certificate, 'destination', () => http.destroy());
     const tunnel: InboundTunnel = {
       peer,
       peerKeys: watched?.keys,
@@ -129,7 +137,7 @@ export class Inbound {
     const settings = tunnelSettings('server', http2);
     const { clock, blocks } = this.#context;
     const http = new Http2Connection(
-      socketTransport(socket),
+      transport,
       'server',
       { clock, pool: blocks, settings },
       {
@@ -140,6 +148,7 @@ export class Inbound {
         },
       },
     );
+    close = () => http.destroy();
     this.#tunnels.add(http);
     // A handshake that was under way when the drain began brings a tunnel that nobody may use.
     if (this.#draining) http.drain();

@@ -1,0 +1,115 @@
+/** Two ends of a mesh connection on loopback, each with the TLS that a test chooses. */
+import { X509Certificate } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { TunnelSocket } from '../../src/hbone/tunnel-socket.ts';
+import { SocketIntake } from '../../src/http2/socket-intake.ts';
+import type { ByteTransport, TransportSink } from '../../src/http2/transport.ts';
+import type { SpiffeId } from '../../src/model/spiffe.ts';
+import { dialTcp } from '../../src/net/tcp-dialer.ts';
+import { listenTcp } from '../../src/net/tcp-listener.ts';
+import type { WorkloadCertificate } from '../../src/pki/workload-certificate.ts';
+import { connectMeshTls, type MeshTlsOptions, MeshTlsServer, meshSecureContext } from '../../src/tls/mesh-tls.ts';
+import { createTestCa, testSpiffeId } from './test-ca.ts';
+
+const OPTIONS: MeshTlsOptions = { tls12: false, compliancePolicy: '', handshakeTimeoutMs: 5000 };
+const READ_BYTES = 65_536;
+const ca = createTestCa();
+const SERVER = testSpiffeId('default', 'server') as SpiffeId;
+const CLIENT = testSpiffeId('default', 'client') as SpiffeId;
+
+function certificateOf(uri: string): WorkloadCertificate {
+  const leaf = ca.leaf({ uri });
+  const { validFromDate, validToDate } = new X509Certificate(leaf.certPem);
+  return {
+    identity: '' as SpiffeId,
+    keyPem: leaf.keyPem,
+    chainPem: [leaf.chainPem],
+    rootsPem: [ca.rootPem],
+    notBeforeMs: validFromDate.getTime(),
+    notAfterMs: validToDate.getTime(),
+  };
+}
+
+/** One end: the TCP connection, what node:tls made of it, and the transport over it. */
+export interface SecureEnd {
+  readonly socket: Socket;
+  readonly secured: TLSSocket;
+  readonly transport: ByteTransport;
+}
+
+/** `own`: records of ambit behind the handshake. */
+export type TlsKind = 'own' | 'node';
+
+/** @returns the client's end and the server's */
+export async function securePair(client: TlsKind, server: TlsKind): Promise<[SecureEnd, SecureEnd]> {
+  const tls = new MeshTlsServer(certificateOf(SERVER), 'cluster.local', OPTIONS);
+  let accepted: (end: Promise<SecureEnd>) => void;
+  const serverEnd = new Promise<SecureEnd>((resolve) => {
+    accepted = resolve;
+  });
+  const listener = await listenTcp(
+    { endpoint: { address: '127.0.0.1', port: 0 } },
+    {
+      onConnection: (connection) => {
+        const intake = intakeOf(server);
+        const socket = connection.open(intake?.onread);
+        if (intake === undefined) socket.pause();
+        const tunnel = new TunnelSocket(socket, intake, 'server');
+        tls.accept(tunnel.stream, (result) => {
+          if (!result.ok) return accepted(Promise.reject(result.error));
+          const secured = result.value.socket;
+          accepted(tunnel.transport(secured).then((transport) => ({ socket, secured, transport })));
+        });
+      },
+    },
+  );
+  const intake = intakeOf(client);
+  const socket = await dialTcp({
+    destination: { address: '127.0.0.1', port: listener.endpoint.port },
+    ...(intake && { readInto: intake.onread }),
+  });
+  const tunnel = new TunnelSocket(socket, intake, 'client');
+  const context = meshSecureContext(certificateOf(CLIENT), OPTIONS);
+  const identities = [SERVER];
+  const result = await connectMeshTls({ stream: tunnel.stream, context, identities, handshakeTimeoutMs: 5000 });
+  if (!result.ok) throw result.error;
+  const secured = result.value.socket;
+  const clientEnd = { socket, secured, transport: await tunnel.transport(secured) };
+  const ends: [SecureEnd, SecureEnd] = [clientEnd, await serverEnd];
+  listener.close();
+  return ends;
+}
+
+function intakeOf(kind: TlsKind): SocketIntake | undefined {
+  return kind === 'own' ? new SocketIntake(Buffer.alloc(READ_BYTES)) : undefined;
+}
+
+/** Keeps what a transport brings. */
+export class RecordingSink implements TransportSink {
+  readonly chunks: Buffer[] = [];
+  ended = false;
+  /** Resolves with the reason when the transport closed. */
+  readonly closed: Promise<Error | undefined>;
+  readonly onClosed: (error: Error | undefined) => void;
+
+  constructor() {
+    let settle: (error: Error | undefined) => void = () => undefined;
+    this.closed = new Promise((resolve) => {
+      settle = resolve;
+    });
+    this.onClosed = (error) => settle(error);
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.chunks);
+  }
+
+  onData(chunk: Buffer): void {
+    this.chunks.push(chunk);
+  }
+
+  onEnd(): void {
+    this.ended = true;
+  }
+}
