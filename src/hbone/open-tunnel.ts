@@ -15,7 +15,7 @@ import type { Revocations } from './revocations.ts';
 import type { TlsStore } from './tls-store.ts';
 import type { Tunnel, TunnelKey } from './tunnel-pool.ts';
 import { type TunnelWindows, tunnelSettings } from './tunnel-settings.ts';
-import { TunnelSocket, tunnelIntake } from './tunnel-socket.ts';
+import { TunnelSocket, tunnelReading } from './tunnel-socket.ts';
 
 export interface OpenTunnelDeps {
   readonly clock: Clock;
@@ -36,11 +36,11 @@ export async function openTunnel(
 ): Promise<Result<Tunnel, ProxyError>> {
   const own = await deps.tls.get(key.sourceIdentity);
   if (!own.ok) return own;
-  const intake = tunnelIntake(own.value.readBuffer);
+  const reading = tunnelReading(own.value.records);
   const target = { address: key.targetIp, port: key.targetPort };
-  const dialled = await deps.network.dial(target, intake && { readInto: intake.onread });
+  const dialled = await deps.network.dial(target, reading && { readInto: reading.intake.onread });
   if (!dialled.ok) return fail(blamePolicy(dialled.error, key));
-  const socket = new TunnelSocket(dialled.value, intake, 'client');
+  const socket = new TunnelSocket(dialled.value, reading, 'client');
   return secure(socket, own.value.context, key.identities, onClosed, deps);
 }
 

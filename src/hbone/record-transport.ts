@@ -14,6 +14,7 @@ import { PostHandshake } from '../tls/post-handshake.ts';
 import { AlertCode, alertBytes, alertName } from '../tls/tls-alert.ts';
 import { ContentType, RECORD_HEADER_BYTES, recordBytesAt } from '../tls/tls-record.ts';
 import type { TakenConnection } from './handshake-stream.ts';
+import type { RecordMemory } from './record-memory.ts';
 
 /** Records in a row without data, of whatever kind; OpenSSL bears as many. */
 const MAX_QUIET_RECORDS = 32;
@@ -28,6 +29,7 @@ export class RecordTransport implements ByteTransport {
   readonly #socket: Socket;
   readonly #sender: SocketSender | undefined;
   readonly #keys: TakenConnection;
+  readonly #memory: RecordMemory;
   readonly #messages = new PostHandshake();
   #sink: TransportSink | undefined;
   #state: State = 'idle';
@@ -36,9 +38,12 @@ export class RecordTransport implements ByteTransport {
   #partial: Buffer | undefined;
   #partialBytes = 0;
   #quietRecords = 0;
+  /** Whether the connection kept memory of the last read: the next one gets as much as it needs, for itself. */
+  #isKept = false;
 
   /** @param intake how the socket is read; from now on for this transport */
-  constructor(socket: Socket, intake: SocketIntake, keys: TakenConnection) {
+  constructor(socket: Socket, intake: SocketIntake, keys: TakenConnection, memory: RecordMemory) {
+    this.#memory = memory;
     this.#socket = socket;
     this.#sender = SocketSender.of(socket);
     this.#keys = keys;
@@ -114,13 +119,16 @@ export class RecordTransport implements ByteTransport {
 
   /** Opens records up to one that is not data. @returns how many bytes they were; 0 when none is whole, or one is wrong */
   #open(bytes: Uint8Array): number {
-    const out = Buffer.allocUnsafe(bytes.length);
+    const out = this.#isKept ? Buffer.allocUnsafe(bytes.length) : this.#memory.take(bytes.length);
     const alert = this.#keys.readKeys.open(bytes, out, opened);
     const [readBytes = 0, dataBytes = 0, otherType = 0, otherBytes = 0] = opened;
     if (dataBytes > 0) this.#data(out.subarray(0, dataBytes));
-    if (this.#state !== 'open') return 0;
-    if (alert !== 0) this.#fail(alert);
-    else if (otherType !== 0) this.#other(otherType, out.subarray(dataBytes, dataBytes + otherBytes));
+    if (this.#state === 'open') {
+      if (alert !== 0) this.#fail(alert);
+      else if (otherType !== 0) this.#other(otherType, out.subarray(dataBytes, dataBytes + otherBytes));
+    }
+    this.#isKept = dataBytes > 0 && (this.#sink?.keepsLast?.() ?? true);
+    if (!this.#isKept) this.#memory.giveBack(out);
     return alert === 0 ? readBytes : 0;
   }
 

@@ -12,7 +12,8 @@ import { parseSpiffeId, type SpiffeId } from '../model/spiffe.ts';
 import type { WorkloadCertificate } from '../pki/workload-certificate.ts';
 import { type MeshTlsOptions, MeshTlsServer, meshSecureContext } from '../tls/mesh-tls.ts';
 import { type ProxyError, proxyError } from './proxy-error.ts';
-import { tunnelReadBuffer } from './tunnel-socket.ts';
+import type { RecordMemory } from './record-memory.ts';
+import { recordMemory } from './tunnel-socket.ts';
 
 /** TLS of one identity, both directions. */
 export interface WorkloadTls {
@@ -20,8 +21,8 @@ export interface WorkloadTls {
   readonly context: SecureContext;
   readonly server: MeshTlsServer;
   readonly notAfterMs: number;
-  /** What its tunnels are read into, with all of the thread; undefined: node:tls reads them. */
-  readonly readBuffer: Uint8Array | undefined;
+  /** What its tunnels share with all of the thread; undefined: node:tls reads and writes them. */
+  readonly records: RecordMemory | undefined;
 }
 
 export interface TlsStoreDeps {
@@ -33,13 +34,13 @@ export interface TlsStoreDeps {
 
 export class TlsStore {
   readonly #deps: TlsStoreDeps;
-  readonly #readBuffer: Uint8Array | undefined;
+  readonly #records: RecordMemory | undefined;
   readonly #entries = new Map<SpiffeId, WorkloadTls>();
   readonly #pending = new Map<SpiffeId, Promise<Result<WorkloadTls, ProxyError>>>();
 
   constructor(deps: TlsStoreDeps) {
     this.#deps = deps;
-    this.#readBuffer = tunnelReadBuffer(deps.options);
+    this.#records = recordMemory(deps.options);
   }
 
   /** The TLS of an identity when it is at hand: the answer for all but the first connection. */
@@ -70,7 +71,7 @@ export class TlsStore {
       previous?.server.replaceCertificate(certificate);
       const trustDomain = parseSpiffeId(identity)?.trustDomain ?? '';
       const server = previous?.server ?? new MeshTlsServer(certificate, trustDomain, options);
-      const entry = { identity, context, server, notAfterMs, readBuffer: this.#readBuffer };
+      const entry = { identity, context, server, notAfterMs, records: this.#records };
       this.#entries.set(identity, entry);
       return ok(entry);
     } catch (error) {

@@ -51,7 +51,8 @@ export class Http2Connection {
     };
     this.#core = core;
     this.#keepalive = keepalive;
-    this.#reader = new FrameReader(new InboundFrames(core, keepalive), limits, role === 'server');
+    const inbound = new InboundFrames(core, keepalive);
+    this.#reader = new FrameReader(inbound, limits, role === 'server');
     core.onStopped = () => {
       this.#reader.stop();
       this.#keepalive.stop();
@@ -59,6 +60,7 @@ export class Http2Connection {
     core.sendOpening();
     transport.start({
       onData: (chunk) => this.#receive(chunk),
+      keepsLast: () => inbound.takeKept(),
       onEnd: () => this.#transportEnded(),
       onClosed: (error) => core.transportClosed(this.#unlessDrained(error)),
     });

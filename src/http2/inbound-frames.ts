@@ -52,6 +52,7 @@ export class InboundFrames implements FrameSink {
   /** The stream of the DATA frame being read, and whether the frame ends it. */
   #current: Http2Stream | undefined;
   #currentEnds = false;
+  #isKept = false;
 
   constructor(core: ConnectionCore, keepalive: Keepalive) {
     this.#core = core;
@@ -87,7 +88,14 @@ export class InboundFrames implements FrameSink {
     const stream = this.#current;
     if (stream === undefined) return;
     if (stream.state === 'closed') this.#core.returnConnectionCredit(chunk.length);
-    else stream.deliver(chunk);
+    else if (stream.deliver(chunk)) this.#isKept = true;
+  }
+
+  /** Whether a handler may have kept data since this was asked last. */
+  takeKept(): boolean {
+    const isKept = this.#isKept;
+    this.#isKept = false;
+    return isKept;
   }
 
   onDataFrameEnd(): Fault | undefined {

@@ -5,14 +5,15 @@
  * - Half-close is kept: FIN becomes END_STREAM and the other way round. The socket must allow half-open.
  * - Credit goes back to the peer only for bytes the kernel took from the socket's queue; reading pauses while the
  *   stream does not take more. So at most a stream window waits on one side and one read on the other.
- * - A piece is freed only after the kernel took it and when no other piece can lie in the same memory.
+ * - What is borrowed is sent or copied before `onData` returns; a piece that waits is freed once the kernel took it, when
+ *   no other can lie in the same memory.
  * - `onDone` is called exactly once, when the socket is closed and the stream is over.
  */
 import type { Socket } from 'node:net';
 import { AmbitError } from '../base/errors.ts';
 import { SocketSender } from '../native/socket-sender.ts';
 import { isOrdinaryEnd } from '../net/from-node-error.ts';
-import { FRAME_HEADER_BYTES } from './frame.ts';
+import { BULK_BYTES, freeChunk } from './free-chunk.ts';
 import type { Header } from './header.ts';
 import { Http2Code } from './http2-error.ts';
 import type { SocketIntake } from './socket-intake.ts';
@@ -35,8 +36,6 @@ export interface RelayOptions {
   readonly intake?: SocketIntake;
 }
 
-/** Pieces from this size on are part of a bulk transfer. */
-const BULK_BYTES = 8192;
 /** Pieces gathered in one turn go out from this size on, while the processor's cache still has them. */
 const GATHER_BYTES = 131_072;
 const NO_BYTES = Buffer.alloc(0);
@@ -107,6 +106,10 @@ class Relay implements StreamHandler {
     // A tunnel has no trailers; the connection rejects them.
   }
 
+  get borrows(): boolean {
+    return this.#sender !== undefined;
+  }
+
   onData(stream: Http2Stream, chunk: Buffer): void {
     const socket = this.#socket;
     this.#counters.bytesToSocket += chunk.length;
@@ -114,13 +117,13 @@ class Relay implements StreamHandler {
       stream.consume(chunk.length);
       return;
     }
-    if (chunk.length >= BULK_BYTES && !this.#corked) this.#cork();
-    const sent = this.#corked ? 0 : (this.#sender?.send(chunk) ?? 0);
-    if (sent === chunk.length) {
-      stream.consume(sent);
-      return;
+    if (this.#sender === undefined) {
+      if (chunk.length >= BULK_BYTES && !this.#corked) this.#cork();
+      return this.#queue(stream, chunk, 0);
     }
-    this.#queue(stream, sent === 0 ? chunk : chunk.subarray(sent), sent);
+    const sent = this.#sender.send(chunk);
+    if (sent === chunk.length) stream.consume(sent);
+    else this.#queue(stream, ownCopy(chunk.subarray(sent)), sent);
   }
 
   /** What the kernel does not take at once. @param sentBytes of the same piece that it took */
@@ -167,7 +170,7 @@ class Relay implements StreamHandler {
       if (this.#owedBytes - takenBytes - length < waiting) break;
       taken += 1;
       takenBytes += length;
-      freePiece(piece);
+      freeChunk(piece);
     }
     if (taken > 0) {
       this.#owed.splice(0, taken);
@@ -243,13 +246,11 @@ class Relay implements StreamHandler {
   }
 }
 
-/**
- * Frees the memory of a large piece that has it for itself: one that fills its chunk behind at most a frame header. Left
- * to the garbage collector, the pieces of a bulk transfer have it walk the whole heap many times a second.
- */
-function freePiece({ buffer, byteOffset, length }: Buffer): void {
-  if (length < BULK_BYTES || byteOffset > FRAME_HEADER_BYTES || byteOffset + length !== buffer.byteLength) return;
-  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+/** A copy that has its memory for itself. */
+function ownCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
 }
 
 function disconnected(side: 'client' | 'destination'): AmbitError<RelayErrorCode> {

@@ -27,7 +27,9 @@ export type StreamCloseReason =
 export interface StreamHandler {
   /** Response headers (client; also interim ones) or trailers. */
   onHeaders(stream: Http2Stream, headers: readonly Header[], endStream: boolean): void;
-  /** Received data, the handler's to keep; credit goes back with `stream.consume` when the bytes left. */
+  /** Whether the memory of data is free to be used again when `onData` returns. */
+  readonly borrows?: boolean;
+  /** Received data, the handler's to keep unless it borrows; credit goes back with `stream.consume` when the bytes left. */
   onData(stream: Http2Stream, chunk: Buffer): void;
   /** The peer ended its side. */
   onEnd(stream: Http2Stream): void;
@@ -199,10 +201,13 @@ export class Http2Stream {
     this.consume(this.#heldBytes);
   }
 
-  /** For the connection: `bytes` go to the handler. */
-  deliver(chunk: Buffer): void {
+  /** For the connection: `bytes` go to the handler. @returns whether it may keep them */
+  deliver(chunk: Buffer): boolean {
+    const handler = this.#handler;
     this.#heldBytes += chunk.length;
-    this.#handler.onData(this, chunk);
+    const borrows = handler.borrows === true;
+    handler.onData(this, chunk);
+    return !borrows;
   }
 
   /** For the connection: whether pending data or the end can be sent when the windows allow it. */

@@ -1,11 +1,14 @@
 /** What an HTTP/2 connection needs of a byte stream, and the adapter for sockets of node:net and node:tls. */
 import type { Socket } from 'node:net';
 import { SocketSender } from '../native/socket-sender.ts';
+import { freeChunk } from './free-chunk.ts';
 
 /** Told what happens on a transport. */
 export interface TransportSink {
-  /** Bytes arrived. The memory is the sink's from now on, also to free: the transport never touches it again. */
+  /** Bytes arrived. The memory is the sink's from now on, also to free, unless it says by `keepsLast` that it is done with it. */
   onData(chunk: Buffer): void;
+  /** Whether something still refers to the memory of the last chunk; where it is not told, something does. */
+  keepsLast?(): boolean;
   /** The peer ended its side. */
   onEnd(): void;
   /** Nothing more happens; exactly once. */
@@ -39,7 +42,10 @@ class SocketTransport implements ByteTransport {
 
   start(sink: TransportSink): void {
     const socket = this.#socket;
-    socket.on('data', (chunk: Buffer) => sink.onData(chunk));
+    socket.on('data', (chunk: Buffer) => {
+      sink.onData(chunk);
+      if (sink.keepsLast?.() === false) freeChunk(chunk);
+    });
     socket.on('end', () => sink.onEnd());
     socket.on('error', (error) => {
       this.#error = error;

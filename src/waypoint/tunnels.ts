@@ -14,7 +14,7 @@ import { PendingHandshakes } from '../hbone/pending-handshakes.ts';
 import { type ProxyError, refusalStatus, tlsFailed } from '../hbone/proxy-error.ts';
 import type { WorkloadTls } from '../hbone/tls-store.ts';
 import { tunnelSettings } from '../hbone/tunnel-settings.ts';
-import { TunnelSocket, tunnelIntake } from '../hbone/tunnel-socket.ts';
+import { TunnelSocket, tunnelReading } from '../hbone/tunnel-socket.ts';
 import type { BlockPool } from '../http2/block-pool.ts';
 import { Http2Connection } from '../http2/connection.ts';
 import type { Header } from '../http2/header.ts';
@@ -103,8 +103,8 @@ export class Tunnels {
       leave();
       return connection.reject();
     }
-    const intake = tunnelIntake(tls.readBuffer);
-    const socket = new TunnelSocket(openQuietly(connection, intake), intake, 'server');
+    const reading = tunnelReading(tls.records);
+    const socket = new TunnelSocket(openQuietly(connection, reading?.intake), reading, 'server');
     close = () => socket.stream.resetAndDestroy();
     tls.server.accept(socket.stream, (result) => {
       if (result.ok) return void this.#serve(connection, socket, result.value).finally(leave);

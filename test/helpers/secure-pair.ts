@@ -2,8 +2,8 @@
 import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { TunnelSocket } from '../../src/hbone/tunnel-socket.ts';
-import { SocketIntake } from '../../src/http2/socket-intake.ts';
+import { RecordMemory } from '../../src/hbone/record-memory.ts';
+import { type TunnelReading, TunnelSocket, tunnelReading } from '../../src/hbone/tunnel-socket.ts';
 import type { ByteTransport, TransportSink } from '../../src/http2/transport.ts';
 import type { SpiffeId } from '../../src/model/spiffe.ts';
 import { dialTcp } from '../../src/net/tcp-dialer.ts';
@@ -13,7 +13,6 @@ import { connectMeshTls, type MeshTlsOptions, MeshTlsServer, meshSecureContext }
 import { createTestCa, testSpiffeId } from './test-ca.ts';
 
 const OPTIONS: MeshTlsOptions = { tls12: false, compliancePolicy: '', handshakeTimeoutMs: 5000 };
-const READ_BYTES = 65_536;
 const ca = createTestCa();
 const SERVER = testSpiffeId('default', 'server') as SpiffeId;
 const CLIENT = testSpiffeId('default', 'client') as SpiffeId;
@@ -52,10 +51,10 @@ export async function securePair(client: TlsKind, server: TlsKind): Promise<[Sec
     { endpoint: { address: '127.0.0.1', port: 0 } },
     {
       onConnection: (connection) => {
-        const intake = intakeOf(server);
-        const socket = connection.open(intake?.onread);
-        if (intake === undefined) socket.pause();
-        const tunnel = new TunnelSocket(socket, intake, 'server');
+        const reading = readingOf(server);
+        const socket = connection.open(reading?.intake.onread);
+        if (reading === undefined) socket.pause();
+        const tunnel = new TunnelSocket(socket, reading, 'server');
         tls.accept(tunnel.stream, (result) => {
           if (!result.ok) return accepted(Promise.reject(result.error));
           const secured = result.value.socket;
@@ -64,12 +63,12 @@ export async function securePair(client: TlsKind, server: TlsKind): Promise<[Sec
       },
     },
   );
-  const intake = intakeOf(client);
+  const reading = readingOf(client);
   const socket = await dialTcp({
     destination: { address: '127.0.0.1', port: listener.endpoint.port },
-    ...(intake && { readInto: intake.onread }),
+    ...(reading && { readInto: reading.intake.onread }),
   });
-  const tunnel = new TunnelSocket(socket, intake, 'client');
+  const tunnel = new TunnelSocket(socket, reading, 'client');
   const context = meshSecureContext(certificateOf(CLIENT), OPTIONS);
   const identities = [SERVER];
   const result = await connectMeshTls({ stream: tunnel.stream, context, identities, handshakeTimeoutMs: 5000 });
@@ -81,8 +80,8 @@ export async function securePair(client: TlsKind, server: TlsKind): Promise<[Sec
   return ends;
 }
 
-function intakeOf(kind: TlsKind): SocketIntake | undefined {
-  return kind === 'own' ? new SocketIntake(Buffer.alloc(READ_BYTES)) : undefined;
+function readingOf(kind: TlsKind): TunnelReading | undefined {
+  return tunnelReading(kind === 'own' ? new RecordMemory() : undefined);
 }
 
 /** Keeps what a transport brings. */

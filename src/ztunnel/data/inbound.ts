@@ -15,7 +15,7 @@ import { PendingHandshakes } from '../../hbone/pending-handshakes.ts';
 import { type ProxyError, proxyError, refusalStatus, tlsFailed } from '../../hbone/proxy-error.ts';
 import type { WorkloadTls } from '../../hbone/tls-store.ts';
 import { tunnelSettings } from '../../hbone/tunnel-settings.ts';
-import { TunnelSocket, tunnelIntake } from '../../hbone/tunnel-socket.ts';
+import { TunnelSocket, tunnelReading } from '../../hbone/tunnel-socket.ts';
 import { Http2Connection } from '../../http2/connection.ts';
 import type { Header } from '../../http2/header.ts';
 import { relay } from '../../http2/relay.ts';
@@ -99,8 +99,8 @@ export class Inbound {
       leave();
       return this.#refuse(connection, own.error);
     }
-    const intake = tunnelIntake(own.value.readBuffer);
-    const socket = new TunnelSocket(openQuietly(connection, intake), intake, 'server');
+    const reading = tunnelReading(own.value.records);
+    const socket = new TunnelSocket(openQuietly(connection, reading?.intake), reading, 'server');
     close = () => socket.stream.resetAndDestroy();
     own.value.server.accept(socket.stream, (result) => {
       if (result.ok) return void this.#serve(connection, socket, result.value).finally(leave);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type net from 'node:net';
+import { connect, createServer } from 'node:net';
 import { after, test } from 'node:test';
 import tls from 'node:tls';
 import { systemClock } from '../../../src/base/clock.ts';
@@ -61,6 +62,39 @@ test('a connection over mutual TLS 1.3 carries data and hears of the loss of its
   inner[0]?.destroy();
   await until(() => closed.length === 1);
   assert.deepEqual([closed, handler.closed.map((reason) => reason.kind)], [['HTTP2_TRANSPORT_LOST'], ['lost']]);
+});
+
+test('a large chunk is freed when nothing refers to it any more, and only then', async () => {
+  const server = createServer((socket) => socket.on('data', (chunk) => socket.write(chunk))).listen(0, '127.0.0.1');
+  closers.push(() => server.close());
+  await once(server, 'listening');
+  const socket = connect((server.address() as net.AddressInfo).port, '127.0.0.1');
+  closers.push(() => socket.destroy());
+  const transport = socketTransport(socket);
+  const chunks: Buffer[] = [];
+  let keeps = true;
+  let received = 0;
+  transport.start({
+    onData: (chunk) => {
+      received += chunk.length;
+      chunks.push(chunk);
+    },
+    keepsLast: () => keeps,
+    onEnd: () => undefined,
+    onClosed: () => undefined,
+  });
+  const message = Buffer.alloc(32_768, 'm');
+  transport.write(message, () => undefined);
+  await until(() => received === message.length);
+  assert.equal(Buffer.concat(chunks.splice(0)).toString(), message.toString());
+  keeps = false;
+  transport.write(message, () => undefined);
+  await until(() => received === 2 * message.length);
+  assert.equal(
+    chunks.every((chunk) => chunk.length === 0 || chunk.length < 8192),
+    true,
+  );
+  assert.ok(chunks.some((chunk) => chunk.length === 0));
 });
 
 test('a socket that is already gone closes the connection', async () => {
