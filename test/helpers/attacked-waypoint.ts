@@ -68,8 +68,14 @@ export class AttackedWaypoint implements AsyncDisposable {
     return this.line(`path="${path}"`);
   }
 
+  /** As `log`, with all that was told before. */
+  settledLog(): Promise<string> {
+    return this.mesh.settledLog(/_gate-/);
+  }
+
   /** Its last line with this text, once there is one. */
   async line(text: string): Promise<string> {
+    await this.settledLog();
     let found = '';
     await eventually(`a line with ${text}`, () => {
       found =

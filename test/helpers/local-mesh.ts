@@ -12,12 +12,14 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { processStartTime, RunFolder, type RunState, readState } from '../../src/local/run-folder.ts';
 import { eventually } from './eventually.ts';
 
 const AMBIT = fileURLToPath(new URL('../../bin/ambit', import.meta.url));
 const NOBODY = 65534;
+const LOG_DELAY_MS = 250;
 
 export interface ExecResult {
   readonly status: number;
@@ -116,6 +118,12 @@ export class LocalMesh {
         resolve({ status, stdout, stderr });
       });
     });
+  }
+
+  /** As `log`, with all that was told before: a proxy writes its lines up to a tenth of a second later. */
+  async settledLog(name: RegExp): Promise<string> {
+    await delay(LOG_DELAY_MS);
+    return this.log(name);
   }
 
   log(name: RegExp): string {

@@ -213,7 +213,7 @@ describe('what a client is told of its endpoint, and the access log', { timeout:
         for (const answer of next) assert.match(answer, /\r\n\r\nok$/, target);
       }
     }
-    assert.doesNotMatch(waypoint.log(), /poisoned/);
+    assert.doesNotMatch(await waypoint.settledLog(), /poisoned/);
     await waypoint.withstood();
   });
 

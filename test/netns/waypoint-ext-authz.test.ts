@@ -153,6 +153,7 @@ describe('CUSTOM authorization at a waypoint', { timeout: 110_000 }, () => {
   const please = { 'x-word': 'please', 'x-user': 'forged', 'x-secret': 's' };
   const bytes = (port: number) => inClient(BYTES, String(port));
   const log = () => mesh.log(/_gate-/);
+  const settledLog = () => mesh.settledLog(/_gate-/);
 
   before(async () => {
     mesh.write('mesh.yaml', ...namespaces, gateway, ...services);
@@ -172,8 +173,11 @@ describe('CUSTOM authorization at a waypoint', { timeout: 110_000 }, () => {
     await eventually('the policy', async () => (await ask('/private')).startsWith('403'));
     assert.match(await ask('/private', please), /^403 .* RBAC: access denied$/);
     assert.match(await ask('/open'), /^200 /);
-    assert.match(log(), /response_code_details=\S*ns\[web\]-policy\[ask\]-rule\[0\]-deny-due-to-bad-CUSTOM-action/);
-    assert.match(log(), /an external authorizer cannot be asked.*by-http.*no such extension provider/);
+    assert.match(
+      await settledLog(),
+      /response_code_details=\S*ns\[web\]-policy\[ask\]-rule\[0\]-deny-due-to-bad-CUSTOM-action/,
+    );
+    assert.match(await settledLog(), /an external authorizer cannot be asked.*by-http.*no such extension provider/);
   });
 
   it('asks by HTTP, and changes the request and its answer as configured', async () => {
@@ -186,7 +190,10 @@ describe('CUSTOM authorization at a waypoint', { timeout: 110_000 }, () => {
   it('gives the client the answer of the authorizer when it denies', async () => {
     const answer = await ask('/private/x', { 'x-other': 'o' });
     assert.equal(answer, '401 http text/x-denial GET,/check/private/x,site,mesh,,,');
-    assert.match(log(), /response_code=401 response_flags="?UAEX"? response_code_details="?ext_authz_denied/);
+    assert.match(
+      await settledLog(),
+      /response_code=401 response_flags="?UAEX"? response_code_details="?ext_authz_denied/,
+    );
   });
 
   it('asks with the body, and passes it on afterwards', async () => {
@@ -215,7 +222,10 @@ describe('CUSTOM authorization at a waypoint', { timeout: 110_000 }, () => {
   it('is over when its client goes away, and when its time is', async () => {
     mesh.write('config.yaml', meshConfig({ timeout: '1s', statusOnError: '503' }));
     await eventually('the timeout', async () => (await ask('/private', { 'x-word': 'wait' })).startsWith('503'));
-    assert.match(log(), /response_code=503 response_flags="?UAEX"? response_code_details="?ext_authz_error/);
+    assert.match(
+      await settledLog(),
+      /response_code=503 response_flags="?UAEX"? response_code_details="?ext_authz_error/,
+    );
     await inClient(LEAVE, 'http://site/private/leave');
     await eventually('the log', () => /private\/leave.*downstream_remote_disconnect/.test(log()));
   });
@@ -259,13 +269,16 @@ describe('CUSTOM authorization at a waypoint', { timeout: 110_000 }, () => {
     mesh.write('policy.yaml', custom('by-grpc', { ports: ['90', '91'] }));
     await eventually('the policy', async () => (await bytes(91)) !== 'hello');
     assert.equal(await bytes(90), 'hello');
-    assert.match(log(), /policy rejection: ext_authz_denied/);
+    assert.match(await settledLog(), /policy rejection: ext_authz_denied/);
     mesh.write('policy.yaml', custom('by-http', { ports: ['90', '91'] }));
     await eventually('no question', async () => (await bytes(91)) === 'hello');
   });
 
-  it('reaches the authorizers through tunnels of the mesh', () => {
-    assert.match(mesh.log(/ztunnel/), /src.identity="spiffe:\/\/cluster.local\/ns\/web\/sa\/gate"[^\n]*by-(grpc|http)/);
+  it('reaches the authorizers through tunnels of the mesh', async () => {
+    assert.match(
+      await mesh.settledLog(/ztunnel/),
+      /src.identity="spiffe:\/\/cluster.local\/ns\/web\/sa\/gate"[^\n]*by-(grpc|http)/,
+    );
   });
 
   it('refuses while the authorizer is gone, or lets pass if told so, and asks no more without the policy', async () => {

@@ -164,8 +164,8 @@ describe('HTTP through a waypoint', { timeout: 110_000 }, () => {
   it('arrives whole, with what the waypoint adds and without what clients must not claim', async () => {
     const sum = '0 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
     assert.equal(await ask('GET', '/a?b=c'), `200 istio-envoy http,true, GET /a?b=c ${sum}`);
-    assert.match(mesh.log(/_gate-/), /method="GET" path="\/a\?b=c" authority="site" response_code=200/);
-    assert.match(mesh.log(/_gate-/), /src.identity="spiffe:\/\/cluster.local\/ns\/web\/sa\/client"/);
+    assert.match(await mesh.settledLog(/_gate-/), /method="GET" path="\/a\?b=c" authority="site" response_code=200/);
+    assert.match(await mesh.settledLog(/_gate-/), /src.identity="spiffe:\/\/cluster.local\/ns\/web\/sa\/client"/);
   });
 
   it('carries large bodies both ways', async () => {

@@ -125,7 +125,10 @@ describe('tokens at a waypoint', { timeout: 110_000 }, () => {
     const forged = await thief.sign({ aud: 'site' });
     assert.equal(await ask(bearer(forged), '/', '100000'), refused(401, 'Jwt verification fails'));
     assert.equal(await ask({}, `/?access_token=${forged}`), refused(401, 'Jwt verification fails'));
-    assert.match(mesh.log(/_gate-/), /response_code=401 .*jwt_authn_access_denied\{Jwt_verification_fails\}/);
+    assert.match(
+      await mesh.settledLog(/_gate-/),
+      /response_code=401 .*jwt_authn_access_denied\{Jwt_verification_fails\}/,
+    );
     for (const token of [expired, forged]) {
       for (const part of token.split('.')) assert.ok(!mesh.log(/_gate-/).includes(part), 'no token is in a log');
     }
@@ -200,7 +203,7 @@ describe('tokens at a waypoint', { timeout: 110_000 }, () => {
     await eventually('the rule', async () => (await ask(token)).endsWith('Jwks remote fetch is failed'));
     assert.match(await ask(token), /^401 /);
     assert.match(await ask({}), /^200 /);
-    assert.match(mesh.log(/_gate-/), /keys of tokens not fetched/);
+    assert.match(await mesh.settledLog(/_gate-/), /keys of tokens not fetched/);
     mesh.remove('tokens.yaml');
     await eventually('nobody asks for tokens', async () => (await ask(token)).startsWith('200'));
   });

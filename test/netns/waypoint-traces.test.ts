@@ -349,7 +349,7 @@ describe('traces of waypoints', { timeout: 170_000 }, () => {
       const [status, seen] = await ask();
       return status === 200 && seen.every((headers) => !('x-b3-traceid' in headers));
     });
-    assert.match(mesh.log(/gate-front/), /nothing is traced.*nobody/);
+    assert.match(await mesh.settledLog(/gate-front/), /nothing is traced.*nobody/);
   });
 
   describe('and access logs', () => {

@@ -74,7 +74,7 @@ describe('a waypoint of ambit up', { timeout: 110_000 }, () => {
       assert.equal(await ask('echo', 80), 'hello');
       return /dst.service="echo.app.svc.cluster.local" dst.workload="echo"/.test(mesh.log(/_gate-.*_istio-proxy/));
     });
-    assert.match(mesh.log(/_gate-/), /src.identity="spiffe:\/\/cluster.local\/ns\/app\/sa\/client"/);
+    assert.match(await mesh.settledLog(/_gate-/), /src.identity="spiffe:\/\/cluster.local\/ns\/app\/sa\/client"/);
   });
 
   it('calls under its own identity, so that a policy can ask for it', async () => {
