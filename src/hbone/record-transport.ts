@@ -38,6 +38,8 @@ export class RecordTransport implements ByteTransport {
   #partial: Buffer | undefined;
   #partialBytes = 0;
   #quietRecords = 0;
+  /** Whether an answer to the peer's wish for new keys is on its way. */
+  #isAnswering = false;
   /** Whether the connection kept memory of the last read: the next one gets as much as it needs, for itself. */
   #isKept = false;
 
@@ -159,9 +161,14 @@ export class RecordTransport implements ByteTransport {
     if (event.kind === 'refused') return this.#fail(event.alert);
     if (event.kind === 'nothing') return;
     this.#keys.readKeys.update();
-    if (!event.answer) return;
+    // One answer may be for several wishes (RFC 8446 4.6.3); a peer that does not read would have us keep one for each.
+    if (!event.answer || this.#isAnswering || !this.#socket.writable) return;
     const answer = this.#keys.writeKeys.update();
-    if (typeof answer === 'object') this.#socket.write(answer);
+    if (typeof answer !== 'object') return;
+    this.#isAnswering = true;
+    this.#socket.write(answer, () => {
+      this.#isAnswering = false;
+    });
   }
 
   #fail(alert: number): void {

@@ -8,3 +8,10 @@ export const BULK_BYTES = 8192;
 export function freeChunk({ buffer, length }: Buffer): void {
   if (length >= BULK_BYTES && length === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
+
+/** A copy that has its memory for itself. */
+export function ownCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
+}

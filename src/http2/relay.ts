@@ -13,7 +13,7 @@ import type { Socket } from 'node:net';
 import { AmbitError } from '../base/errors.ts';
 import { SocketSender } from '../native/socket-sender.ts';
 import { isOrdinaryEnd } from '../net/from-node-error.ts';
-import { BULK_BYTES, freeChunk } from './free-chunk.ts';
+import { BULK_BYTES, freeChunk, ownCopy } from './free-chunk.ts';
 import type { Header } from './header.ts';
 import { Http2Code } from './http2-error.ts';
 import type { SocketIntake } from './socket-intake.ts';
@@ -244,13 +244,6 @@ class Relay implements StreamHandler {
     this.#stream.releaseCredit();
     this.#onDone(this.#error);
   }
-}
-
-/** A copy that has its memory for itself. */
-function ownCopy(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  copy.set(bytes);
-  return copy;
 }
 
 function disconnected(side: 'client' | 'destination'): AmbitError<RelayErrorCode> {

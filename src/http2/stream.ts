@@ -9,8 +9,12 @@
  */
 import type { AmbitError } from '../base/errors.ts';
 import { ReceiveWindow, SendWindow } from './flow-window.ts';
+import { ownCopy } from './free-chunk.ts';
 import type { Header } from './header.ts';
 import { Http2Code, type Http2ErrorCode } from './http2-error.ts';
+
+/** Data is kept in the memory that it came in while that is at most so many times as large. */
+const MAX_MEMORY_RATIO = 4;
 
 /** Why a stream is over. */
 export type StreamCloseReason =
@@ -205,9 +209,10 @@ export class Http2Stream {
   deliver(chunk: Buffer): boolean {
     const handler = this.#handler;
     this.#heldBytes += chunk.length;
-    const borrows = handler.borrows === true;
-    handler.onData(this, chunk);
-    return !borrows;
+    // A window counts the bytes of a piece, not the memory that it lies in: a peer may put little into much of that.
+    const mayKeep = handler.borrows !== true && chunk.length * MAX_MEMORY_RATIO >= chunk.buffer.byteLength;
+    handler.onData(this, mayKeep || handler.borrows === true ? chunk : ownCopy(chunk));
+    return mayKeep;
   }
 
   /** For the connection: whether pending data or the end can be sent when the windows allow it. */

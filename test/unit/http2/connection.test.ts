@@ -158,6 +158,27 @@ test('padding counts for flow control and its credit returns at once', async () 
   assert.deepEqual([peer.accepted[0]?.handler.text.length, peer.closed], [20, []]);
 });
 
+test('data that a handler keeps holds little more memory than it has bytes, whatever came with it', async () => {
+  const peer = rawPeer('server');
+  peer.send(frame(1, 4, 1, HEADERS));
+  for (let round = 0; round < 20; round += 1) {
+    peer.send(
+      frame(0, 0, 1, Buffer.of(round)),
+      frame(0, 8, 1, Buffer.alloc(16_000, 255)),
+      frame(6, 0, 0, Buffer.alloc(8)),
+    );
+  }
+  for (let round = 0; round < 20; round += 1) {
+    peer.send(frame(0, 0, 1, Buffer.of(round)), frame(99, 0, 0, Buffer.alloc(16_000)));
+  }
+  const chunks = (peer.accepted[0]?.handler.chunks ?? []).filter(({ length }) => length === 1);
+  assert.equal(chunks.length, 40);
+  const memories = [...new Set(chunks.map(({ buffer }) => buffer))];
+  const heldBytes = memories.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  assert.equal(heldBytes, chunks.length);
+  await settle();
+});
+
 test('connection faults end with GOAWAY of the right code', async () => {
   const { PROTOCOL_ERROR, FLOW_CONTROL_ERROR, COMPRESSION_ERROR } = Http2Code;
   const cases: [string, number, Buffer[]][] = [
