@@ -75,7 +75,8 @@ export class HandshakeStream extends Duplex {
    * @returns undefined where node:tls keeps it: there are no keys for what was agreed on, or the connection is lost
    */
   async takeBack(secured: TLSSocket): Promise<TakenConnection | undefined> {
-    const secrets = this.#bothSecrets();
+    // What node:tls read and wrote since it was handed bytes as they came is known to it alone.
+    const secrets = this.#state === 'handshake' ? this.#bothSecrets() : undefined;
     const suite = secured.getCipher()?.standardName ?? '';
     const readKeys = secrets && recordKeys({ suite, secret: secrets.read, direction: 'read' });
     if (secrets === undefined || readKeys === undefined) {

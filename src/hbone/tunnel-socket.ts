@@ -44,6 +44,8 @@ export class TunnelSocket<S extends Duplex> {
   /** The bytes behind the handshake. */
   async transport(secured: TLSSocket): Promise<ByteTransport> {
     const { stream } = this;
+    // A connection may be lost while nobody listens to it: the transport tells why, and the process must not end of it.
+    secured.on('error', (error) => secured.destroy(error));
     const taken = stream instanceof HandshakeStream ? await stream.takeBack(secured) : undefined;
     if (taken === undefined || this.#reading === undefined || !(this.#socket instanceof Socket)) {
       return socketTransport(secured);

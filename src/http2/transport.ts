@@ -51,7 +51,7 @@ class SocketTransport implements ByteTransport {
       this.#error = error;
     });
     socket.on('close', () => sink.onClosed(this.#error));
-    if (socket.destroyed) process.nextTick(() => sink.onClosed(this.#error));
+    if (socket.destroyed) process.nextTick(() => sink.onClosed(this.#error ?? socket.errored ?? undefined));
   }
 
   write(bytes: Uint8Array, onWritten: () => void): boolean {
