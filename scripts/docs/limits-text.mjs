@@ -163,6 +163,12 @@ export const LIMIT_GROUPS = [
         'No answer to a PING: the tunnel and its connections end.',
       ],
       ['http2/connection.ts', 'MAX_CONTINUATIONS', '', 'CONTINUATION frames of one header block; more end the tunnel.'],
+      [
+        'http2/stream.ts',
+        'MAX_MEMORY_RATIO',
+        '',
+        'Memory that kept data may lie in, as a multiple of its length; data that is less of it is copied.',
+      ],
       ['http2/inbound-frames.ts', 'DEFAULT_MAX_HEADERS', '', 'Headers of one request; more are refused.'],
       ['http2/hpack-decoder.ts', 'MAX_INTEGER', '', 'Largest integer in a header block; a larger one ends the tunnel.'],
       [

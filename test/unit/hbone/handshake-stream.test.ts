@@ -79,11 +79,12 @@ async function serve(own: boolean, options: MeshTlsOptions = OPTIONS): Promise<S
         const socket = openQuietly(connection, reading?.intake);
         const tunnel = new TunnelSocket(socket, reading, 'server');
         const sink = new RecordingSink();
-        tls.accept(tunnel.stream, async (result) => {
+        tls.accept(tunnel.stream, (result) => {
           if (!result.ok) return settle({ error: result.error.message, transport: undefined, sink });
-          const transport = await tunnel.transport(result.value.socket);
-          transport.start(sink);
-          settle({ error: undefined, transport, sink });
+          void tunnel.transport(result.value.socket).then((transport) => {
+            transport.start(sink);
+            settle({ error: undefined, transport, sink });
+          });
         });
       },
     },
@@ -100,7 +101,7 @@ async function dial(port: number): Promise<Socket> {
 }
 
 /** Lends a socket to node:tls, with what it writes on its way changed by `change`. */
-function changedStream(socket: Socket, change: (bytes: Buffer, send: (bytes: Buffer) => void) => void): Duplex {
+function changedStream(socket: Socket, change: (bytes: Buffer, send: (bytes: Buffer) => void) => unknown): Duplex {
   const stream = new Duplex({
     read: () => undefined,
     write: (chunk: Buffer, _encoding, done) => {

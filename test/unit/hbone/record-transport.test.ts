@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { RecordTransport } from '../../../src/hbone/record-transport.ts';
 import type { ByteTransport } from '../../../src/http2/transport.ts';
 import { eventually } from '../../helpers/eventually.ts';
+import { recordPeer } from '../../helpers/record-peer.ts';
 import { RecordingSink, securePair, type TlsKind } from '../../helpers/secure-pair.ts';
+import { ALERT, DATA, HANDSHAKE, KEY_UPDATE, KEY_UPDATE_REQUESTED, TestRecords } from '../../helpers/tls-records.ts';
 
 const KINDS: readonly (readonly [TlsKind, TlsKind])[] = [
   ['own', 'own'],
@@ -49,4 +52,76 @@ describe('records behind a handshake', () => {
       assert.equal(await atClient.closed, undefined);
     });
   }
+});
+
+describe('records of a peer', () => {
+  it('are read the same wherever the stream is cut, with changes of keys, tickets and padding in it', async () => {
+    const message = (writes: TestRecords): Buffer => {
+      const ticket = Buffer.concat([Buffer.of(4, 0, 0, 30), Buffer.alloc(30)]);
+      const parts = [
+        writes.seal(DATA, Buffer.from('one ')),
+        writes.seal(HANDSHAKE, ticket.subarray(0, 10)),
+        writes.seal(HANDSHAKE, Buffer.concat([ticket.subarray(10), KEY_UPDATE])),
+      ];
+      writes.update();
+      parts.push(writes.seal(DATA, Buffer.from('two '), 20), writes.seal(HANDSHAKE, KEY_UPDATE_REQUESTED));
+      writes.update();
+      return Buffer.concat([...parts, writes.seal(DATA, Buffer.from('three'))]);
+    };
+    const { length } = message(new TestRecords('TLS_AES_128_GCM_SHA256', randomBytes(32)));
+    for (let cut = 1; cut <= length; cut += 1) {
+      // What was read with the handshake, and what is read afterwards.
+      let rest: Buffer = Buffer.alloc(0);
+      const peer = await recordPeer((writes) => {
+        const bytes = message(writes);
+        rest = bytes.subarray(cut);
+        return bytes.subarray(0, cut);
+      });
+      if (rest.length > 0) peer.socket.write(rest);
+      await eventually('all data', () => peer.sink.bytes.toString() === 'one two three');
+      peer.transport.write(Buffer.from('answer'), () => undefined);
+      peer.transport.end();
+      await once(peer.socket, 'end');
+      const texts = peer.opened().map(({ type, content }) => `${type} ${content.toString('hex')}`);
+      assert.deepEqual(texts, ['22 1800000100', '23 616e73776572', '21 0100'], `cut at ${cut}`);
+      peer.close();
+    }
+  });
+
+  it('end with its close_notify or its FIN; what follows the former is not read, and this side may still write', async () => {
+    for (const isNotified of [true, false]) {
+      const peer = await recordPeer();
+      peer.socket.write(peer.writes.seal(DATA, Buffer.from('last')));
+      if (isNotified) {
+        const notify = peer.writes.seal(ALERT, Buffer.of(1, 0));
+        peer.socket.write(Buffer.concat([notify, peer.writes.seal(DATA, Buffer.from('late'))]));
+      } else peer.socket.end();
+      await eventually('the end', () => peer.sink.ended);
+      peer.transport.write(Buffer.from('answer'), () => undefined);
+      peer.transport.end();
+      peer.transport.end();
+      await once(peer.socket, 'end');
+      peer.socket.end();
+      assert.equal(await peer.sink.closed, undefined);
+      assert.equal(peer.sink.bytes.toString(), 'last');
+      const types = peer.opened().map(({ type }) => type);
+      assert.deepEqual(types, [DATA, ALERT]);
+    }
+  });
+
+  it('end with the error of a reset, and a wish for new keys behind our end is not answered', async () => {
+    const peer = await recordPeer();
+    peer.transport.end();
+    peer.socket.write(peer.writes.seal(HANDSHAKE, KEY_UPDATE_REQUESTED));
+    peer.writes.update();
+    peer.socket.write(peer.writes.seal(DATA, Buffer.from('more')));
+    await eventually('data', () => peer.sink.bytes.toString() === 'more');
+    peer.socket.resetAndDestroy();
+    assert.match(String((await peer.sink.closed)?.message), /ECONNRESET/);
+    // A write to what is closed is told as taken, and nothing happens.
+    await new Promise<void>((resolve) => {
+      if (peer.transport.write(Buffer.from('late'), resolve)) resolve();
+    });
+    peer.close();
+  });
 });

@@ -94,7 +94,7 @@ describe('messages behind the handshake', () => {
           asks ? KEY_UPDATE_REQUESTED : KEY_UPDATE,
         ]);
         const messages = new PostHandshake();
-        let last = NOTHING;
+        let last: PostHandshakeEvent = { kind: 'nothing' } as PostHandshakeEvent;
         for (let at = 0, turn = 0; at < all.length; turn++) {
           assert.deepEqual(last, NOTHING);
           const length = cuts[turn % cuts.length] ?? 1;
