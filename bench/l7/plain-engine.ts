@@ -9,12 +9,8 @@ import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { Dialer } from '../../src/hbone/dialer.ts';
 import { TlsStore } from '../../src/hbone/tls-store.ts';
-import type { HttpHeader, HttpStream } from '../../src/http/http-stream.ts';
-import { Http1ServerConnection } from '../../src/http1/server-connection.ts';
 import type { PausableTransport } from '../../src/http1/transport.ts';
 import { BlockPool } from '../../src/http2/block-pool.ts';
-import { Http2Connection } from '../../src/http2/connection.ts';
-import type { StreamHandler } from '../../src/http2/stream.ts';
 import { MeshState } from '../../src/mesh/mesh-state.ts';
 import type { IpAddress } from '../../src/model/address.ts';
 import { createDefaultDenials } from '../../src/model/policy-tally.ts';
@@ -32,7 +28,6 @@ import { AuthorizationProviders } from '../../src/waypoint/external-authorizatio
 import { FairShares } from '../../src/waypoint/fair-shares.ts';
 import { FileTexts } from '../../src/waypoint/file-texts.ts';
 import type { HttpConnectionContext } from '../../src/waypoint/http-context.ts';
-import { handleRequest } from '../../src/waypoint/http-exchange.ts';
 import { HttpUpstreams, type UpstreamVersion } from '../../src/waypoint/http-upstreams.ts';
 import { OpenDecisions } from '../../src/waypoint/open-decisions.ts';
 import { BatchExporter } from '../../src/waypoint/reporting/batch-exporter.ts';
@@ -40,19 +35,13 @@ import type { FinishedSpan } from '../../src/waypoint/reporting/finished-span.ts
 import { encodeZipkin } from '../../src/waypoint/reporting/zipkin-encoding.ts';
 import { REPLAY_BUDGET_BYTES, ReplayBudget } from '../../src/waypoint/request-body.ts';
 import { RequestTelemetry } from '../../src/waypoint/request-telemetry.ts';
+import { serveHttp1, serveHttp2 } from '../../src/waypoint/serve-http.ts';
 import { NO_TELEMETRY, type TelemetryPlan } from '../../src/waypoint/telemetry-settings.ts';
 import { TlsCredentials } from '../../src/waypoint/tls-credentials.ts';
 import { Upstreams } from '../../src/waypoint/upstreams.ts';
 
 const LOOPBACK = '127.0.0.1' as IpAddress;
 const clock = systemClock;
-/** As a waypoint has it for what is in its tunnels. */
-const HTTP2_SETTINGS = {
-  initialWindowBytes: 1_048_576,
-  connectionWindowBytes: 4_194_304,
-  maxHeaderListBytes: 61_440,
-  maxConcurrentStreams: 100,
-};
 
 export interface PlainEngineOptions {
   /** Of the only endpoint, on loopback. */
@@ -137,6 +126,7 @@ export function plainEngine(options: PlainEngineOptions): PlainEngine {
   });
   const deps = {
     clock,
+    blocks,
     defaultDenials: createDefaultDenials(),
     random: Math.random,
     accessLog: silentLogger,
@@ -183,37 +173,8 @@ export function plainEngine(options: PlainEngineOptions): PlainEngine {
     routes: () => routes,
   };
 
-  const serveHttp2 = (transport: PausableTransport) => {
-    new Http2Connection(
-      transport,
-      'server',
-      { clock, pool: blocks, settings: HTTP2_SETTINGS },
-      {
-        onStream: (stream, headers, endStream) =>
-          handleRequest(
-            stream as HttpStream,
-            headers as readonly HttpHeader[],
-            endStream,
-            context,
-            deps,
-          ) as StreamHandler,
-        onClosed: () => undefined,
-      },
-    );
-  };
-  return {
-    serve: (transport) => {
-      if (spoken === 'http2') return serveHttp2(transport);
-      new Http1ServerConnection(
-        transport,
-        { clock, pool: blocks, scheme: 'http', halfClose: false },
-        {
-          onRequest: (stream, headers, endStream) => handleRequest(stream, headers, endStream, context, deps),
-          onClosed: () => undefined,
-        },
-      );
-    },
-  };
+  const serve = spoken === 'http2' ? serveHttp2 : serveHttp1;
+  return { serve: (transport) => void serve(transport, context, deps, () => undefined) };
 }
 
 /** Spans are encoded as for Zipkin, and go nowhere. */

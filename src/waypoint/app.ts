@@ -62,7 +62,8 @@ import { createReporting, type Reporting } from './reporting/create-reporting.ts
 import { REPLAY_BUDGET_BYTES, ReplayBudget } from './request-body.ts';
 import { RequestTelemetry } from './request-telemetry.ts';
 import { Routes } from './routes.ts';
-import { type Drainable, serveConnection } from './serve-connection.ts';
+import { serveConnection } from './serve-connection.ts';
+import type { Drainable } from './serve-http.ts';
 import { TlsCredentials } from './tls-credentials.ts';
 import { Tunnels } from './tunnels.ts';
 import { Upstreams } from './upstreams.ts';

@@ -15,11 +15,8 @@ import type { Clock, Timer } from '../base/clock.ts';
 import type { AmbitError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { type ProxyError, policyDenied, proxyError } from '../hbone/proxy-error.ts';
-import type { HttpHeader, HttpStream } from '../http/http-stream.ts';
-import { Http1ServerConnection } from '../http1/server-connection.ts';
 import { streamTransport } from '../http1/stream-transport.ts';
 import type { BlockPool } from '../http2/block-pool.ts';
-import { Http2Connection } from '../http2/connection.ts';
 import type { Http2Stream, StreamCloseReason, StreamHandler } from '../http2/stream.ts';
 import type { MeshState } from '../mesh/mesh-state.ts';
 import type { DefaultDenials } from '../model/policy-tally.ts';
@@ -36,7 +33,6 @@ import type { ExternalAuthorization } from './external-authorization/external-au
 import type { FairShares } from './fair-shares.ts';
 import { forwardBytes, refuseConnection } from './forward-connection.ts';
 import type { HttpConnectionContext } from './http-context.ts';
-import { handleRequest } from './http-exchange.ts';
 import type { HttpUpstreams, UpstreamVersion } from './http-upstreams.ts';
 import { logViolation } from './log-violation.ts';
 import { nodeId } from './node-id.ts';
@@ -46,6 +42,7 @@ import { connectionTargets } from './policy-targets.ts';
 import type { ReplayBudget } from './request-body.ts';
 import type { RequestTelemetry } from './request-telemetry.ts';
 import type { Routes } from './routes.ts';
+import { type Drainable, serveHttp1, serveHttp2 } from './serve-http.ts';
 import { type SniffedProtocol, sniffProtocol } from './sniff-protocol.ts';
 import type { TelemetrySettings } from './telemetry-settings.ts';
 import type { DownstreamConnection } from './tunnels.ts';
@@ -80,22 +77,10 @@ export interface ServeDeps {
   self(): Workload | undefined;
 }
 
-/** A connection that can be asked to end when its present requests have. */
-export interface Drainable {
-  drain(): void;
-}
-
 /** Without a byte for so long the server speaks first: then it is no HTTP. */
 const SNIFF_TIMEOUT_MS = 200;
 /** A client that began may take so long until its first line tells what it speaks. */
 const FIRST_LINE_TIMEOUT_MS = 10_000;
-/** What this side offers as an HTTP/2 server inside a tunnel. */
-const HTTP2_SETTINGS = {
-  initialWindowBytes: 1_048_576,
-  connectionWindowBytes: 4_194_304,
-  maxHeaderListBytes: 61_440,
-  maxConcurrentStreams: 100,
-};
 
 /** Takes a connection and brings it to its end. */
 export function serveConnection(connection: DownstreamConnection, deps: ServeDeps): void {
@@ -192,9 +177,9 @@ class ServedConnection implements StreamHandler {
     this.#decided = true;
     this.#timer?.cancel();
     const declared = this.#declared;
-    if (protocol === 'http2') this.#serveHttp2();
+    if (protocol === 'http2') this.#serveHttp('http2');
     // Where HTTP is declared, something else is told that it is none.
-    else if (protocol === 'http1' || declared === 'http1' || declared === 'http2') this.#serveHttp1();
+    else if (protocol === 'http1' || declared === 'http1' || declared === 'http2') this.#serveHttp('http1');
     else this.#serveBytes();
   }
 
@@ -245,38 +230,11 @@ class ServedConnection implements StreamHandler {
     if (this.#ended) handler.onEnd(stream);
   }
 
-  #serveHttp1(): void {
-    const { clock, blocks } = this.#deps;
-    const context = this.#context('http1');
-    const served: Http1ServerConnection = new Http1ServerConnection(
-      streamTransport(this.#connection.stream, this.#early, this.#ended),
-      { clock, pool: blocks, scheme: 'http', halfClose: false },
-      {
-        onRequest: (stream, headers, endStream) => handleRequest(stream, headers, endStream, context, this.#deps),
-        onClosed: (error) => this.#closed(served, error),
-      },
-    );
-    this.#deps.served.add(served);
-  }
-
-  #serveHttp2(): void {
-    const { clock, blocks } = this.#deps;
-    const context = this.#context('http2');
-    const served: Http2Connection = new Http2Connection(
-      streamTransport(this.#connection.stream, this.#early, this.#ended),
-      'server',
-      { clock, pool: blocks, settings: HTTP2_SETTINGS },
-      {
-        onStream: (stream, headers, endStream) =>
-          handleRequest(
-            stream as HttpStream,
-            headers as readonly HttpHeader[],
-            endStream,
-            context,
-            this.#deps,
-          ) as StreamHandler,
-        onClosed: (error) => this.#closed(served, error),
-      },
+  #serveHttp(spoken: UpstreamVersion): void {
+    const serve = spoken === 'http1' ? serveHttp1 : serveHttp2;
+    const transport = streamTransport(this.#connection.stream, this.#early, this.#ended);
+    const served: Drainable = serve(transport, this.#context(spoken), this.#deps, (error) =>
+      this.#closed(served, error),
     );
     this.#deps.served.add(served);
   }
