@@ -6,7 +6,6 @@
  *   but who owns the service may change a request after that, or send it where its client could not: what would is
  *   answered with 500.
  */
-import type { HttpRouteRule } from '../../model/manifest/http-route.ts';
 import type { RouteObject } from '../../model/manifest/route-object.ts';
 import type { Service } from '../../model/service.ts';
 import type {
@@ -17,6 +16,7 @@ import type {
   HttpRoute,
   WeightedBackend,
 } from '../../proto/gen/ambit.ts';
+import { filtersByRule } from './filters-by-rule.ts';
 
 const REFUSED_STATUS = 500;
 const CHANGING_FILTERS: ReadonlySet<string> = new Set(['RequestHeaderModifier', 'URLRewrite']);
@@ -45,14 +45,7 @@ export function backendForOwnClients(backend: WeightedBackend, service: Service,
 
 /** What of the route would change requests, as `<filter> (rule <index>)`. */
 export function changingFilters(route: RouteObject): string[] {
-  if (route.kind === 'TCPRoute' || route.kind === 'TLSRoute') return [];
-  const names = route.rules.flatMap((rule, index) => changingOf(rule).map((type) => `${type} (rule ${index})`));
-  return [...new Set(names)];
-}
-
-function changingOf({ filters, backends }: HttpRouteRule): string[] {
-  const all = [...filters, ...backends.flatMap((backend) => backend.filters)];
-  return all.map(({ type }) => type).filter((type) => CHANGING_FILTERS.has(type));
+  return filtersByRule(route, ({ type }) => (CHANGING_FILTERS.has(type) ? type : undefined));
 }
 
 /** What would be filled in is of the request as the endpoints of the service get it, with what a provider added for them. */

@@ -1,9 +1,9 @@
 /** What routes say about their parents between services: status on Kubernetes, notes elsewhere (facts l7-and-control 4.3). */
-import type { HttpRouteRule } from '../../model/manifest/http-route.ts';
 import { backendsOf, type RouteObject } from '../../model/manifest/route-object.ts';
 import type { ParentRef } from '../../model/manifest/route-refs.ts';
 import type { WantedCondition, WantedConditions } from '../wanted-conditions.ts';
 import { changingFilters } from './client-routes.ts';
+import { filtersByRule } from './filters-by-rule.ts';
 import { attachRoute, type RouteLookup } from './route-attachment.ts';
 import { findBackend } from './route-backends.ts';
 import { parentRemarks, unusedRemarks } from './route-remarks.ts';
@@ -77,13 +77,6 @@ function resolvedCondition(lookup: RouteLookup, route: RouteObject): WantedCondi
 }
 
 function unsupportedFilters(route: RouteObject): string | undefined {
-  if (route.kind === 'TCPRoute' || route.kind === 'TLSRoute') return undefined;
-  const names = route.rules.flatMap((rule, index) => unsupportedOf(rule).map((name) => `${name} (rule ${index})`));
-  return names.length === 0 ? undefined : `these filters are not supported: ${[...new Set(names)].join(', ')}`;
-}
-
-function unsupportedOf({ filters, backends }: HttpRouteRule): string[] {
-  return [...filters, ...backends.flatMap((backend) => backend.filters)].flatMap((filter) =>
-    filter.type === 'unsupported' ? [filter.name] : [],
-  );
+  const names = filtersByRule(route, (filter) => (filter.type === 'unsupported' ? filter.name : undefined));
+  return names.length === 0 ? undefined : `these filters are not supported: ${names.join(', ')}`;
 }

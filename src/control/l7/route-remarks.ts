@@ -2,7 +2,7 @@
 import { compileFormat } from '../../format/compile-format.ts';
 import { meshParentKey } from '../../manifests/object-references.ts';
 import { isConnectionHeader } from '../../model/connection-headers.ts';
-import type { HttpRouteRule } from '../../model/manifest/http-route.ts';
+import { filtersOf, type HttpRouteRule } from '../../model/manifest/http-route.ts';
 import { objectTitle } from '../../model/manifest/manifest-object.ts';
 import type { RouteObject } from '../../model/manifest/route-object.ts';
 import type { ParentRef } from '../../model/manifest/route-refs.ts';
@@ -34,9 +34,8 @@ export function unusedRemarks(route: RouteObject): string[] {
 }
 
 /** What nobody but the two ends of a connection changes. */
-function connectionHeaders({ filters, backends }: HttpRouteRule): string[] {
-  const all = [...filters, ...backends.flatMap((backend) => backend.filters)];
-  const names = all.flatMap((filter) => {
+function connectionHeaders(rule: HttpRouteRule): string[] {
+  const names = filtersOf(rule).flatMap((filter) => {
     if (!('headers' in filter)) return [];
     const { set, add, remove } = filter.headers;
     return [...set.map(({ name }) => name), ...add.map(({ name }) => name), ...remove];
@@ -47,9 +46,8 @@ function connectionHeaders({ filters, backends }: HttpRouteRule): string[] {
 }
 
 /** Values of headers that look as if something were to be filled in. */
-function unknownOperators({ filters, backends }: HttpRouteRule): string[] {
-  const all = [...filters, ...backends.flatMap((backend) => backend.filters)];
-  return all.flatMap((filter) => {
+function unknownOperators(rule: HttpRouteRule): string[] {
+  return filtersOf(rule).flatMap((filter) => {
     if (!('headers' in filter)) return [];
     return [...filter.headers.set, ...filter.headers.add].flatMap(({ name, value }) => {
       const format = compileFormat(value);

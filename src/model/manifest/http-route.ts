@@ -41,6 +41,11 @@ export interface RouteRetry {
   readonly backoffMs: number | undefined;
 }
 
+/** The filters of a rule, and those of its backends behind them. */
+export function filtersOf({ filters, backends }: Pick<HttpRouteRule, 'filters' | 'backends'>): RouteFilter[] {
+  return [...filters, ...backends.flatMap((backend) => backend.filters)];
+}
+
 const RULE_FIELDS = ['name', 'matches', 'filters', 'backendRefs', 'timeouts', 'retry', 'sessionPersistence'];
 /** What can differ between the backends of one rule. */
 const BACKEND_FILTERS: ReadonlySet<string> = new Set(['RequestHeaderModifier', 'ResponseHeaderModifier', 'URLRewrite']);
@@ -113,14 +118,13 @@ export function readRouteActions(
 function checkFilters(
   rule: FieldReader,
   matches: readonly HttpRouteMatch[],
-  { filters, backends }: Pick<HttpRouteRule, 'filters' | 'backends'>,
+  actions: Pick<HttpRouteRule, 'filters' | 'backends'>,
 ): void {
-  const types = new Set(filters.map(({ type }) => type));
+  const types = new Set(actions.filters.map(({ type }) => type));
   if (types.has('RequestRedirect') && types.has('URLRewrite')) {
     rule.report('filters', 'RequestRedirect and URLRewrite cannot be combined in one rule');
   }
-  const all = [...filters, ...backends.flatMap((backend) => backend.filters)];
-  const replaces = all.some((filter) => 'path' in filter && filter.path?.type === 'ReplacePrefixMatch');
+  const replaces = filtersOf(actions).some((filter) => 'path' in filter && filter.path?.type === 'ReplacePrefixMatch');
   if (replaces && matches.some(({ path }) => path.type !== 'PathPrefix')) {
     rule.report('filters', 'ReplacePrefixMatch needs matches of type PathPrefix');
   }
