@@ -29,9 +29,7 @@ export function findBackend(lookup: RouteLookup, route: RouteObject, ref: Backen
     return missing('InvalidKind', `${kind} ${ref.name} cannot be a backend: Service, ServiceEntry and Hostname can`);
   }
   const title = target.kind === 'Hostname' ? `host ${target.host}` : objectTitle(ref.kind, ref.namespace, ref.name);
-  if (target.kind !== 'Hostname' && !isPermitted(lookup, route, ref)) {
-    return missing('RefNotPermitted', `no ReferenceGrant of namespace ${ref.namespace} permits ${title} as a backend`);
-  }
+  if (target.kind !== 'Hostname' && !isPermitted(lookup, route, ref)) return notPermitted(ref.namespace, title);
   const object =
     target.kind === 'Hostname'
       ? ownerOfHost(lookup, route.meta.namespace, target.host)
@@ -40,8 +38,11 @@ export function findBackend(lookup: RouteLookup, route: RouteObject, ref: Backen
     return missing('BackendNotFound', `${title} does not exist`);
   }
   if (isForOwnClients(lookup, route)) {
-    const refusal = refusalOfOwner(lookup, route, object);
-    if (refusal !== undefined) return missing('RefNotPermitted', `${refusal} ${title} as a backend`);
+    if (!isBesideParents(route, object)) return notBesideParents(title);
+    // What a host name stands for is led to with the consent that the object itself needs.
+    if (target.kind === 'Hostname' && !isPermitted(lookup, route, referenceTo(object))) {
+      return notPermitted(object.meta.namespace, title);
+    }
   }
   if (object.kind === 'Service' && object.type === 'ExternalName') {
     return missing('BackendNotFound', `${title} is of type ExternalName, which the mesh does not know`);
@@ -80,17 +81,16 @@ function isForOwnClients(lookup: RouteLookup, route: RouteObject): boolean {
 }
 
 /**
- * The waypoint of another namespace connects from there, with an identity of there: to its own services only, and to what
- * a host name stands for as to the object itself. Endpoints elsewhere may be any address that somebody wrote down.
+ * The waypoint of another namespace connects from there, with an identity of there: to its own services only. Endpoints
+ * elsewhere may be any address that somebody wrote down.
  */
-function refusalOfOwner(lookup: RouteLookup, route: RouteObject, { kind, meta }: BackendObject): string | undefined {
+function isBesideParents(route: RouteObject, { meta }: BackendObject): boolean {
+  return route.parents.every((parent) => parent.namespace === meta.namespace);
+}
+
+function referenceTo({ kind, meta }: BackendObject): ObjectRef {
   const { namespace, name } = meta;
-  if (!route.parents.every((parent) => parent.namespace === namespace)) {
-    return 'a route for own clients leads to services of the namespace of its parent only, and has';
-  }
-  const group = kind === 'Service' ? '' : 'networking.istio.io';
-  if (isPermitted(lookup, route, { group, kind, namespace, name })) return undefined;
-  return `no ReferenceGrant of namespace ${namespace} permits`;
+  return { group: kind === 'Service' ? '' : 'networking.istio.io', kind, namespace, name };
 }
 
 function isSameService(a: ParentRef, b: ObjectRef): boolean {
@@ -120,6 +120,15 @@ function hasPort(object: BackendObject, port: number | undefined): boolean {
 function hostnameOf({ mesh }: RouteLookup, object: BackendObject): string {
   const { meta } = object;
   return object.kind === 'Service' ? serviceHostname(mesh, meta.namespace, meta.name) : (object.hosts[0] ?? '');
+}
+
+function notPermitted(namespace: string, title: string): BackendReading {
+  return missing('RefNotPermitted', `no ReferenceGrant of namespace ${namespace} permits ${title} as a backend`);
+}
+
+function notBesideParents(title: string): BackendReading {
+  const rule = 'a route for own clients leads to services of the namespace of its parent only';
+  return missing('RefNotPermitted', `${rule}, and has ${title} as a backend`);
 }
 
 function missing(reason: Extract<BackendReading, { kind: 'missing' }>['reason'], message: string): BackendReading {
