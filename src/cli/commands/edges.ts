@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { outputOption, parseDuration, withMesh } from '../option-parsers.ts';
 import type { EdgesFlags } from '../roles/edges.ts';
+import { SUCCESS_AND_DENIED } from '../traffic-columns.ts';
 
 const WINDOW_MS = 5000;
 
@@ -21,10 +22,9 @@ export function addEdgesCommand(program: Command, environment: NodeJS.ProcessEnv
 }
 
 const EXAMPLES = `
-Requests are seen where a waypoint is in the way; else connections. SUCCESS is the share of requests whose answer is no error
-of a server: not 5xx, and of gRPC none of UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE
-and DATA_LOSS. DENIED/S is what the mesh itself refused: requests by 401 or 403 of a waypoint, which reach no workload (DST is
-unknown), and connections by policy. BYTES_IN and BYTES_OUT are of bodies where requests are seen, else of connections.
+Requests are seen where a waypoint is in the way; else connections.
+${SUCCESS_AND_DENIED}
+BYTES_IN and BYTES_OUT are of bodies where requests are seen, else of connections.
 
 Examples:
   ambit edges -n shop                    what happens around namespace shop

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { outputOption, parseDuration, withMesh } from '../option-parsers.ts';
 import type { TopFlags } from '../roles/top.ts';
+import { SUCCESS_AND_DENIED } from '../traffic-columns.ts';
 
 const WINDOW_MS = 2000;
 
@@ -29,10 +30,8 @@ const EXAMPLES = `
 Requests are seen where a waypoint is in the way; else connections. A row of a workload is what it is asked, an edge is
 CLIENT > SERVER. Where the output is no terminal there is one table.
 
-SUCCESS is the share of requests whose answer is no error of a server: not 5xx, and of gRPC none of UNKNOWN,
-DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS. DENIED/S is what the mesh itself
-refused: requests by 401 or 403 of a waypoint, which reach no workload (unknown), and connections by policy. Connections of a
-service are those of its clients: what its waypoint opens for them is not counted again.
+${SUCCESS_AND_DENIED}
+Connections of a service are those of its clients: what its waypoint opens for them is not counted again.
 
 Examples:
   ambit top
