@@ -2,21 +2,15 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { RequestPolicies } from '../../../src/authz/request-policies.ts';
 import { EVERYTHING, type RequestPolicy } from '../../../src/authz/request-policy.ts';
-import { silentLogger } from '../../../src/base/logger.ts';
 import { ok } from '../../../src/base/result.ts';
 import type { HttpHeader, HttpStreamHandler } from '../../../src/http/http-stream.ts';
 import { createPolicyTally } from '../../../src/model/policy-tally.ts';
 import { HttpForward, type HttpRoute } from '../../../src/proto/gen/ambit.ts';
 import { CompiledRoutes } from '../../../src/routing/compile-routes.ts';
 import type { CheckOutcome } from '../../../src/waypoint/external-authorization/external-authorization.ts';
-import { FairShares } from '../../../src/waypoint/fair-shares.ts';
-import type { HttpConnectionContext, HttpExchangeDeps } from '../../../src/waypoint/http-context.ts';
 import { handleRequest } from '../../../src/waypoint/http-exchange.ts';
-import { ReplayBudget } from '../../../src/waypoint/request-body.ts';
-import { NO_TELEMETRY } from '../../../src/waypoint/telemetry-settings.ts';
+import { exchangeContext, exchangeDeps } from '../../helpers/exchange-fixture.ts';
 import { FakeHttpStream } from '../../helpers/fake-http-stream.ts';
-import { ManualClock } from '../../helpers/manual-clock.ts';
-import { silentTelemetry, unknownClient } from '../../helpers/silent-telemetry.ts';
 
 const HEADERS: readonly HttpHeader[] = [
   [':method', 'GET'],
@@ -32,7 +26,6 @@ const ALLOWED: CheckOutcome = {
   response: { edits: [], remove: [] },
   reroute: false,
 };
-const CALLED = { namespace: 'shop', hostname: 'cart', ports: new Map([[80, 8080]]) };
 const backend = (namespace: string, hostname: string) => ({ namespace, hostname, port: 80, subset: '' });
 
 function routeTo(to: ReturnType<typeof backend>, mirror: ReturnType<typeof backend>): HttpRoute {
@@ -61,17 +54,9 @@ async function received(clientNamespace: string, route: HttpRoute): Promise<unkn
     sent.push(['x-pass', 'x-role'].map((name) => headers.find(([own]) => own === name)?.[1]));
     return ok(upstream);
   };
-  const deps = {
-    clock: new ManualClock(),
-    random: () => 0.5,
-    accessLog: silentLogger,
-    tapLog: silentLogger,
-    telemetry: silentTelemetry,
+  const deps = exchangeDeps({
     http: { waiting: () => 0, acquire: async () => ok({ reused: false, release: () => undefined, request }) },
-    replayBudget: new ReplayBudget(1_000_000),
-    requestShares: new FairShares(0),
     clusters: { get: () => cluster },
-    state: { service: () => CALLED },
     external: {
       find: () => ({ provider: { settings: { body: undefined } }, target: {} }),
       ask: (
@@ -84,24 +69,14 @@ async function received(clientNamespace: string, route: HttpRoute): Promise<unkn
         return () => undefined;
       },
     },
-  } as unknown as HttpExchangeDeps;
+  });
   const port = { port: 80, http: [route], tcp: [], hasHttp: true, hasTcp: false, grpcWeb: false, clientNamespace };
   const routes = new CompiledRoutes({ ports: [port], session: undefined });
   const rules = { tally: createPolicyTally(), rules: [EVERYTHING] };
-  const context = {
-    target: { kind: 'service', service: CALLED, port: 80 },
-    self: {},
-    client: unknownClient,
-    clientAddress: '',
-    forwarded: '',
-    spoken: 'http1',
-    requestClient: { ip: '10.0.0.9', certificate: undefined },
-    subject: { identity: undefined },
-    tokenRules: () => undefined,
+  const context = exchangeContext({
     policies: () => new RequestPolicies([{ ...policy, ...rules } as RequestPolicy]),
-    telemetry: () => NO_TELEMETRY,
     routes: () => routes.of(80, clientNamespace),
-  } as unknown as HttpConnectionContext;
+  });
   const downstream = new FakeHttpStream();
   downstream.setHandler(handleRequest(downstream, HEADERS, true, context, deps));
   await new Promise((resolve) => setImmediate(resolve));

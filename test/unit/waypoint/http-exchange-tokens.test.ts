@@ -9,14 +9,9 @@ import { silentLogger } from '../../../src/base/logger.ts';
 import { fail, ok } from '../../../src/base/result.ts';
 import type { HttpHeader, HttpStreamHandler } from '../../../src/http/http-stream.ts';
 import { createPolicyTally } from '../../../src/model/policy-tally.ts';
-import { FairShares } from '../../../src/waypoint/fair-shares.ts';
-import type { HttpConnectionContext, HttpExchangeDeps } from '../../../src/waypoint/http-context.ts';
 import { handleRequest } from '../../../src/waypoint/http-exchange.ts';
-import { ReplayBudget } from '../../../src/waypoint/request-body.ts';
-import { NO_TELEMETRY } from '../../../src/waypoint/telemetry-settings.ts';
+import { exchangeContext, exchangeDeps } from '../../helpers/exchange-fixture.ts';
 import { FakeHttpStream } from '../../helpers/fake-http-stream.ts';
-import { ManualClock } from '../../helpers/manual-clock.ts';
-import { silentTelemetry, unknownClient } from '../../helpers/silent-telemetry.ts';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 const HEADERS: readonly HttpHeader[] = [
@@ -69,23 +64,9 @@ function setUp(asks: 'asks' | 'does not ask' = 'asks') {
         },
       }),
   };
-  const deps = {
-    clock: new ManualClock(),
-    random: () => 0.5,
-    accessLog: {
-      ...silentLogger,
-      enabled: () => true,
-      info: (_: string, fields: object) => lines.push(JSON.stringify(fields)),
-    },
-    telemetry: silentTelemetry,
-    tapLog: silentLogger,
-    tokens,
-    http,
-    replayBudget: new ReplayBudget(1_000_000),
-    requestShares: new FairShares(0),
-    clusters: { get: () => cluster },
-    state: {},
-  } as unknown as HttpExchangeDeps;
+  const info = (_: string, fields: object) => lines.push(JSON.stringify(fields));
+  const accessLog = { ...silentLogger, enabled: () => true, info };
+  const deps = exchangeDeps({ accessLog, tokens, http, clusters: { get: () => cluster } });
   const noteToken = {
     httpOnly: false,
     holds: ({ http }: AskedSubject) => {
@@ -102,20 +83,7 @@ function setUp(asks: 'asks' | 'does not ask' = 'asks') {
     tally: createPolicyTally(),
     rules: [{ clauses: [[[noteToken]]], unknown: false, callers: undefined }],
   };
-  const context = {
-    target: { kind: 'service', service: { ports: new Map([[80, 8080]]) }, port: 80 },
-    self: {},
-    client: unknownClient,
-    clientAddress: '',
-    forwarded: '',
-    spoken: 'http1',
-    requestClient: { ip: '10.0.0.9', certificate: undefined },
-    subject: { identity: undefined },
-    tokenRules: () => rules,
-    policies: () => new RequestPolicies([policy]),
-    telemetry: () => NO_TELEMETRY,
-    routes: () => undefined,
-  } as unknown as HttpConnectionContext;
+  const context = exchangeContext({ tokenRules: () => rules, policies: () => new RequestPolicies([policy]) });
   downstream.setHandler(handleRequest(downstream, HEADERS, false, context, deps));
   const finishToken = (outcome: TokenOutcome) => {
     settleToken(outcome);
