@@ -6,7 +6,14 @@
  * - A rule that is left out does not hold for the caller; one that comes may not hold for what it does.
  */
 import { addNumber, firstInOrder, type Numbers, type NumberTest } from '../base/first-in-order.ts';
-import { type Identity, principalOf, spiffeId } from '../model/spiffe.ts';
+import type { Identity } from '../model/spiffe.ts';
+
+/** Who asks. */
+export interface Caller {
+  readonly identity: Identity | undefined;
+  /** Of the identity (`principalOf`). */
+  readonly principal: string | undefined;
+}
 
 /** Keys of callers, one of which a caller has who can meet the rule; undefined where anybody can, for all that is known. */
 export type Callers = readonly string[] | undefined;
@@ -51,18 +58,17 @@ export class CallerIndex {
   }
 
   /** The first candidate for a caller for which `test` holds, by its number. @param subject what `test` is given beside it */
-  find<Subject>(identity: Identity | undefined, subject: Subject, test: NumberTest<Subject>): number | undefined {
-    return firstInOrder(this.#listsFor(identity), subject, test);
+  find<Subject>(caller: Caller, subject: Subject, test: NumberTest<Subject>): number | undefined {
+    return firstInOrder(this.#listsFor(caller), subject, test);
   }
 
-  #listsFor(identity: Identity | undefined): readonly Numbers[] {
+  #listsFor(caller: Caller): readonly Numbers[] {
     const lists: Numbers[] = this.#anybody.length === 0 ? [] : [this.#anybody];
     if (this.#byKey.size === 0) return lists;
-    const { namespace = '', serviceAccount = '' } = identity ?? {};
+    const { namespace = '', serviceAccount = '' } = caller.identity ?? {};
     const keys = [namespaceCaller(namespace)];
-    if (identity !== undefined) {
-      keys.push(principalCaller(principalOf(spiffeId(identity))), accountCaller(namespace, serviceAccount));
-    }
+    const { principal } = caller;
+    if (principal !== undefined) keys.push(principalCaller(principal), accountCaller(namespace, serviceAccount));
     for (const key of keys) {
       const found = this.#byKey.get(key);
       if (found !== undefined) lists.push(found);

@@ -6,7 +6,7 @@
  *   rules never matches.
  * - Dry-run policies never change the outcome; they are only reported.
  */
-import { type Cidr, cidrContains, type IpAddress, ipToBytes } from '../model/address.ts';
+import { type Cidr, cidrContains, type IpAddress } from '../model/address.ts';
 import {
   type AuthorizationPolicy,
   type PolicyClause,
@@ -16,7 +16,7 @@ import {
   type ServiceAccountMatch,
   type StringMatch,
 } from '../model/policy.ts';
-import { type Identity, principalOf, spiffeId } from '../model/spiffe.ts';
+import { AskedConnection, type ConnectionFacts } from './asked-connection.ts';
 import {
   accountCaller,
   anyOfCallers,
@@ -27,14 +27,9 @@ import {
 } from './caller-index.ts';
 import { textMatches } from './string-match.ts';
 
-/** What policies can see of a connection. */
-export interface AuthorizationInput {
-  /** The peer's verified identity; undefined for plaintext. */
-  readonly identity: Identity | undefined;
-  readonly sourceIp: IpAddress;
+/** What policies can see of a connection; the port is the workload's own (target) port. */
+export interface AuthorizationInput extends ConnectionFacts {
   readonly destinationIp: IpAddress;
-  /** The workload's own (target) port. */
-  readonly destinationPort: number;
 }
 
 /** The policy is the one that decided; undefined where none matched. */
@@ -48,45 +43,8 @@ export interface Authorization<P extends AuthorizationPolicy> {
   readonly dryRun: readonly P[];
 }
 
-/** The connection in the forms that fields compare, each made when the first field asks for it. */
-class Subject {
-  readonly #input: AuthorizationInput;
-  #principal: string | undefined;
-  #sourceIp: Uint8Array | undefined;
-  #destinationIp: Uint8Array | undefined;
-
-  constructor(input: AuthorizationInput) {
-    this.#input = input;
-  }
-
-  get identity(): Identity | undefined {
-    return this.#input.identity;
-  }
-
-  /** Undefined for a caller without identity. */
-  get principal(): string | undefined {
-    const { identity } = this.#input;
-    if (identity !== undefined) this.#principal ??= principalOf(spiffeId(identity));
-    return this.#principal;
-  }
-
-  get sourceIp(): Uint8Array {
-    this.#sourceIp ??= ipToBytes(this.#input.sourceIp);
-    return this.#sourceIp;
-  }
-
-  get destinationIp(): Uint8Array {
-    this.#destinationIp ??= ipToBytes(this.#input.destinationIp);
-    return this.#destinationIp;
-  }
-
-  get destinationPort(): number {
-    return this.#input.destinationPort;
-  }
-}
-
 /** Whether one value of a field is that of the connection. */
-type Hit<T> = (value: T, subject: Subject) => boolean;
+type Hit<T> = (value: T, subject: AskedConnection) => boolean;
 
 interface Entry<P> {
   readonly policy: P;
@@ -95,7 +53,7 @@ interface Entry<P> {
 
 /** What was found so far. */
 interface Findings<P> {
-  readonly subject: Subject;
+  readonly subject: AskedConnection;
   readonly dryRun: P[];
   denied: P | undefined;
   allowed: P | undefined;
@@ -122,9 +80,9 @@ export class PolicySet<P extends AuthorizationPolicy> {
   authorize(input: AuthorizationInput): Authorization<P> {
     if (this.#policies.length === 0) return NO_POLICY;
     this.#index ??= this.#makeIndex();
-    const subject = new Subject(input);
+    const subject = new AskedConnection(input);
     const findings: Findings<P> = { subject, dryRun: [], denied: undefined, allowed: undefined };
-    this.#index.find(input.identity, findings, this.#endsAt);
+    this.#index.find(subject, findings, this.#endsAt);
     const { denied, allowed, dryRun } = findings;
     return { decision: decide(denied, allowed, this.#hasAllow), dryRun };
   }
@@ -195,18 +153,18 @@ function exactCallers(matches: readonly StringMatch[], keyOf: (value: string) =>
 
 // Plain loops from here on: a workload may have thousands of rules, and closures for each would cost more than its answer.
 
-function ruleMatches(rule: PolicyRule, subject: Subject): boolean {
+function ruleMatches(rule: PolicyRule, subject: AskedConnection): boolean {
   for (const clause of rule) if (!clauseMatches(clause, subject)) return false;
   return true;
 }
 
-function clauseMatches(clause: PolicyClause, subject: Subject): boolean {
+function clauseMatches(clause: PolicyClause, subject: AskedConnection): boolean {
   for (const match of clause) if (matchHolds(match, subject)) return true;
   return clause.length === 0;
 }
 
 /** Most matches do not hold, so whether one is empty is asked last. */
-function matchHolds(match: PolicyMatch, subject: Subject): boolean {
+function matchHolds(match: PolicyMatch, subject: AskedConnection): boolean {
   return (
     admits(match.destinationPorts, match.notDestinationPorts, isDestinationPort, subject) &&
     admits(match.principals, match.notPrincipals, isPrincipal, subject) &&
@@ -219,11 +177,11 @@ function matchHolds(match: PolicyMatch, subject: Subject): boolean {
 }
 
 /** An empty list restricts nothing; a filled positive list needs one hit, a negative list none. */
-function admits<T>(positive: readonly T[], negative: readonly T[], isHit: Hit<T>, subject: Subject): boolean {
+function admits<T>(positive: readonly T[], negative: readonly T[], isHit: Hit<T>, subject: AskedConnection): boolean {
   return (positive.length === 0 || hasHit(positive, isHit, subject)) && !hasHit(negative, isHit, subject);
 }
 
-function hasHit<T>(values: readonly T[], isHit: Hit<T>, subject: Subject): boolean {
+function hasHit<T>(values: readonly T[], isHit: Hit<T>, subject: AskedConnection): boolean {
   for (const value of values) if (isHit(value, subject)) return true;
   return false;
 }
@@ -234,8 +192,9 @@ const isNamespace: Hit<StringMatch> = (match, { identity }) => textMatches(match
 const isServiceAccount: Hit<ServiceAccountMatch> = (match, { identity }) =>
   match.serviceAccount === identity?.serviceAccount && match.namespace === identity.namespace;
 const isSource: Hit<Cidr> = (cidr, { sourceIp }) => cidrContains(cidr, sourceIp);
-const isDestination: Hit<Cidr> = (cidr, { destinationIp }) => cidrContains(cidr, destinationIp);
-const isDestinationPort: Hit<number> = (port, { destinationPort }) => port === destinationPort;
+const isDestination: Hit<Cidr> = (cidr, { destinationIp }) =>
+  destinationIp !== undefined && cidrContains(cidr, destinationIp);
+const isDestinationPort: Hit<number> = (port, { subject }) => port === subject.destinationPort;
 
 function isEmpty(match: PolicyMatch): boolean {
   const identities =

@@ -52,8 +52,9 @@ export class RequestPolicies {
   authorize(subject: RequestSubject): RequestDecision {
     if (this.#deciding.length === 0) return NOTHING_SAID;
     this.#index ??= this.#makeIndex();
-    const findings: Findings = { asked: new AskedSubject(subject), denied: undefined, allowed: undefined };
-    this.#index.find(subject.identity, findings, this.#endsAt);
+    const asked = new AskedSubject(subject);
+    const findings: Findings = { asked, denied: undefined, allowed: undefined };
+    this.#index.find(asked, findings, this.#endsAt);
     const { denied, allowed } = findings;
     const decisive = denied ?? allowed;
     if (decisive === undefined) return this.#hasAllow ? NONE_ALLOWS : NOTHING_SAID;

@@ -1,6 +1,6 @@
 /** What L7 policies can see of a request, or of a connection that carries none (facts l7-and-control 3.1). */
 import type { IpAddress } from '../model/address.ts';
-import type { Identity } from '../model/spiffe.ts';
+import type { ConnectionFacts } from './asked-connection.ts';
 
 /** The claims of a token that was verified. */
 export type TokenClaims = Readonly<Record<string, unknown>>;
@@ -16,16 +16,9 @@ export interface HttpSubject {
   readonly token: TokenClaims | undefined;
 }
 
-export interface RequestSubject {
-  /** The caller's verified identity. */
-  readonly identity: Identity | undefined;
-  /** The direct peer. */
-  readonly sourceIp: IpAddress;
+export interface RequestSubject extends ConnectionFacts {
   /** The client, as trusted proxies in front of it say. */
   readonly remoteIp: IpAddress;
-  /** Undefined when the connection was addressed by name. */
-  readonly destinationIp: IpAddress | undefined;
-  readonly destinationPort: number;
   readonly sni: string | undefined;
   /** Undefined on a connection that is not HTTP. */
   readonly http: HttpSubject | undefined;

@@ -3,20 +3,25 @@ import { describe, it } from 'node:test';
 import {
   accountCaller,
   anyOfCallers,
+  type Caller,
   CallerIndex,
   type Callers,
   namespaceCaller,
   principalCaller,
 } from '../../../src/authz/caller-index.ts';
-import type { Identity } from '../../../src/model/spiffe.ts';
+import { type Identity, principalOf, spiffeId } from '../../../src/model/spiffe.ts';
 
 const caller: Identity = { trustDomain: 'td', namespace: 'shop', serviceAccount: 'web' };
 const FILLER: Callers[] = Array(20).fill([principalCaller('td/ns/none/sa/none')]);
 
+function asking(identity: Identity | undefined): Caller {
+  return { identity, principal: identity && principalOf(spiffeId(identity)) };
+}
+
 /** Which of the first rules come, with many others behind them. */
 function candidates(rules: readonly Callers[], identity: Identity | undefined): number[] {
   const seen: number[] = [];
-  new CallerIndex([...rules, ...FILLER]).find(identity, seen, (number, list) => {
+  new CallerIndex([...rules, ...FILLER]).find(asking(identity), seen, (number, list) => {
     list.push(number);
     return false;
   });
@@ -46,7 +51,7 @@ describe('the index of callers', () => {
 
   it('leaves nothing out of a few rules: they are asked one by one', () => {
     const seen: number[] = [];
-    new CallerIndex(rules).find(undefined, seen, (number, list) => list.push(number) < 0);
+    new CallerIndex(rules).find(asking(undefined), seen, (number, list) => list.push(number) < 0);
     assert.deepEqual(seen, [0, 1, 2, 3, 4, 5, 6]);
   });
 
