@@ -9,6 +9,7 @@ import { type Browser, chromium } from 'playwright-core';
 import { serveDashboard } from '../../src/dashboard/dashboard-server.ts';
 import { LoopbackGate } from '../../src/dashboard/loopback-gate.ts';
 import { seededRandom } from '../../test/helpers/seeded-random.ts';
+import { median } from '../median.ts';
 import { writeResults } from '../results.ts';
 import { syntheticMesh } from './synthetic-mesh.ts';
 
@@ -71,17 +72,16 @@ try {
     runs.push(await runOnce(browser, services));
     console.log(runs.at(-1));
   }
-  const median = (of: (run: Run) => number) =>
-    Math.round((runs.map(of).sort((a, b) => a - b)[Math.floor(runs.length / 2)] ?? 0) * 10) / 10;
+  const middle = (of: (run: Run) => number) => Math.round(median(runs.map(of)) * 10) / 10;
   writeResults('dashboard', {
     services,
     calls: syntheticMesh(services, seededRandom(1)).edges,
     browser: browser.version(),
     runs: RUNS,
-    firstPaintMs: median((run) => run.firstPaintMs),
-    graphMs: median((run) => run.graphMs),
-    framesPerSec: median((run) => run.framesPerSec),
-    longestFrameMs: median((run) => run.longestFrameMs),
+    firstPaintMs: middle((run) => run.firstPaintMs),
+    graphMs: middle((run) => run.graphMs),
+    framesPerSec: middle((run) => run.framesPerSec),
+    longestFrameMs: middle((run) => run.longestFrameMs),
   });
 } finally {
   await browser.close();

@@ -1,8 +1,9 @@
 /** Contestants of the L4 bench: two pods each with the applications, and the proxies between them. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LabPod, NetnsLab } from '../../test/helpers/netns.ts';
+import { haproxyResponder } from '../haproxy-responder.ts';
 import { inPod, output } from './generators.ts';
 import { type Cores, onCore } from './process-cost.ts';
 import { APPLICATIONS, type Contestant, type PairOptions, type ProxyPair } from './proxy-pair.ts';
@@ -45,11 +46,8 @@ export async function enter(
 
 /** Answers every request with 1 KB. */
 function startResponder(pod: LabPod, folder: string, cores: Cores): ChildProcess {
-  const path = join(folder, 'responder.cfg');
-  const body = 'a'.repeat(1024);
-  const config = `global\n  nbthread 1\n  maxconn 4000\ndefaults\n  mode http\n  timeout client 120s\n  timeout server 5s\n  timeout connect 5s\nfrontend f\n  bind :${APPLICATIONS.http}\n  http-request return status 200 content-type text/plain string "${body}"\n`;
-  writeFileSync(path, config);
-  const command = ['nsenter', `--net=${pod.path}`, 'haproxy', '-db', '-q', '-f', path];
+  const responder = haproxyResponder(APPLICATIONS.http, join(folder, 'responder.cfg'));
+  const command = ['nsenter', `--net=${pod.path}`, ...responder];
   return spawn('taskset', [...onCore(cores.load), ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 

@@ -5,11 +5,9 @@ import { join } from 'node:path';
 import { parseAgentConfig } from '../../src/agent/config.ts';
 import { RuleApplier } from '../../src/agent/rule-applier.ts';
 import { runCommand } from '../../src/agent/run-command.ts';
-import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import { FakeCertificateSource } from '../../src/hbone/fake-certificate-source.ts';
-import type { SpiffeId } from '../../src/model/spiffe.ts';
 import type { LabPod } from '../../test/helpers/netns.ts';
+import { peerCredentials } from '../peer-credentials.ts';
 import { onCore } from './process-cost.ts';
 import { APPLICATIONS, type PairOptions, type ProxyPair, stopChild } from './proxy-pair.ts';
 
@@ -32,7 +30,7 @@ defaults
 /** HAProxy as a mutual TLS 1.3 TCP pair, reached on ports of its own: no redirection, no NAT. */
 export async function startBareHaproxyPair(options: PairOptions): Promise<ProxyPair> {
   const { server } = options;
-  const tls = await writeCredentials(options.folder);
+  const tls = await credentials(options.folder);
   const listen = (name: string, bind: string, to: string) => `listen ${name}\n  bind ${bind}\n  server s ${to}\n`;
   const clientConfig = PORTS.map(([name], index) =>
     listen(name, `127.0.0.1:${21_001 + index}`, `${server.ipv4}:${21_011 + index} ${tls} force-tlsv13`),
@@ -68,7 +66,7 @@ export async function startHaproxyPair(options: PairOptions): Promise<ProxyPair>
     );
     pod.exec('iptables', '-t', 'nat', '-I', 'ISTIO_PRERT', '1', '-p', 'tcp', '--dport', '15009:15011', '-j', 'ACCEPT');
   }
-  const tls = await writeCredentials(options.folder);
+  const tls = await credentials(options.folder);
   const clientConfig = [
     `frontend captured\n  bind :15001\n${PORTS.map(([name, port]) => `  use_backend ${name} if { dst_port ${port} }\n`).join('')}`,
     ...PORTS.map(
@@ -106,10 +104,7 @@ function haproxyPair(
 }
 
 /** @returns the arguments of a `bind` or `server` line */
-async function writeCredentials(folder: string): Promise<string> {
-  const source = new FakeCertificateSource(86_400_000, systemClock);
-  const leaf = await source.fetch('spiffe://cluster.local/ns/bench/sa/haproxy' as SpiffeId);
-  writeFileSync(join(folder, 'ca.pem'), leaf.rootsPem.join(''));
-  writeFileSync(join(folder, 'leaf.pem'), leaf.chainPem.join('') + leaf.keyPem, { mode: 0o600 });
-  return `ssl ca-file ${folder}/ca.pem crt ${folder}/leaf.pem verify required`;
+async function credentials(folder: string): Promise<string> {
+  const { ca, leaf } = await peerCredentials(folder);
+  return `ssl ca-file ${ca} crt ${leaf} verify required`;
 }

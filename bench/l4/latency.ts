@@ -1,7 +1,8 @@
 /** Latency where the proxies have time: requests at a fixed pace, alone and beside a bulk stream. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { median } from '../median.ts';
 import { generate, type Latencies, paced } from './generators.ts';
-import { median, type Repetition } from './lines.ts';
+import type { Repetition } from './lines.ts';
 import type { Contestant } from './proxy-pair.ts';
 
 const PACE_PER_SEC = 1000;

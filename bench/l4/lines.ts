@@ -1,4 +1,5 @@
 /** What is measured as fast as it goes: rates, CPU of both proxies for one unit, median latency. */
+import { median } from '../median.ts';
 import { generate, type Outcome, wrk } from './generators.ts';
 import { cpuUs } from './process-cost.ts';
 import type { Contestant } from './proxy-pair.ts';
@@ -46,11 +47,6 @@ export interface Repetition {
 }
 
 const WARM_UP_SECONDS = 4;
-
-/** The middle one; of an even number the upper. */
-export function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
 
 function load({ command, parallel }: Line, contestant: Contestant, seconds: number): Promise<Outcome> {
   if (command === 'wrk') return wrk(contestant, parallel, seconds);

@@ -5,6 +5,7 @@ import { compileRequestPolicy } from '../../src/authz/request-policy.ts';
 import { readObject } from '../../src/model/manifest/read-object.ts';
 import type { HttpRoute } from '../../src/proto/gen/ambit.ts';
 import { CompiledRoutes } from '../../src/routing/compile-routes.ts';
+import { forwardRoute } from '../forward-route.ts';
 import type { EngineConfiguration } from './plain-engine.ts';
 
 export interface ConfigurationOptions {
@@ -37,28 +38,7 @@ function routesOf(count: number): NonNullable<EngineConfiguration['routes']> {
 function route(index: number): HttpRoute {
   const path = { kind: { $case: 'pathPrefix' as const, pathPrefix: `/api/${index}` }, ignoreCase: false };
   const backend = { namespace: 'bench', hostname: 'site.bench.svc.cluster.local', port: 80, subset: '' };
-  const unchanged = { requestHeaders: undefined, responseHeaders: undefined, path: undefined, authority: '' };
-  return {
-    name: `r${index}`,
-    match: { path, scheme: undefined, method: undefined, authority: undefined, headers: [], query: [], claims: [] },
-    action: {
-      $case: 'forward',
-      forward: {
-        backends: [{ weight: 1, backend, ...unchanged }],
-        path: undefined,
-        authority: '',
-        timeoutMs: 0,
-        retry: undefined,
-        mirrors: [],
-        missingStatus: 0,
-        session: undefined,
-      },
-    },
-    requestHeaders: undefined,
-    responseHeaders: undefined,
-    fault: undefined,
-    cors: undefined,
-  };
+  return forwardRoute(`r${index}`, { path }, [{ weight: 1, backend }]);
 }
 
 function policiesOf(count: number): NonNullable<EngineConfiguration['policies']> {

@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../test/helpers/eventually.ts';
 import { LocalMesh } from '../../test/helpers/local-mesh.ts';
+import { BODY, haproxyResponder } from '../haproxy-responder.ts';
 import { LOAD_CORE, memoryBytes, onCore, PROXY_CORE } from '../l4/process-cost.ts';
+import { median } from '../median.ts';
+import { peerCredentials } from '../peer-credentials.ts';
 import type { Contestant } from './contestant.ts';
 import { http1Load } from './load.ts';
-import { type Line, measure, median, type Rounds } from './measure.ts';
-import { BODY, envoy, responder } from './peers.ts';
-import { sidecarCredentials } from './sidecar-credentials.ts';
+import { type Line, measure, type Rounds } from './measure.ts';
+import { envoy } from './peers.ts';
 
 const PACE_PER_SEC = 1000;
 const PACE_CONNECTIONS = 32;
@@ -57,8 +59,8 @@ export async function meshLines(
 ): Promise<{ lines: Line[]; pace: object[]; memory: object }> {
   const mesh = new LocalMesh();
   try {
-    const tls = await sidecarCredentials(folder);
-    const respond = responder(8080, join(folder, 'mesh-responder.cfg'));
+    const tls = await peerCredentials(folder);
+    const respond = haproxyResponder(8080, join(folder, 'mesh-responder.cfg'));
     const serverSidecar = envoy(
       folder,
       {

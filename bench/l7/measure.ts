@@ -1,5 +1,6 @@
 /** Lines of the L7 bench: contestants take turns under the same load, medians count. */
 import { cpuUs } from '../l4/process-cost.ts';
+import { median } from '../median.ts';
 import type { Contestant } from './contestant.ts';
 import type { Load } from './load.ts';
 
@@ -21,10 +22,6 @@ export interface Line {
   readonly title: string;
   readonly connections: number;
   readonly results: readonly (Sample & { readonly name: string; readonly samples: readonly Sample[] })[];
-}
-
-export function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 /** Rounds over all contestants in turns; the first of `contestants` is compared with the others. */

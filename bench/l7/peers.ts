@@ -1,4 +1,4 @@
-/** Endpoints of the L7 bench, and its peers as plain proxies between loopback ports. */
+/** Peers of the L7 bench as plain proxies between loopback ports. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EnvoyOptions } from './envoy-config.ts';
@@ -6,26 +6,6 @@ import { envoyConfig } from './envoy-config.ts';
 import { ENVOY } from './fetch-envoy.ts';
 
 export type Spoken = 'http1' | 'http2';
-
-export const BODY = 'a'.repeat(1024);
-
-/** HAProxy that answers everything itself. @returns the command */
-export function responder(port: number, file: string, spoken: Spoken = 'http1'): string[] {
-  const text = `global
-  nbthread 1
-  maxconn 4000
-defaults
-  mode http
-  timeout client 120s
-  timeout server 5s
-  timeout connect 5s
-frontend f
-  bind :${port}${spoken === 'http2' ? ' proto h2' : ''}
-  http-request return status 200 content-type text/plain string "${BODY}"
-`;
-  writeFileSync(file, text);
-  return ['haproxy', '-db', '-q', '-f', file];
-}
 
 /** @param folder for its file @returns the command */
 export function envoy(folder: string, options: EnvoyOptions, baseId: number): string[] {

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../test/helpers/eventually.ts';
 import { JwtIssuer } from '../../test/helpers/jwt-issuer.ts';
+import { haproxyResponder } from '../haproxy-responder.ts';
 import { LOAD_CORE, PROXY_CORE } from '../l4/process-cost.ts';
 import { type Contestant, Programs, runOnLoadCore } from './contestant.ts';
 import { type ConfigurationOptions, ISSUER } from './engine-configuration.ts';
 import { buildGrpcBench } from './grpc-bench.ts';
 import { grpcLoad, http1Load, http2Load, PROFILE_NAME } from './load.ts';
 import { type Line, measure, type Rounds } from './measure.ts';
-import { envoy, haproxy, nginx, responder, type Spoken } from './peers.ts';
+import { envoy, haproxy, nginx, type Spoken } from './peers.ts';
 
 const LOOPBACK = '127.0.0.1';
 const ENDPOINT = { http1: 28_081, http2: 28_082, grpc: 28_083 };
@@ -31,8 +32,8 @@ interface Setup {
 export async function plainLines(folder: string, rounds: Rounds): Promise<Line[]> {
   const grpc = buildGrpcBench();
   await using endpoints = new Programs();
-  endpoints.start(LOAD_CORE, ...responder(ENDPOINT.http1, join(folder, 'responder.cfg')));
-  endpoints.start(LOAD_CORE, ...responder(ENDPOINT.http2, join(folder, 'responder-h2.cfg'), 'http2'));
+  endpoints.start(LOAD_CORE, ...haproxyResponder(ENDPOINT.http1, join(folder, 'responder.cfg')));
+  endpoints.start(LOAD_CORE, ...haproxyResponder(ENDPOINT.http2, join(folder, 'responder-h2.cfg'), 'http2'));
   const own = ['-port', String(ENDPOINT.grpc), '-test_name', PROFILE_NAME];
   endpoints.start(LOAD_CORE, 'env', 'GOMAXPROCS=1', grpc.server, ...own);
   for (const port of Object.values(ENDPOINT)) await eventually(`the endpoint at ${port}`, () => accepts(port));

@@ -17,7 +17,7 @@ import { eventually } from '../../test/helpers/eventually.ts';
 import { LocalMesh } from '../../test/helpers/local-mesh.ts';
 import { cpuUs } from '../l4/process-cost.ts';
 import { ENVOY, fetchEnvoy } from '../l7/fetch-envoy.ts';
-import { sidecarCredentials } from '../l7/sidecar-credentials.ts';
+import { peerCredentials } from '../peer-credentials.ts';
 import { writeResults } from '../results.ts';
 import { answerOn, application, type Caller, callOn } from './light-traffic.ts';
 import { type MemoryUse, memoryOf } from './process-memory.ts';
@@ -67,7 +67,7 @@ async function measure(pids: readonly number[], call: () => Promise<readonly Cal
 async function sidecars(folder: string, pods: number, services: number): Promise<Measured> {
   const children: ChildProcess[] = [];
   const applications: Server[] = [];
-  const tls = await sidecarCredentials(folder);
+  const tls = await peerCredentials(folder);
   const outbound = (pod: number) => FIRST_PORT + 3 * pod;
   const mesh = Array.from({ length: services }, (_, index) => ({
     name: `s${index}`,

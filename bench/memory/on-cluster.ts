@@ -15,7 +15,7 @@ import { apply, kubectl, kubectlJson, nodeNames, podsReady } from '../../test/he
 import { GatewayCrd, gatewayObject, programmed } from '../../test/helpers/gateway-crd.ts';
 import { cpuUs } from '../l4/process-cost.ts';
 import { fetchEnvoy } from '../l7/fetch-envoy.ts';
-import { sidecarCredentials } from '../l7/sidecar-credentials.ts';
+import { peerCredentials } from '../peer-credentials.ts';
 import { writeResults } from '../results.ts';
 import { NAMESPACE, plainPods, podsWithSidecars } from './cluster-pods.ts';
 import { type MemoryUse, memoryOf } from './process-memory.ts';
@@ -72,7 +72,7 @@ async function freshNamespace(labels: Record<string, string>): Promise<void> {
 
 async function sidecars(node: string): Promise<Measured> {
   const folder = mkdtempSync(join(tmpdir(), 'ambit-bench-'));
-  const files = await sidecarCredentials(folder);
+  const files = await peerCredentials(folder);
   const tls = { ca: readFileSync(files.ca, 'utf8'), leaf: readFileSync(files.leaf, 'utf8') };
   rmSync(folder, { recursive: true, force: true });
   await freshNamespace({});

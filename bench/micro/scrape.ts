@@ -9,8 +9,8 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { serveHttp } from '../../src/net/http-endpoint.ts';
 import { metricsRoutes } from '../../src/telemetry/metrics-routes.ts';
-import type { RequestEdgeLabels } from '../../src/telemetry/request-labels.ts';
 import { RequestMetrics } from '../../src/telemetry/request-metrics.ts';
+import { OUTCOME, requestEdge } from './request-edge.ts';
 
 /** The last one is as many as a waypoint keeps. */
 const LABEL_SETS = (process.env['LABEL_SETS'] ?? '150,2000').split(',').map(Number);
@@ -22,35 +22,11 @@ interface Ports {
   readonly echo: number;
 }
 
-function edge(n: number): RequestEdgeLabels {
-  const peer = (name: string) => ({
-    workload: name,
-    canonicalService: name,
-    canonicalRevision: 'v1',
-    namespace: 'shop',
-    cluster: 'Kubernetes',
-    region: '',
-    zone: '',
-  });
-  const [client, server] = [`client-${n}`, `server-${n % 50}`];
-  return {
-    reporter: 'waypoint',
-    source: peer(client),
-    sourcePrincipal: `spiffe://cluster.local/ns/shop/sa/${client}`,
-    destination: peer(server),
-    destinationPrincipal: `spiffe://cluster.local/ns/shop/sa/${server}`,
-    service: { name: server, namespace: 'shop', hostname: `${server}.shop.svc.cluster.local` },
-    mutualTls: true,
-  };
-}
-
 async function serve(labelSets: number): Promise<Ports> {
   const metrics = new RequestMetrics();
-  const outcome = { protocol: 'http', code: 200, grpcStatus: '', flags: '-' } as const;
-  const sizes = { requestBytes: 100, responseBytes: 2000, requestMessages: 0, responseMessages: 0 };
   for (let n = 0; n < labelSets; n++)
     for (const durationMs of [3, 20, 170])
-      metrics.count(`edge-${n}`, () => edge(n), { ...outcome, ...sizes, durationMs }, 0);
+      metrics.count(`edge-${n}`, () => requestEdge(n), { ...OUTCOME, durationMs }, 0);
   const endpoint = await serveHttp(
     ['127.0.0.1'],
     0,

@@ -1,15 +1,10 @@
 /** Finding the route of a request at a waypoint: 5,000 routes over 50 hosts of one service, and 5,000 services with their own. */
 import assert from 'node:assert/strict';
 import { createService } from '../../../src/model/service.ts';
-import {
-  type HttpForward,
-  type HttpMatch,
-  type HttpRoute,
-  ServiceRoutes,
-  type StringMatch,
-} from '../../../src/proto/gen/ambit.ts';
+import { type HttpMatch, type HttpRoute, ServiceRoutes, type StringMatch } from '../../../src/proto/gen/ambit.ts';
 import { RequestFields } from '../../../src/waypoint/request-fields.ts';
 import { Routes } from '../../../src/waypoint/routes.ts';
+import { forwardRoute } from '../../forward-route.ts';
 import { inTurns, type MicroBench } from '../suite.ts';
 
 const COUNT = 5000;
@@ -20,37 +15,6 @@ const text = (kind: StringMatch['kind']): StringMatch => ({ kind, ignoreCase: fa
 const exact = (value: string) => text({ $case: 'exact', exact: value });
 const pathPrefix = (value: string) => text({ $case: 'pathPrefix', pathPrefix: value });
 const regex = (value: string) => text({ $case: 'regex', regex: value });
-const NO_MATCH: HttpMatch = {
-  path: undefined,
-  scheme: undefined,
-  method: undefined,
-  authority: undefined,
-  headers: [],
-  query: [],
-  claims: [],
-};
-const FORWARD: HttpForward = {
-  backends: [],
-  path: undefined,
-  authority: '',
-  timeoutMs: 0,
-  retry: undefined,
-  mirrors: [],
-  missingStatus: 503,
-  session: undefined,
-};
-
-function route(name: string, match: Partial<HttpMatch>): HttpRoute {
-  return {
-    name,
-    match: { ...NO_MATCH, ...match },
-    action: { $case: 'forward', forward: FORWARD },
-    requestHeaders: undefined,
-    responseHeaders: undefined,
-    fault: undefined,
-    cors: undefined,
-  };
-}
 
 const hostOf = (index: number) => `host-${Math.floor(index / PER_HOST)}.example.com`;
 
@@ -101,7 +65,7 @@ function request(index: number, hostname = hostOf(index)): RequestFields {
 
 function oneService(kind: string, count: number, matchOf: MatchOf): readonly MicroBench[] {
   const http = Array.from({ length: count }, (_, index) =>
-    route(`r${index}`, { authority: exact(hostOf(index)), ...matchOf(index) }),
+    forwardRoute(`r${index}`, { authority: exact(hostOf(index)), ...matchOf(index) }),
   );
   const routes = held([routesOf('site', http)]);
   const service = serviceOf('site');
@@ -121,7 +85,7 @@ function oneService(kind: string, count: number, matchOf: MatchOf): readonly Mic
 function ownRoutes(): MicroBench {
   const hostname = (index: number) => `s${index}.shop.svc.cluster.local`;
   const resources = Array.from({ length: COUNT }, (_, index) =>
-    routesOf(hostname(index), [route('api', { path: pathPrefix('/api') }), route('rest', {})]),
+    routesOf(hostname(index), [forwardRoute('api', { path: pathPrefix('/api') }), forwardRoute('rest', {})]),
   );
   const routes = held(resources);
   const asked = Array.from({ length: 64 }, (_, index) => serviceOf(hostname(index * 70)));

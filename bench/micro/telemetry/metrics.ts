@@ -1,10 +1,9 @@
 /** Counting requests and connections, and the page of metrics with 10,000 series. */
 import assert from 'node:assert/strict';
 import { metricParts } from '../../../src/telemetry/exposition.ts';
-import type { RequestEdgeLabels } from '../../../src/telemetry/request-labels.ts';
 import { RequestMetrics } from '../../../src/telemetry/request-metrics.ts';
 import { TcpMetrics } from '../../../src/telemetry/tcp-metrics.ts';
-import type { PeerLabels } from '../../../src/telemetry/traffic-labels.ts';
+import { OUTCOME, requestEdge } from '../request-edge.ts';
 import { inTurns, type MicroBench } from '../suite.ts';
 
 const SERIES = 10_000;
@@ -12,45 +11,6 @@ const SERIES = 10_000;
 const SERIES_PER_REQUEST_EDGE = 67;
 /** Opened, received and sent: nothing is closed. */
 const SERIES_PER_TCP_EDGE = 3;
-
-function peer(name: string): PeerLabels {
-  return {
-    workload: name,
-    canonicalService: name,
-    canonicalRevision: 'v1',
-    namespace: 'shop',
-    cluster: 'Kubernetes',
-    region: '',
-    zone: '',
-  };
-}
-
-const spiffe = (name: string) => `spiffe://cluster.local/ns/shop/sa/${name}`;
-
-function edge(index: number): RequestEdgeLabels {
-  const [client, server] = [`client-${index}`, `server-${index % 50}`];
-  return {
-    reporter: 'waypoint',
-    source: peer(client),
-    sourcePrincipal: spiffe(client),
-    destination: peer(server),
-    destinationPrincipal: spiffe(server),
-    service: { name: server, namespace: 'shop', hostname: `${server}.shop.svc.cluster.local` },
-    mutualTls: true,
-  };
-}
-
-const OUTCOME = {
-  protocol: 'http',
-  code: 200,
-  grpcStatus: '',
-  flags: '-',
-  durationMs: 20,
-  requestBytes: 100,
-  responseBytes: 2000,
-  requestMessages: 0,
-  responseMessages: 0,
-} as const;
 
 function pageOf(metrics: RequestMetrics | TcpMetrics): number {
   let bytes = 0;
@@ -66,7 +26,7 @@ function seriesOf(metrics: RequestMetrics | TcpMetrics): number {
 function requests(): readonly MicroBench[] {
   const metrics = new RequestMetrics();
   const edges = Array.from({ length: Math.ceil(SERIES / SERIES_PER_REQUEST_EDGE) }, (_, index) => {
-    const labels = edge(index);
+    const labels = requestEdge(index);
     return { key: `edge-${index}`, labels: () => labels };
   });
   const next = inTurns(edges);
@@ -84,7 +44,7 @@ function requests(): readonly MicroBench[] {
 
 function connections(): readonly MicroBench[] {
   const metrics = new TcpMetrics();
-  const edges = Array.from({ length: Math.ceil(SERIES / SERIES_PER_TCP_EDGE) }, (_, index) => edge(index));
+  const edges = Array.from({ length: Math.ceil(SERIES / SERIES_PER_TCP_EDGE) }, (_, index) => requestEdge(index));
   for (const labels of edges) metrics.open(labels, 'client');
   assert.equal(seriesOf(metrics), edges.length * SERIES_PER_TCP_EDGE);
   const page = { name: 'page of 10,000 series of connections', run: () => pageOf(metrics) };
