@@ -9,6 +9,7 @@
 import type { Socket } from 'node:net';
 import type { SocketIntake } from '../http2/socket-intake.ts';
 import type { ByteTransport, TransportSink } from '../http2/transport.ts';
+import type { NativeRecordKeys } from '../native/record-keys.ts';
 import { SocketSender } from '../native/socket-sender.ts';
 import { PostHandshake } from '../tls/post-handshake.ts';
 import { AlertCode, alertBytes, alertName } from '../tls/tls-alert.ts';
@@ -28,11 +29,14 @@ const opened = new Int32Array(4);
 export class RecordTransport implements ByteTransport {
   readonly #socket: Socket;
   readonly #sender: SocketSender | undefined;
-  readonly #keys: TakenConnection;
+  readonly #readKeys: NativeRecordKeys;
+  readonly #writeKeys: NativeRecordKeys;
   readonly #memory: RecordMemory;
   readonly #messages = new PostHandshake();
   #sink: TransportSink | undefined;
   #state: State = 'idle';
+  /** What was read with the handshake. */
+  #early: Buffer;
   #error: Error | undefined;
   /** The beginning of a record whose rest is still to come. */
   #partial: Buffer | undefined;
@@ -44,11 +48,13 @@ export class RecordTransport implements ByteTransport {
   #isKept = false;
 
   /** @param intake how the socket is read; from now on for this transport */
-  constructor(socket: Socket, intake: SocketIntake, keys: TakenConnection, memory: RecordMemory) {
+  constructor(socket: Socket, intake: SocketIntake, taken: TakenConnection, memory: RecordMemory) {
     this.#memory = memory;
     this.#socket = socket;
     this.#sender = SocketSender.of(socket);
-    this.#keys = keys;
+    this.#readKeys = taken.readKeys;
+    this.#writeKeys = taken.writeKeys;
+    this.#early = taken.early;
     socket.setNoDelay(true);
     socket.on('error', (error) => {
       this.#error ??= error;
@@ -67,14 +73,16 @@ export class RecordTransport implements ByteTransport {
     socket.on('close', () => this.#closed());
     process.nextTick(() => {
       if (socket.closed) return this.#closed();
-      if (this.#keys.early.length > 0) this.#receive(this.#keys.early);
+      const early = this.#early;
+      this.#early = NO_BYTES;
+      if (early.length > 0) this.#receive(early);
       socket.resume();
     });
   }
 
   write(bytes: Uint8Array, onWritten: () => void): boolean {
     // Without a sender the socket is closed already.
-    const left = this.#sender === undefined ? NO_BYTES : this.#sender.sendSealed(this.#keys.writeKeys, bytes);
+    const left = this.#sender === undefined ? NO_BYTES : this.#sender.sendSealed(this.#writeKeys, bytes);
     if (left === undefined) return true;
     this.#socket.write(left, onWritten);
     return false;
@@ -122,7 +130,7 @@ export class RecordTransport implements ByteTransport {
   /** Opens records up to one that is not data. @returns how many bytes they were; 0 when none is whole, or one is wrong */
   #open(bytes: Uint8Array): number {
     const out = this.#isKept ? Buffer.allocUnsafe(bytes.length) : this.#memory.take(bytes.length);
-    const alert = this.#keys.readKeys.open(bytes, out, opened);
+    const alert = this.#readKeys.open(bytes, out, opened);
     const [readBytes = 0, dataBytes = 0, otherType = 0, otherBytes = 0] = opened;
     if (dataBytes > 0) this.#data(out.subarray(0, dataBytes));
     if (this.#state === 'open') {
@@ -160,10 +168,10 @@ export class RecordTransport implements ByteTransport {
     const event = this.#messages.receive(content);
     if (event.kind === 'refused') return this.#fail(event.alert);
     if (event.kind === 'nothing') return;
-    this.#keys.readKeys.update();
+    this.#readKeys.update();
     // One answer may be for several wishes (RFC 8446 4.6.3); a peer that does not read would have us keep one for each.
     if (!event.answer || this.#isAnswering || !this.#socket.writable) return;
-    const answer = this.#keys.writeKeys.update();
+    const answer = this.#writeKeys.update();
     if (typeof answer !== 'object') return;
     this.#isAnswering = true;
     this.#socket.write(answer, () => {
@@ -182,7 +190,7 @@ export class RecordTransport implements ByteTransport {
   }
 
   #send(type: number, content: Uint8Array): void {
-    const record = this.#socket.writable ? this.#keys.writeKeys.seal(type, content) : undefined;
+    const record = this.#socket.writable ? this.#writeKeys.seal(type, content) : undefined;
     if (record !== undefined) this.#socket.write(record);
   }
 

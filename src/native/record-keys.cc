@@ -101,6 +101,8 @@ struct RecordKeys::State {
   bool writes;
   uint64_t max_records;
   uint64_t sequence = 0;
+  // Not where OpenSSL refused a key: the one before must not protect anything more.
+  bool is_usable = false;
   EVP_CIPHER_CTX* context = EVP_CIPHER_CTX_new();
   uint8_t iv[kIvBytes] = {};
   uint8_t secret[EVP_MAX_MD_SIZE] = {};
@@ -118,6 +120,7 @@ struct RecordKeys::State {
                           EVP_CipherInit_ex(context, cipher, nullptr, key, nullptr, writes ? 1 : 0) == 1;
     OPENSSL_cleanse(key, sizeof key);
     sequence = 0;
+    is_usable = is_ready;
     return is_ready;
   }
 
@@ -135,7 +138,7 @@ struct RecordKeys::State {
     std::copy_n(iv, kIvBytes, nonce);
     for (size_t index = 0; index < 8; index++) nonce[kIvBytes - 1 - index] ^= static_cast<uint8_t>(sequence >> (8 * index));
     int ignored;
-    return EVP_CipherInit_ex(context, nullptr, nullptr, nullptr, nonce, -1) == 1 &&
+    return is_usable && EVP_CipherInit_ex(context, nullptr, nullptr, nullptr, nonce, -1) == 1 &&
            EVP_CipherUpdate(context, nullptr, &ignored, header, kHeaderBytes) == 1;
   }
 
@@ -250,6 +253,8 @@ Napi::Value RecordKeys::Open(const Napi::CallbackInfo& info) {
       !state_->writes && ReadBytes(env, info[0], &input) && ReadBytes(env, info[1], &output) &&
       napi_get_typedarray_info(env, info[2], nullptr, &result_length, &result_data, nullptr, nullptr) == napi_ok &&
       result_length >= 4;
+  auto* result = static_cast<int32_t*>(result_data);
+  if (result_length >= 4) std::fill_n(result, 4, 0);
   if (!is_readable || output.length < input.length) return Napi::Number::New(env, kInternalError);
   size_t read = 0;
   size_t data_bytes = 0;
@@ -270,7 +275,6 @@ Napi::Value RecordKeys::Open(const Napi::CallbackInfo& info) {
     data_bytes += length;
   }
   const bool is_other = alert == 0 && read > 0 && (type != kApplicationData || length == 0);
-  auto* result = static_cast<int32_t*>(result_data);
   result[0] = static_cast<int32_t>(read);
   result[1] = static_cast<int32_t>(data_bytes);
   result[2] = is_other ? type : 0;

@@ -71,7 +71,7 @@ function contextOptions(certificate: WorkloadCertificate, options: MeshTlsOption
     maxVersion: 'TLSv1.3' as const,
     ciphers: [...SUITES_13, ...(options.tls12 ? SUITES_12 : [])].join(':'),
     ecdhCurve: GROUPS[options.compliancePolicy],
-    // No tickets: a session must never outlive the check of its certificate.
+    // No session outlives the check of its certificate: what OpenSSL sends as tickets all the same names ones that nobody keeps.
     secureOptions: constants.SSL_OP_NO_TICKET,
   };
 }
