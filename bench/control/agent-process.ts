@@ -6,7 +6,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { BenchApi, endProcess } from './bench-api.ts';
+import { endProcess } from '../end-process.ts';
+import { BenchApi } from './bench-api.ts';
 
 const AMBIT = join(import.meta.dirname, '../../bin/ambit');
 const ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -29,8 +30,13 @@ export class AgentUnderTest implements AsyncDisposable {
   /** Resolves when the agent knows its pods and has installed the plugin. */
   static async start(): Promise<AgentUnderTest> {
     const bench = new AgentUnderTest(await BenchApi.start(PODS, SERVICES));
-    await bench.#startAgent();
-    return bench;
+    try {
+      await bench.#startAgent();
+      return bench;
+    } catch (error) {
+      await bench[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get pid(): number {
@@ -89,7 +95,7 @@ export class AgentUnderTest implements AsyncDisposable {
     }
     const endMs = performance.now() + READY_LIMIT_MS;
     while (!log.includes('the pods of this node were looked at')) {
-      if (performance.now() > endMs || this.#agent?.exitCode !== null)
+      if (performance.now() > endMs || this.#agent?.exitCode !== null || this.#agent.signalCode !== null)
         throw new Error(`the agent does not serve: ${log}`);
       await delay(50);
     }

@@ -145,5 +145,7 @@ async function answer(command: ApiCommand): Promise<ApiReply> {
   }
 }
 
+// Nobody is left to ask.
+process.on('disconnect', () => process.exit());
 process.on('message', async (command: ApiCommand) => process.send?.(await answer(command)));
 process.send?.({ kind: 'loaded' });

@@ -1,10 +1,11 @@
 /** The API server of a bench in its own process, with a folder for what belongs to the bench. */
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endProcess } from '../end-process.ts';
 import type { ApiCommand, ApiReply } from './api-process.ts';
+import { askChild, nextReply } from './ask-child.ts';
 
 export class BenchApi implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'ambit-bench-'));
@@ -16,28 +17,22 @@ export class BenchApi implements AsyncDisposable {
   /** Resolves when it serves a cluster of this size. */
   static async start(pods: number, services: number): Promise<BenchApi> {
     const api = new BenchApi();
-    await once(api.#process, 'message');
-    await api.ask({ kind: 'load', pods, services });
-    return api;
+    try {
+      await nextReply(api.#process);
+      await api.ask({ kind: 'load', pods, services });
+      return api;
+    } catch (error) {
+      await api[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
-  async ask(command: ApiCommand): Promise<ApiReply> {
-    const reply = once(this.#process, 'message');
-    this.#process.send(command);
-    const [value] = (await reply) as [ApiReply];
-    return value;
+  ask(command: ApiCommand): Promise<ApiReply> {
+    return askChild(this.#process, command);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await endProcess(this.#process);
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-/** Ends a program of the bench, if it runs. */
-export async function endProcess(child: ChildProcess | undefined): Promise<void> {
-  if (child === undefined || child.exitCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
 }

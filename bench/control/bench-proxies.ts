@@ -1,8 +1,8 @@
 /** The proxies of a bench: one or two processes of them. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { endProcess } from './bench-api.ts';
+import { endProcess } from '../end-process.ts';
+import { askChild } from './ask-child.ts';
 import type { ProxyCommand, ProxyReply, ProxyTotals } from './proxy-process.ts';
 
 /** From so many on two processes read, or the generator would be what is measured. */
@@ -65,20 +65,7 @@ export class BenchProxies implements AsyncDisposable {
 
   #ask(commandFor: (count: number) => ProxyCommand): Promise<ProxyReply[]> {
     return Promise.all(
-      this.#processes.map(async (child, index) => {
-        const asking = new AbortController();
-        const reply = once(child, 'message', asking);
-        const ended = once(child, 'exit', asking).then(() =>
-          Promise.reject(new Error('the proxies of the bench ended')),
-        );
-        child.send(commandFor(this.#shares[index] ?? 0));
-        try {
-          const [value] = (await Promise.race([reply, ended])) as [ProxyReply];
-          return value;
-        } finally {
-          asking.abort();
-        }
-      }),
+      this.#processes.map((child, index) => askChild<ProxyReply>(child, commandFor(this.#shares[index] ?? 0))),
     );
   }
 }

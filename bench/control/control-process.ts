@@ -3,8 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../../test/helpers/direct-ztunnel.ts';
+import { endProcess } from '../end-process.ts';
 import type { ApiCommand, ApiReply } from './api-process.ts';
-import { BenchApi, endProcess } from './bench-api.ts';
+import { BenchApi } from './bench-api.ts';
 
 const AMBIT = join(import.meta.dirname, '../../bin/ambit');
 const READY_LIMIT_MS = 120_000;
@@ -26,10 +27,15 @@ export class ControlUnderTest implements AsyncDisposable {
   static async start(pods: number, services: number): Promise<ControlUnderTest> {
     const api = await BenchApi.start(pods, services);
     const bench = new ControlUnderTest(api, await Promise.all([freePort(), freePort(), freePort(), freePort()]));
-    await bench.#startControl();
-    const roots = await api.ask({ kind: 'roots' });
-    bench.rootsPem = roots.kind === 'roots' ? roots.pem : '';
-    return bench;
+    try {
+      await bench.#startControl();
+      const roots = await api.ask({ kind: 'roots' });
+      bench.rootsPem = roots.kind === 'roots' ? roots.pem : '';
+      return bench;
+    } catch (error) {
+      await bench[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** Where proxies connect. */
@@ -72,6 +78,9 @@ export class ControlUnderTest implements AsyncDisposable {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     while (!(await isReady(this.readyUrl))) {
+      const { exitCode, signalCode } = this.#control;
+      if (exitCode !== null || signalCode !== null)
+        throw new Error(`the control plane ended: ${exitCode ?? signalCode}`);
       if (performance.now() - startedMs > READY_LIMIT_MS) throw new Error('the control plane does not get ready');
       await delay(20);
     }

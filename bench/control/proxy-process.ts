@@ -121,4 +121,6 @@ async function answer(command: ProxyCommand): Promise<ProxyReply> {
   }
 }
 
+// Nobody is left to ask.
+process.on('disconnect', () => process.exit());
 process.on('message', async (command: ProxyCommand) => process.send?.(await answer(command)));

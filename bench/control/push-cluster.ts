@@ -89,12 +89,20 @@ async function connectProxies(): Promise<FeedClient[]> {
 
 /** Reads until the resource of a pod has come. @returns the moment */
 async function received(proxy: FeedClient, pod: string): Promise<number> {
-  const end = performance.now() + ARRIVAL_LIMIT_MS;
-  while (performance.now() < end) {
+  const limit = new AbortController();
+  const late = delay(ARRIVAL_LIMIT_MS, undefined, limit).then(() => Promise.reject(new Error(`${pod} did not come`)));
+  try {
+    return await Promise.race([readUntil(proxy, pod), late]);
+  } finally {
+    limit.abort();
+  }
+}
+
+async function readUntil(proxy: FeedClient, pod: string): Promise<number> {
+  for (;;) {
     const { resources } = await proxy.next();
     if (resources.some(({ name }) => name.endsWith(`/Pod/${NS}/${pod}`))) return performance.now();
   }
-  throw new Error(`${pod} did not come`);
 }
 
 interface Sample {
@@ -114,7 +122,11 @@ async function arrive(number: number, proxies: readonly FeedClient[], seen: Read
   const body = { status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] } };
   await must(client.patch(PODS, NS, name, { type: 'merge', subresource: 'status', body }));
   const atMs = await Promise.all(arrivals);
-  while (!seen.has(name)) await delay(1);
+  const endMs = performance.now() + ARRIVAL_LIMIT_MS;
+  while (!seen.has(name)) {
+    if (performance.now() > endMs) throw new Error(`the watch did not tell of the address of ${name}`);
+    await delay(1);
+  }
   const eventMs = seen.get(name) ?? 0;
   return atMs.map((at): Sample => ({ fromEventMs: at - eventMs, fromWriteMs: at - startMs }));
 }
@@ -126,11 +138,12 @@ function spread(values: readonly number[]) {
 }
 
 const watching = new AbortController();
+const proxies: FeedClient[] = [];
 await must(client.create(NAMESPACES, '', { metadata: { name: NS } }));
 try {
   console.log(`${WORKLOADS} workloads are written`);
   await loadWorkloads();
-  const proxies = await connectProxies();
+  proxies.push(...(await connectProxies()));
   for (const proxy of proxies) {
     proxy.stream.write(feedRequest({ resourceNamesSubscribe: ['*'] }));
     await proxy.next();
@@ -142,13 +155,13 @@ try {
     samples.push(...(await arrive(number, proxies, seen)));
     await delay(PAUSE_MS);
   }
-  for (const proxy of proxies) proxy.close();
   const fromEvent = spread(samples.map(({ fromEventMs }) => fromEventMs));
   const fromWrite = spread(samples.map(({ fromWriteMs }) => fromWriteMs));
   console.log({ fromEvent, fromWrite });
   writeResults('push-cluster', { workloads: WORKLOADS, samples: SAMPLES, proxies: PROXIES, fromEvent, fromWrite });
 } finally {
   watching.abort();
+  for (const proxy of proxies) proxy.close();
   await must(client.delete(NAMESPACES, '', NS));
   client.close();
 }

@@ -10,7 +10,7 @@ import { cpuUs, forgetPeak, memoryBytes } from '../l4/process-cost.ts';
 import { writeResults } from '../results.ts';
 import { BenchProxies } from './bench-proxies.ts';
 import { ControlUnderTest } from './control-process.ts';
-import { askUntil } from './loop-delay.ts';
+import { whileAsking } from './loop-delay.ts';
 
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5);
 const SIZES = (process.env['BENCH_WORKLOADS'] ?? '1000,10000,100000').split(',').map(Number);
@@ -66,16 +66,16 @@ async function measure(bench: ControlUnderTest, workloads: number, proxyCount: n
   await delay(SETTLE_MS);
   forgetPeak(bench.pid);
   const before = { cpuUs: cpuUs(bench.pid), responses: (await proxies.totals()).responses, atMs: performance.now() };
-  const asking = new AbortController();
-  const answers = askUntil(bench.readyUrl, asking.signal);
   const dueMs = perSecond === undefined ? 0 : SECONDS * 1000;
-  const arriving = proxies.arrivals(changes, dueMs + LIMIT_MS);
-  const reply = await bench.ask({ kind: 'churn', first, count: changes, perSecond: perSecond ?? AT_ONCE });
+  const { result, answersMs } = await whileAsking(bench.readyUrl, async () => {
+    const [arrived, reply] = await Promise.all([
+      proxies.arrivals(changes, dueMs + LIMIT_MS),
+      bench.ask({ kind: 'churn', first, count: changes, perSecond: perSecond ?? AT_ONCE }),
+    ]);
+    return { arrived, reply, tookMs: performance.now() - before.atMs, usedUs: cpuUs(bench.pid) - before.cpuUs };
+  });
+  const { arrived, reply, tookMs, usedUs } = result;
   if (reply.kind !== 'churned') throw new Error('nothing was changed');
-  const arrived = await arriving;
-  const tookMs = performance.now() - before.atMs;
-  const usedUs = cpuUs(bench.pid) - before.cpuUs;
-  asking.abort();
   const responses = (await proxies.totals()).responses - before.responses;
   const memory = memoryBytes(bench.pid);
   const latencies = latenciesMs(arrived, first, BigInt(reply.startNs), perSecond ?? AT_ONCE);
@@ -93,7 +93,7 @@ async function measure(bench: ControlUnderTest, workloads: number, proxyCount: n
     cpuUsPerChangeAndProxy: usedUs / changes / proxyCount,
     cpuShare: usedUs / 1000 / tookMs,
     changesPerResponse: (changes * proxyCount) / responses,
-    loopP99Ms: spread(await answers).p99,
+    loopP99Ms: spread(answersMs).p99,
     rssMb: memory.rss / 1e6,
     anonymousMb: memory.anonymous / 1e6,
     peakMb: memory.peak / 1e6,

@@ -8,8 +8,9 @@ import { parseAgentConfig } from '../../src/agent/config.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { eventually } from '../../test/helpers/eventually.ts';
 import type { LabPod } from '../../test/helpers/netns.ts';
+import { endProcess } from '../end-process.ts';
 import { onCore } from './process-cost.ts';
-import { APPLICATIONS, type PairOptions, type ProxyPair, stopChild } from './proxy-pair.ts';
+import { APPLICATIONS, type PairOptions, type ProxyPair } from './proxy-pair.ts';
 
 const LAUNCHER = join(import.meta.dirname, '../../bin/ambit');
 
@@ -50,7 +51,7 @@ export async function startAmbitPair(options: PairOptions): Promise<ProxyPair> {
     serverPid: serverSide?.child.pid ?? 0,
     stop: async () => {
       for (const { child, agent } of sides) {
-        await stopChild(child);
+        await endProcess(child);
         await agent.stop();
       }
     },

@@ -7,9 +7,10 @@ import { RuleApplier } from '../../src/agent/rule-applier.ts';
 import { runCommand } from '../../src/agent/run-command.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { LabPod } from '../../test/helpers/netns.ts';
+import { endProcess } from '../end-process.ts';
 import { peerCredentials } from '../peer-credentials.ts';
 import { onCore } from './process-cost.ts';
-import { APPLICATIONS, type PairOptions, type ProxyPair, stopChild } from './proxy-pair.ts';
+import { APPLICATIONS, type PairOptions, type ProxyPair } from './proxy-pair.ts';
 
 const PORTS = Object.entries(APPLICATIONS);
 
@@ -98,7 +99,7 @@ function haproxyPair(
     clientPid: children[1]?.pid ?? 0,
     serverPid: children[0]?.pid ?? 0,
     stop: async () => {
-      for (const child of children) await stopChild(child);
+      for (const child of children) await endProcess(child);
     },
   };
 }

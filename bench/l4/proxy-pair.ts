@@ -1,5 +1,4 @@
 /** A contestant, as the bench sees it: proxies between a client pod and a server pod. */
-import type { ChildProcess } from 'node:child_process';
 import type { LabPod } from '../../test/helpers/netns.ts';
 import type { Cores } from './process-cost.ts';
 
@@ -34,11 +33,4 @@ export interface PairOptions {
   readonly threads: number;
   /** Where all of them run, as `taskset` takes it. */
   readonly cores: string;
-}
-
-export async function stopChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await exited;
 }

@@ -1,6 +1,6 @@
 /** What takes part in the L7 bench, and the programs that are started for it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { endProcess } from '../end-process.ts';
 import { LOAD_CORE, onCore } from '../l4/process-cost.ts';
 
 export interface Contestant {
@@ -26,9 +26,7 @@ export class Programs {
 
   /** Their ports are free when it is over. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const exits = this.#children.map((child) => child.exitCode === null && once(child, 'exit'));
-    for (const child of this.#children) child.kill('SIGKILL');
-    await Promise.all(exits);
+    await Promise.all(this.#children.map(endProcess));
   }
 }
 
