@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { LabPod } from '../../test/helpers/netns.ts';
+import { readWrkReport } from '../wrk-report.ts';
 import { type Cores, onCore } from './process-cost.ts';
 import type { Application, Contestant } from './proxy-pair.ts';
 
@@ -70,14 +71,8 @@ export async function wrk({ pair, client, cores }: Contestant, connections: numb
   const url = `http://${pair.host}:${pair.ports.http}/`;
   const args = ['wrk', `-t${threads}`, `-c${connections}`, `-d${seconds}s`, '--latency', url];
   const text = await output(startIn(client, cores, ...args));
-  const number = (pattern: RegExp) => Number(pattern.exec(text)?.[1] ?? Number.NaN);
-  const [, p50 = '', unit = 'us'] = /50%\s+([\d.]+)(us|ms|s)/.exec(text) ?? [];
-  const scale = { us: 1, ms: 1000, s: 1e6 }[unit] ?? 1;
-  return {
-    count: number(/(\d+) requests in/),
-    perSecond: number(/Requests\/sec:\s+([\d.]+)/),
-    p50Us: Number(p50) * scale,
-  };
+  const { requests, perSecond, p50Us } = readWrkReport(text);
+  return { count: requests, perSecond, p50Us };
 }
 
 /** Requests of 1 KB, due at fixed times. */

