@@ -43,6 +43,8 @@ export class HandshakeStream extends Duplex {
   #held: Buffer = NO_BYTES;
   #state: 'handshake' | 'passing-on' | 'taken-back' = 'handshake';
   #openWrites = 0;
+  /** Called when the last write that was under way is over. */
+  #onWritten: () => void = () => undefined;
   #writes = 0;
 
   /** @param intake how the socket is read */
@@ -107,6 +109,7 @@ export class HandshakeStream extends Duplex {
     if (this.#bothSecrets() !== undefined && this.#state === 'handshake') this.#lastFlight.push(Buffer.from(chunk));
     this.#socket.write(chunk, (error) => {
       this.#openWrites--;
+      if (this.#openWrites === 0) this.#onWritten();
       done(error);
     });
   }
@@ -172,7 +175,10 @@ export class HandshakeStream extends Duplex {
   async #untilQuiet(): Promise<void> {
     for (let quiet = 0; quiet < QUIET_TURNS && !this.#socket.destroyed; ) {
       const writes = this.#writes;
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise<void>((resolve) => {
+        if (this.#openWrites > 0) this.#onWritten = resolve;
+        else setImmediate(resolve);
+      });
       quiet = this.#openWrites === 0 && this.#writes === writes ? quiet + 1 : 0;
     }
   }
