@@ -79,7 +79,7 @@ describe('certificates that live two seconds', () => {
 describe('an authority that fails', () => {
   it('changes nothing while the certificates are valid; then new tunnels fail with IDENTITY_ERROR, until it is back', async () => {
     // Long enough that a slow machine still finds the certificate valid after its first renewal failed.
-    const source = new MoodySource(8000);
+    const source = new MoodySource(16_000);
     await using mesh = await MeshLab.start({
       certificateSource: source,
       env: { POOL_UNUSED_RELEASE_TIMEOUT: '50ms' },
@@ -90,9 +90,9 @@ describe('an authority that fails', () => {
     await using _echo = await serveEcho(server, 8080);
     assert.equal(await echoOnce(client, server.ipv4, 8080, 'x'), `${client.ipv4}: x`);
     source.failing = true;
-    await delay(4200);
+    await delay(8400);
     assert.equal(await echoOnce(client, server.ipv4, 8080, 'x'), `${client.ipv4}: x`, 'valid certificates are kept');
-    await delay(4200);
+    await delay(8400);
     assert.ok(await isRefused(echoOnce(client, server.ipv4, 8080, 'x')));
     await eventually('the log', () =>
       mesh.log.some((line) => line.includes('error="identity error: signing gRPC error (Unavailable): no istiod"')),
