@@ -1,6 +1,6 @@
 #!/bin/sh
-# Generates src/proto/gen from proto/*.proto. Needs protoc (Debian: protobuf-compiler). The result is committed;
-# `make check` regenerates into a scratch folder and compares.
+# Generates src/proto/gen from proto/*.proto. Needs protoc and its well-known types (Debian: protobuf-compiler and
+# libprotobuf-dev). The result is committed; `make check` regenerates into a scratch folder and compares.
 set -eu
 cd "$(dirname "$0")/.."
 out=${1:-src/proto/gen}

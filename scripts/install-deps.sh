@@ -5,6 +5,9 @@ missing=""
 need() { # need COMMAND PACKAGE
   PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
 }
+need_header() { # need_header FILE PACKAGE
+  [ -e "/usr/include/$1" ] || [ -e "/usr/local/include/$1" ] || missing="$missing $2"
+}
 need node nodejs
 need npm npm
 need g++ g++
@@ -18,6 +21,7 @@ need unshare util-linux
 need tcpdump tcpdump
 need openssl openssl
 need protoc protobuf-compiler
+need_header google/protobuf/any.proto libprotobuf-dev
 need curl curl
 need haproxy haproxy
 need wrk wrk
