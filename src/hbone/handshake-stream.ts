@@ -10,17 +10,9 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import type { SocketIntake } from '../http2/socket-intake.ts';
-import { type NativeRecordKeys, recordKeys } from '../native/record-keys.ts';
-import { ContentType, MAX_FRAGMENT_BYTES, RECORD_HEADER_BYTES, recordBytesAt } from '../tls/tls-record.ts';
-
-/** A connection behind its handshake. */
-export interface TakenConnection {
-  readonly readKeys: NativeRecordKeys;
-  readonly writeKeys: NativeRecordKeys;
-  /** What was read already. */
-  readonly early: Buffer;
-}
+import { ContentType, recordKeys } from '../native/record-keys.ts';
+import { MAX_FRAGMENT_BYTES, RECORD_HEADER_BYTES, recordBytesAt } from '../tls/tls-record.ts';
+import { RecordTransport, type TunnelReading } from './record-transport.ts';
 
 export type TlsRole = 'client' | 'server';
 
@@ -36,6 +28,7 @@ const QUIET_TURNS = 2;
 
 export class HandshakeStream extends Duplex {
   readonly #socket: Socket;
+  readonly #reading: TunnelReading;
   readonly #role: TlsRole;
   readonly #secrets = new Map<string, Buffer>();
   /** What node:tls wrote since both secrets are known. */
@@ -47,12 +40,13 @@ export class HandshakeStream extends Duplex {
   #onWritten: () => void = () => undefined;
   #writes = 0;
 
-  /** @param intake how the socket is read */
-  constructor(socket: Socket, intake: SocketIntake, role: TlsRole) {
+  /** @param reading how the socket is read, now and behind the handshake */
+  constructor(socket: Socket, reading: TunnelReading, role: TlsRole) {
     super();
     this.#socket = socket;
+    this.#reading = reading;
     this.#role = role;
-    intake.attach((chunk) => this.#receive(chunk));
+    reading.intake.attach((chunk) => this.#receive(chunk));
     socket.on('end', this.#onEnd);
     socket.on('error', this.#onError);
     socket.on('close', this.#onClose);
@@ -76,7 +70,7 @@ export class HandshakeStream extends Duplex {
    * Takes the connection back from node:tls, which has done the handshake, once the last bytes of that are written.
    * @returns undefined where node:tls keeps it: there are no keys for what was agreed on, or the connection is lost
    */
-  async takeBack(secured: TLSSocket): Promise<TakenConnection | undefined> {
+  async takeBack(secured: TLSSocket): Promise<RecordTransport | undefined> {
     // What node:tls read and wrote since it was handed bytes as they came is known to it alone.
     const secrets = this.#state === 'handshake' ? this.#bothSecrets() : undefined;
     const suite = secured.getCipher()?.standardName ?? '';
@@ -93,7 +87,7 @@ export class HandshakeStream extends Duplex {
     // What was written cannot be told from what was not: nothing may be written any more.
     if (sequence === undefined) this.#socket.destroy();
     const writeKeys = recordKeys({ suite, secret: secrets.write, direction: 'write', sequence: sequence ?? 0 });
-    return writeKeys && { readKeys, writeKeys, early: this.#held };
+    return writeKeys && new RecordTransport(this.#socket, this.#reading, { readKeys, writeKeys, early: this.#held });
   }
 
   override _read(): void {

@@ -15,7 +15,7 @@ import type { Revocations } from './revocations.ts';
 import type { TlsStore } from './tls-store.ts';
 import type { Tunnel, TunnelKey } from './tunnel-pool.ts';
 import { type TunnelWindows, tunnelSettings } from './tunnel-settings.ts';
-import { TunnelSocket, tunnelReading } from './tunnel-socket.ts';
+import { tunnelReading, tunnelStream, tunnelTransport } from './tunnel-stream.ts';
 
 export interface OpenTunnelDeps {
   readonly clock: Clock;
@@ -40,8 +40,8 @@ export async function openTunnel(
   const target = { address: key.targetIp, port: key.targetPort };
   const dialled = await deps.network.dial(target, reading && { readInto: reading.intake.onread });
   if (!dialled.ok) return fail(blamePolicy(dialled.error, key));
-  const socket = new TunnelSocket(dialled.value, reading, 'client');
-  return secure(socket, own.value.context, key.identities, onClosed, deps);
+  const stream = tunnelStream(dialled.value, reading, 'client');
+  return secure(stream, own.value.context, key.identities, onClosed, deps);
 }
 
 /** TLS and HTTP/2 over a stream that is connected already: a tunnel inside another tunnel. */
@@ -57,11 +57,11 @@ export async function openTunnelOver(
     stream.destroy();
     return own;
   }
-  return secure(new TunnelSocket(stream, undefined, 'client'), own.value.context, identities, onClosed, deps);
+  return secure(stream, own.value.context, identities, onClosed, deps);
 }
 
 async function secure(
-  socket: TunnelSocket<Duplex>,
+  stream: Duplex,
   context: SecureContext,
   identities: readonly SpiffeId[],
   onClosed: () => void,
@@ -69,7 +69,7 @@ async function secure(
 ): Promise<Result<Tunnel, ProxyError>> {
   const isRevoked = revocations && ((certificate: X509Certificate) => revocations.refuses(certificate, 'source'));
   const secured = await connectMeshTls({
-    stream: socket.stream,
+    stream,
     context,
     identities,
     handshakeTimeoutMs,
@@ -77,10 +77,10 @@ async function secure(
   });
   if (!secured.ok) return fail(tlsFailed(secured.error));
   const { peer, certificate } = secured.value;
-  let close = (): unknown => socket.stream.destroy();
+  let close = (): unknown => stream.destroy();
   const watched = revocations?.watch(certificate, 'source', () => close());
   const connection = new Http2Connection(
-    await socket.transport(secured.value.socket),
+    await tunnelTransport(stream, secured.value.socket),
     'client',
     { clock, pool: blocks, settings: tunnelSettings('client', http2) },
     {

@@ -2,6 +2,8 @@
  * Memory that the tunnels of a thread read into and open their records in, used again for every read: to allocate it each
  * time has the garbage collector walk the heap many times a second.
  */
+import { hasNativeAddon } from '../native/addon.ts';
+import type { MeshTlsOptions } from '../tls/mesh-tls.ts';
 import { MAX_FRAGMENT_BYTES, RECORD_HEADER_BYTES } from '../tls/tls-record.ts';
 
 /** So many whole records come with one read of a bulk transfer. */
@@ -32,4 +34,9 @@ export class RecordMemory {
     if (buffer.length === SMALL_BYTES) this.#small = buffer;
     else if (buffer.length === this.readBuffer.length) this.#large = buffer;
   }
+}
+
+/** What the tunnels of a thread share; undefined where node:tls reads and writes: without the addon, or for TLS 1.2. */
+export function recordMemory({ tls12 }: Pick<MeshTlsOptions, 'tls12'>): RecordMemory | undefined {
+  return tls12 || !hasNativeAddon() ? undefined : new RecordMemory();
 }

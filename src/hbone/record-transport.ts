@@ -9,13 +9,27 @@
 import type { Socket } from 'node:net';
 import type { SocketIntake } from '../http2/socket-intake.ts';
 import type { ByteTransport, TransportSink } from '../http2/transport.ts';
-import type { NativeRecordKeys } from '../native/record-keys.ts';
+import { ContentType, type NativeRecordKeys } from '../native/record-keys.ts';
 import { SocketSender } from '../native/socket-sender.ts';
 import { PostHandshake } from '../tls/post-handshake.ts';
 import { AlertCode, alertBytes, alertName } from '../tls/tls-alert.ts';
-import { ContentType, RECORD_HEADER_BYTES, recordBytesAt } from '../tls/tls-record.ts';
-import type { TakenConnection } from './handshake-stream.ts';
+import { RECORD_HEADER_BYTES, recordBytesAt } from '../tls/tls-record.ts';
 import type { RecordMemory } from './record-memory.ts';
+
+/** How a tunnel is read. */
+export interface TunnelReading {
+  /** How its TCP socket is opened. */
+  readonly intake: SocketIntake;
+  readonly memory: RecordMemory;
+}
+
+/** A connection behind its handshake. */
+interface TakenConnection {
+  readonly readKeys: NativeRecordKeys;
+  readonly writeKeys: NativeRecordKeys;
+  /** What was read already. */
+  readonly early: Buffer;
+}
 
 /** Records in a row without data, of whatever kind; OpenSSL bears as many. */
 const MAX_QUIET_RECORDS = 32;
@@ -47,8 +61,8 @@ export class RecordTransport implements ByteTransport {
   /** Whether the connection kept memory of the last read: the next one gets as much as it needs, for itself. */
   #isKept = false;
 
-  /** @param intake how the socket is read; from now on for this transport */
-  constructor(socket: Socket, intake: SocketIntake, taken: TakenConnection, memory: RecordMemory) {
+  /** @param reading how the socket is read; from now on for this transport */
+  constructor(socket: Socket, { intake, memory }: TunnelReading, taken: TakenConnection) {
     this.#memory = memory;
     this.#socket = socket;
     this.#sender = SocketSender.of(socket);

@@ -12,8 +12,7 @@ import { parseSpiffeId, type SpiffeId } from '../model/spiffe.ts';
 import type { WorkloadCertificate } from '../pki/workload-certificate.ts';
 import { type MeshTlsOptions, MeshTlsServer, meshSecureContext } from '../tls/mesh-tls.ts';
 import { type ProxyError, proxyError } from './proxy-error.ts';
-import type { RecordMemory } from './record-memory.ts';
-import { recordMemory } from './tunnel-socket.ts';
+import { type RecordMemory, recordMemory } from './record-memory.ts';
 
 /** TLS of one identity, both directions. */
 export interface WorkloadTls {

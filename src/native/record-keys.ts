@@ -3,6 +3,9 @@ import { type NativeRecordKeys, nativeAddon } from './addon.ts';
 
 export type { NativeRecordKeys };
 
+/** What a record holds (RFC 8446 5.1). */
+export const ContentType = { ALERT: 21, HANDSHAKE: 22, APPLICATION_DATA: 23 } as const;
+
 /** Cipher suites that there are keys for, with the bits of their key. */
 const KEY_BITS: ReadonlyMap<string, 128 | 256> = new Map([
   ['TLS_AES_128_GCM_SHA256', 128],

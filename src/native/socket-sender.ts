@@ -10,14 +10,12 @@ import type { Socket } from 'node:net';
 import { getSystemErrorMap } from 'node:util';
 import { hasNativeAddon, type NativeAddon, type NativeRecordKeys, nativeAddon } from './addon.ts';
 import { readFailure } from './from-errno.ts';
+import { ContentType } from './record-keys.ts';
 
 /** What node:net keeps under a socket; it lets go of it when the socket closes. */
 interface SocketHandle {
   readonly fd?: number;
 }
-
-/** The content type of records (RFC 8446 5.1). */
-const APPLICATION_DATA = 23;
 
 const handleOf = (socket: Socket): SocketHandle | null | undefined =>
   (socket as unknown as { readonly _handle?: SocketHandle | null })._handle;
@@ -59,7 +57,7 @@ export class SocketSender {
    * @returns what was not taken, to be written to the socket, or undefined
    */
   sendSealed(keys: NativeRecordKeys, bytes: Uint8Array): Buffer | undefined {
-    const left = this.#isFree() ? keys.sealAndSend(this.#fd, bytes) : keys.seal(APPLICATION_DATA, bytes);
+    const left = this.#isFree() ? keys.sealAndSend(this.#fd, bytes) : keys.seal(ContentType.APPLICATION_DATA, bytes);
     if (typeof left === 'object') return left;
     if (left !== 0) this.#socket.destroy(left === undefined ? undefined : writeError(left));
     return undefined;

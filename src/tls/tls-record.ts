@@ -4,8 +4,6 @@ export const RECORD_HEADER_BYTES = 5;
 /** Of a protected record, without its header. */
 export const MAX_FRAGMENT_BYTES = 16_384 + 256;
 
-export const ContentType = { ALERT: 21, HANDSHAKE: 22, APPLICATION_DATA: 23 } as const;
-
 /** @returns the length of the record that begins at `offset`, its header included; undefined before that is there */
 export function recordBytesAt(bytes: Uint8Array, offset: number): number | undefined {
   if (bytes.length - offset < RECORD_HEADER_BYTES) return undefined;

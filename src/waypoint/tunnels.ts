@@ -5,16 +5,14 @@
  * - The caller is who its verified certificate says; headers never count.
  * - What a peer can make us hold is bounded: handshake time, streams, early data by the stream's window.
  */
-import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { type Authority, headerValue, readConnect } from '../hbone/authority.ts';
-import { openQuietly } from '../hbone/open-quietly.ts';
 import { PendingHandshakes } from '../hbone/pending-handshakes.ts';
 import { type ProxyError, refusalStatus, tlsFailed } from '../hbone/proxy-error.ts';
 import type { WorkloadTls } from '../hbone/tls-store.ts';
 import { tunnelSettings } from '../hbone/tunnel-settings.ts';
-import { TunnelSocket, tunnelReading } from '../hbone/tunnel-socket.ts';
+import { acceptedTunnelStream, tunnelTransport } from '../hbone/tunnel-stream.ts';
 import type { BlockPool } from '../http2/block-pool.ts';
 import { Http2Connection } from '../http2/connection.ts';
 import type { Header } from '../http2/header.ts';
@@ -24,7 +22,7 @@ import { StreamHolder } from '../http2/stream-holder.ts';
 import { canonicalIp, formatAddress, type IpAddress } from '../model/address.ts';
 import type { SpiffeId } from '../model/spiffe.ts';
 import type { InboundConnection } from '../net/inbound-connection.ts';
-import type { MeshPeer } from '../tls/mesh-tls.ts';
+import type { HandshakeSocket, MeshPeer } from '../tls/mesh-tls.ts';
 import type { WaypointConfig } from './config.ts';
 import type { FairShares } from './fair-shares.ts';
 
@@ -103,11 +101,10 @@ export class Tunnels {
       leave();
       return connection.reject();
     }
-    const reading = tunnelReading(tls.records);
-    const socket = new TunnelSocket(openQuietly(connection, reading?.intake), reading, 'server');
-    close = () => socket.stream.resetAndDestroy();
-    tls.server.accept(socket.stream, (result) => {
-      if (result.ok) return void this.#serve(connection, socket, result.value).finally(leave);
+    const stream = acceptedTunnelStream(connection, tls.records);
+    close = () => stream.resetAndDestroy();
+    tls.server.accept(stream, (result) => {
+      if (result.ok) return void this.#serve(connection, stream, result.value).finally(leave);
       leave();
       this.#log(connection, tlsFailed(result.error));
     });
@@ -115,10 +112,10 @@ export class Tunnels {
 
   async #serve(
     connection: InboundConnection,
-    socket: TunnelSocket<Socket>,
+    stream: HandshakeSocket,
     { socket: secured, peer }: MeshPeer,
   ): Promise<void> {
-    const transport = await socket.transport(secured);
+    const transport = await tunnelTransport(stream, secured);
     const peerIdentity = peer.id;
     const { clock, blocks, shares } = this.#deps;
     const clientIp = canonicalIp(connection.peer.address);

@@ -72,7 +72,7 @@ async function run(steps: readonly Step[], cuts: readonly number[]): Promise<voi
   assert.ok(readKeys && writeKeys);
   const socket = new FuzzSocket();
   const taken = { readKeys, writeKeys, early: Buffer.alloc(0) };
-  const transport = new RecordTransport(socket as unknown as Socket, intake, taken, memory);
+  const transport = new RecordTransport(socket as unknown as Socket, { intake, memory }, taken);
   const received: Buffer[] = [];
   let ends = 0;
   transport.start({

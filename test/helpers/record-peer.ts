@@ -3,8 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { RecordMemory } from '../../src/hbone/record-memory.ts';
-import { RecordTransport } from '../../src/hbone/record-transport.ts';
-import type { TunnelReading } from '../../src/hbone/tunnel-socket.ts';
+import { RecordTransport, type TunnelReading } from '../../src/hbone/record-transport.ts';
 import { SocketIntake } from '../../src/http2/socket-intake.ts';
 import { recordKeys } from '../../src/native/record-keys.ts';
 import { RecordingSink } from './secure-pair.ts';
@@ -25,7 +24,7 @@ export class RecordPeer {
   constructor(
     socket: Socket,
     transportSocket: Socket,
-    { intake, memory }: TunnelReading,
+    reading: TunnelReading,
     early: (records: TestRecords) => Buffer,
   ) {
     const [toTransport, fromTransport] = [randomBytes(32), randomBytes(32)];
@@ -37,7 +36,7 @@ export class RecordPeer {
     const writeKeys = recordKeys({ suite: SUITE, secret: fromTransport, direction: 'write' });
     if (readKeys === undefined || writeKeys === undefined) throw new Error(`no keys for ${SUITE}`);
     const taken = { readKeys, writeKeys, early: early(this.writes) };
-    this.transport = new RecordTransport(transportSocket, intake, taken, memory);
+    this.transport = new RecordTransport(transportSocket, reading, taken);
     socket.on('data', (chunk: Buffer) => this.#received.push(chunk));
     socket.on('error', () => undefined);
     this.transport.start(this.sink);

@@ -1,34 +1,23 @@
 /** Two ends of a mesh connection on loopback, each with the TLS that a test chooses. */
-import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { RecordMemory } from '../../src/hbone/record-memory.ts';
-import { type TunnelReading, TunnelSocket, tunnelReading } from '../../src/hbone/tunnel-socket.ts';
+import type { TunnelReading } from '../../src/hbone/record-transport.ts';
+import { tunnelReading, tunnelStream, tunnelTransport } from '../../src/hbone/tunnel-stream.ts';
 import type { ByteTransport, TransportSink } from '../../src/http2/transport.ts';
 import type { SpiffeId } from '../../src/model/spiffe.ts';
 import { dialTcp } from '../../src/net/tcp-dialer.ts';
 import { listenTcp } from '../../src/net/tcp-listener.ts';
 import type { WorkloadCertificate } from '../../src/pki/workload-certificate.ts';
 import { connectMeshTls, type MeshTlsOptions, MeshTlsServer, meshSecureContext } from '../../src/tls/mesh-tls.ts';
-import { createTestCa, testSpiffeId } from './test-ca.ts';
+import { createTestCa, testSpiffeId, workloadCertificate } from './test-ca.ts';
 
 const OPTIONS: MeshTlsOptions = { tls12: false, compliancePolicy: '', handshakeTimeoutMs: 5000 };
 const ca = createTestCa();
 const SERVER = testSpiffeId('default', 'server') as SpiffeId;
 const CLIENT = testSpiffeId('default', 'client') as SpiffeId;
 
-function certificateOf(uri: string): WorkloadCertificate {
-  const leaf = ca.leaf({ uri });
-  const { validFromDate, validToDate } = new X509Certificate(leaf.certPem);
-  return {
-    identity: '' as SpiffeId,
-    keyPem: leaf.keyPem,
-    chainPem: [leaf.chainPem],
-    rootsPem: [ca.rootPem],
-    notBeforeMs: validFromDate.getTime(),
-    notAfterMs: validToDate.getTime(),
-  };
-}
+const certificateOf = (uri: string): WorkloadCertificate => workloadCertificate(ca.leaf({ uri }));
 
 /** One end: the TCP connection, what node:tls made of it, and the transport over it. */
 export interface SecureEnd {
@@ -54,11 +43,11 @@ export async function securePair(client: TlsKind, server: TlsKind): Promise<[Sec
         const reading = readingOf(server);
         const socket = connection.open(reading?.intake.onread);
         if (reading === undefined) socket.pause();
-        const tunnel = new TunnelSocket(socket, reading, 'server');
-        tls.accept(tunnel.stream, (result) => {
+        const stream = tunnelStream(socket, reading, 'server');
+        tls.accept(stream, (result) => {
           if (!result.ok) return accepted(Promise.reject(result.error));
           const secured = result.value.socket;
-          accepted(tunnel.transport(secured).then((transport) => ({ socket, secured, transport })));
+          accepted(tunnelTransport(stream, secured).then((transport) => ({ socket, secured, transport })));
         });
       },
     },
@@ -68,13 +57,13 @@ export async function securePair(client: TlsKind, server: TlsKind): Promise<[Sec
     destination: { address: '127.0.0.1', port: listener.endpoint.port },
     ...(reading && { readInto: reading.intake.onread }),
   });
-  const tunnel = new TunnelSocket(socket, reading, 'client');
+  const stream = tunnelStream(socket, reading, 'client');
   const context = meshSecureContext(certificateOf(CLIENT), OPTIONS);
   const identities = [SERVER];
-  const result = await connectMeshTls({ stream: tunnel.stream, context, identities, handshakeTimeoutMs: 5000 });
+  const result = await connectMeshTls({ stream, context, identities, handshakeTimeoutMs: 5000 });
   if (!result.ok) throw result.error;
   const secured = result.value.socket;
-  const clientEnd = { socket, secured, transport: await tunnel.transport(secured) };
+  const clientEnd = { socket, secured, transport: await tunnelTransport(stream, secured) };
   const ends: [SecureEnd, SecureEnd] = [clientEnd, await serverEnd];
   listener.close();
   return ends;

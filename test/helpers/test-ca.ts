@@ -1,6 +1,7 @@
 /** An in-memory certificate authority for tests: leafs for any identity, good ones and every kind of bad one. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { SignJWT } from 'jose';
+import type { SpiffeId } from '../../src/model/spiffe.ts';
 import { type Issuer, issueCaCertificate, issueLeaf } from '../../src/pki/certificate-signing.ts';
 import {
   boolean,
@@ -16,6 +17,7 @@ import { OID } from '../../src/pki/oids.ts';
 import { parseCertificate } from '../../src/pki/parsed-certificate.ts';
 import { formatPem } from '../../src/pki/pem.ts';
 import { algorithmForKey, signedSequence } from '../../src/pki/signature-algorithm.ts';
+import type { WorkloadCertificate } from '../../src/pki/workload-certificate.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -87,6 +89,19 @@ export function openTestCa(certificate: string, key: string, root: string): Test
 /** SPIFFE id text of a service account in `cluster.local`. */
 export function testSpiffeId(namespace: string, serviceAccount: string, trustDomain = 'cluster.local'): string {
   return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+}
+
+/** What a ztunnel has of a leaf. @param rootsPem whom it trusts */
+export function workloadCertificate(leaf: TestLeaf, rootsPem: readonly string[] = [leaf.rootPem]): WorkloadCertificate {
+  const { validFromDate, validToDate } = new X509Certificate(leaf.certPem);
+  return {
+    identity: '' as SpiffeId,
+    keyPem: leaf.keyPem,
+    chainPem: [leaf.chainPem],
+    rootsPem,
+    notBeforeMs: validFromDate.getTime(),
+    notAfterMs: validToDate.getTime(),
+  };
 }
 
 function testCa(issuer: Issuer, above: readonly string[], rootPem: string): TestCa {

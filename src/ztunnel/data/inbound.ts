@@ -6,16 +6,14 @@
  * - The identity that policy sees is the one of the peer's verified certificate; headers never count.
  * - Everything a peer can make us hold is bounded: handshake time, streams, early data by the stream's window.
  */
-import type { Socket } from 'node:net';
 import type { AuthorizationInput } from '../../authz/evaluate.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { type Authority, authorityText, headerValue, readConnect } from '../../hbone/authority.ts';
-import { openQuietly } from '../../hbone/open-quietly.ts';
 import { PendingHandshakes } from '../../hbone/pending-handshakes.ts';
 import { type ProxyError, proxyError, refusalStatus, tlsFailed } from '../../hbone/proxy-error.ts';
 import type { WorkloadTls } from '../../hbone/tls-store.ts';
 import { tunnelSettings } from '../../hbone/tunnel-settings.ts';
-import { TunnelSocket, tunnelReading } from '../../hbone/tunnel-socket.ts';
+import { acceptedTunnelStream, tunnelTransport } from '../../hbone/tunnel-stream.ts';
 import { Http2Connection } from '../../http2/connection.ts';
 import type { Header } from '../../http2/header.ts';
 import { relay } from '../../http2/relay.ts';
@@ -28,7 +26,7 @@ import type { InboundConnection } from '../../net/inbound-connection.ts';
 import { encodeProxyHeader } from '../../net/proxy-protocol-v2.ts';
 import { formatBaggage, parseBaggage } from '../../telemetry/baggage.ts';
 import { forwardedHost } from '../../telemetry/forwarded.ts';
-import type { MeshPeer } from '../../tls/mesh-tls.ts';
+import type { HandshakeSocket, MeshPeer } from '../../tls/mesh-tls.ts';
 import { authorizeInbound } from './authorize-inbound.ts';
 import { isIllegalPort } from './illegal-ports.ts';
 import { guessService, type InboundTarget, resolveInboundTarget } from './inbound-target.ts';
@@ -99,11 +97,10 @@ export class Inbound {
       leave();
       return this.#refuse(connection, own.error);
     }
-    const reading = tunnelReading(own.value.records);
-    const socket = new TunnelSocket(openQuietly(connection, reading?.intake), reading, 'server');
-    close = () => socket.stream.resetAndDestroy();
-    own.value.server.accept(socket.stream, (result) => {
-      if (result.ok) return void this.#serve(connection, socket, result.value).finally(leave);
+    const stream = acceptedTunnelStream(connection, own.value.records);
+    close = () => stream.resetAndDestroy();
+    own.value.server.accept(stream, (result) => {
+      if (result.ok) return void this.#serve(connection, stream, result.value).finally(leave);
       leave();
       this.#log(connection, tlsFailed(result.error));
     });
@@ -119,12 +116,12 @@ export class Inbound {
 
   async #serve(
     connection: InboundConnection,
-    socket: TunnelSocket<Socket>,
+    stream: HandshakeSocket,
     { peer, certificate, socket: secured }: MeshPeer,
   ): Promise<void> {
-    let close = (): unknown => socket.stream.resetAndDestroy();
+    let close = (): unknown => stream.resetAndDestroy();
     const watched = this.#context.revocations?.watch(certificate, 'destination', () => close());
-    const transport = await socket.transport(secured);
+    const transport = await tunnelTransport(stream, secured);
     const { http2 } = this.#context.config;
     const tunnel: InboundTunnel = {
       peer,

@@ -1,24 +1,26 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { after, describe, it } from 'node:test';
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls';
-import { openQuietly } from '../../../src/hbone/open-quietly.ts';
 import { RecordMemory } from '../../../src/hbone/record-memory.ts';
 import { RecordTransport } from '../../../src/hbone/record-transport.ts';
-import { TunnelSocket, tunnelReading } from '../../../src/hbone/tunnel-socket.ts';
+import {
+  acceptedTunnelStream,
+  tunnelReading,
+  tunnelStream,
+  tunnelTransport,
+} from '../../../src/hbone/tunnel-stream.ts';
 import type { ByteTransport } from '../../../src/http2/transport.ts';
 import type { IpAddress } from '../../../src/model/address.ts';
 import type { SpiffeId } from '../../../src/model/spiffe.ts';
 import { dialTcp } from '../../../src/net/tcp-dialer.ts';
 import { listenTcp } from '../../../src/net/tcp-listener.ts';
-import type { WorkloadCertificate } from '../../../src/pki/workload-certificate.ts';
 import { connectMeshTls, type MeshTlsOptions, MeshTlsServer, meshSecureContext } from '../../../src/tls/mesh-tls.ts';
 import { eventually } from '../../helpers/eventually.ts';
 import { RecordingSink } from '../../helpers/secure-pair.ts';
-import { createTestCa, testSpiffeId } from '../../helpers/test-ca.ts';
+import { createTestCa, testSpiffeId, workloadCertificate } from '../../helpers/test-ca.ts';
 import { HANDSHAKE, TestRecords, type TestSuite } from '../../helpers/tls-records.ts';
 
 const OPTIONS: MeshTlsOptions = { tls12: false, compliancePolicy: '', handshakeTimeoutMs: 300 };
@@ -34,18 +36,6 @@ const CLIENT_OPTIONS = {
   ALPNProtocols: ['h2'],
   checkServerIdentity: () => undefined,
 };
-
-function certificateOf({ keyPem, chainPem, certPem }: typeof serverLeaf): WorkloadCertificate {
-  const { validFromDate, validToDate } = new X509Certificate(certPem);
-  return {
-    identity: '' as SpiffeId,
-    keyPem,
-    chainPem: [chainPem],
-    rootsPem: [ca.rootPem],
-    notBeforeMs: validFromDate.getTime(),
-    notAfterMs: validToDate.getTime(),
-  };
-}
 
 /** What a handshake came to, and what was read behind it. */
 interface Accepted {
@@ -66,7 +56,7 @@ interface Served {
 
 /** Listens for one connection. @param own whether records are to be ours behind the handshake */
 async function serve(own: boolean, options: MeshTlsOptions = OPTIONS): Promise<Served> {
-  const tls = new MeshTlsServer(certificateOf(serverLeaf), 'cluster.local', options);
+  const tls = new MeshTlsServer(workloadCertificate(serverLeaf), 'cluster.local', options);
   let settle: (accepted: Accepted) => void = () => undefined;
   const accepted = new Promise<Accepted>((resolve) => {
     settle = resolve;
@@ -75,13 +65,11 @@ async function serve(own: boolean, options: MeshTlsOptions = OPTIONS): Promise<S
     { endpoint: { address: '127.0.0.1', port: 0 } },
     {
       onConnection: (connection) => {
-        const reading = own ? tunnelReading(new RecordMemory()) : undefined;
-        const socket = openQuietly(connection, reading?.intake);
-        const tunnel = new TunnelSocket(socket, reading, 'server');
+        const stream = acceptedTunnelStream(connection, own ? new RecordMemory() : undefined);
         const sink = new RecordingSink();
-        tls.accept(tunnel.stream, (result) => {
+        tls.accept(stream, (result) => {
           if (!result.ok) return settle({ error: result.error.message, transport: undefined, sink });
-          void tunnel.transport(result.value.socket).then((transport) => {
+          void tunnelTransport(stream, result.value.socket).then((transport) => {
             transport.start(sink);
             settle({ error: undefined, transport, sink });
           });
@@ -324,23 +312,23 @@ describe('a client whose connection is taken back', () => {
     assert.ok(reading);
     const destination = { address: '127.0.0.1' as IpAddress, port: (server.address() as AddressInfo).port };
     const socket = await dialTcp({ destination, readInto: reading.intake.onread });
-    const tunnel = new TunnelSocket(socket, reading, 'client');
-    const context = meshSecureContext(certificateOf(clientLeaf), OPTIONS);
+    const stream = tunnelStream(socket, reading, 'client');
+    const context = meshSecureContext(workloadCertificate(clientLeaf), OPTIONS);
     const result = await connectMeshTls({
-      stream: tunnel.stream,
+      stream,
       context,
       identities: [SERVER],
       handshakeTimeoutMs: 2000,
     });
     assert.ok(result.ok, result.ok ? '' : result.error.message);
-    return { tunnel, socket, secured: result.value.socket, accepted };
+    return { stream, socket, secured: result.value.socket, accepted };
   }
 
   it('reads what the server says first, behind its tickets', async () => {
-    const { tunnel, secured, accepted } = await clientTunnel();
+    const { stream, secured, accepted } = await clientTunnel();
     await eventually('the server', () => accepted.socket !== undefined);
     accepted.socket?.write('hello');
-    const transport = await tunnel.transport(secured);
+    const transport = await tunnelTransport(stream, secured);
     assert.ok(transport instanceof RecordTransport);
     const sink = new RecordingSink();
     transport.start(sink);
@@ -354,8 +342,8 @@ describe('a client whose connection is taken back', () => {
 
   it('is lost while it is taken back, which ends the transport and not the process', async () => {
     for (const error of [undefined, new Error('read ECONNRESET')]) {
-      const { tunnel, socket, secured } = await clientTunnel();
-      const taken = tunnel.transport(secured);
+      const { stream, socket, secured } = await clientTunnel();
+      const taken = tunnelTransport(stream, secured);
       socket.destroy(error);
       const transport = await taken;
       const sink = new RecordingSink();
@@ -365,8 +353,7 @@ describe('a client whose connection is taken back', () => {
   });
 
   it('waits with the take-over until the last bytes of the handshake are written', async () => {
-    const { tunnel, socket, secured } = await clientTunnel();
-    const stream = tunnel.stream as Duplex;
+    const { stream, socket, secured } = await clientTunnel();
     const write = socket.write.bind(socket);
     let release: () => void = () => undefined;
     socket.write = (chunk: Uint8Array | string, done: unknown) => {
@@ -375,7 +362,7 @@ describe('a client whose connection is taken back', () => {
     };
     stream.write('last words');
     let isTaken = false;
-    const taken = tunnel.transport(secured).then((transport) => {
+    const taken = tunnelTransport(stream, secured).then((transport) => {
       isTaken = true;
       return transport;
     });

@@ -8,24 +8,12 @@ import type { SpiffeId } from '../../../src/model/spiffe.ts';
 import type { WorkloadCertificate } from '../../../src/pki/workload-certificate.ts';
 import { connectMeshTls, type MeshTlsOptions, MeshTlsServer, meshSecureContext } from '../../../src/tls/mesh-tls.ts';
 import { peerIdentity } from '../../../src/tls/peer-identity.ts';
-import { createTestCa, type TestLeaf, type TestLeafOptions, testSpiffeId } from '../../helpers/test-ca.ts';
+import { createTestCa, type TestLeafOptions, testSpiffeId, workloadCertificate } from '../../helpers/test-ca.ts';
 
 const OPTIONS: MeshTlsOptions = { tls12: false, compliancePolicy: '', handshakeTimeoutMs: 2000 };
 const ca = createTestCa();
 const SERVER = testSpiffeId('default', 'server') as SpiffeId;
 const CLIENT = testSpiffeId('default', 'client') as SpiffeId;
-
-function certificate(leaf: TestLeaf, roots: readonly string[] = [ca.rootPem]): WorkloadCertificate {
-  const parsed = new X509Certificate(leaf.certPem);
-  return {
-    identity: '' as SpiffeId,
-    keyPem: leaf.keyPem,
-    chainPem: [leaf.chainPem],
-    rootsPem: roots,
-    notBeforeMs: parsed.validFromDate.getTime(),
-    notAfterMs: parsed.validToDate.getTime(),
-  };
-}
 
 interface Outcome {
   readonly client: string;
@@ -73,7 +61,7 @@ async function handshake(
   return { client, server: serverOutcome };
 }
 
-const good = (uri: string) => certificate(ca.leaf({ uri }));
+const good = (uri: string) => workloadCertificate(ca.leaf({ uri }));
 
 describe('mutual TLS', () => {
   it('tells both sides who the other is', async () => {
@@ -82,30 +70,37 @@ describe('mutual TLS', () => {
 
   it('works over intermediates', async () => {
     const below = ca.intermediate();
-    const outcome = await handshake(certificate(below.leaf({ uri: CLIENT })), good(SERVER));
+    const outcome = await handshake(workloadCertificate(below.leaf({ uri: CLIENT })), good(SERVER));
     assert.deepEqual(outcome, { client: SERVER, server: CLIENT });
   });
 
   const badClients: readonly (readonly [string, () => WorkloadCertificate])[] = [
-    ['of another root', () => certificate(createTestCa().leaf({ uri: CLIENT }))],
+    ['of another root', () => workloadCertificate(createTestCa().leaf({ uri: CLIENT }))],
     ['of another trust domain', () => good(testSpiffeId('default', 'client', 'other.domain'))],
     [
       'that has expired',
       () =>
-        certificate(ca.leaf({ uri: CLIENT, notBeforeMs: Date.now() - 7_200_000, notAfterMs: Date.now() - 3_600_000 })),
+        workloadCertificate(
+          ca.leaf({ uri: CLIENT, notBeforeMs: Date.now() - 7_200_000, notAfterMs: Date.now() - 3_600_000 }),
+        ),
     ],
     [
       'that is not valid yet',
       () =>
-        certificate(ca.leaf({ uri: CLIENT, notBeforeMs: Date.now() + 3_600_000, notAfterMs: Date.now() + 7_200_000 })),
+        workloadCertificate(
+          ca.leaf({ uri: CLIENT, notBeforeMs: Date.now() + 3_600_000, notAfterMs: Date.now() + 7_200_000 }),
+        ),
     ],
-    ['for servers only', () => certificate(ca.leaf({ uri: CLIENT, usage: 'server' }))],
-    ['for signing code', () => certificate(ca.leaf({ uri: CLIENT, usage: 'none-of-them' }))],
-    ['without a name', () => certificate(ca.leaf({ uris: [] }))],
+    ['for servers only', () => workloadCertificate(ca.leaf({ uri: CLIENT, usage: 'server' }))],
+    ['for signing code', () => workloadCertificate(ca.leaf({ uri: CLIENT, usage: 'none-of-them' }))],
+    ['without a name', () => workloadCertificate(ca.leaf({ uris: [] }))],
     ['with a name that is no identity', () => good('spiffe://cluster.local/ns/a')],
-    ['with two names', () => certificate(ca.leaf({ uris: [CLIENT, SERVER] }))],
-    ['with a DNS name that looks like an identity', () => certificate(ca.leaf({ uris: [], dnsNames: [CLIENT] }))],
-    ['that is one of an authority', () => certificate(ca.leaf({ uri: CLIENT, isAuthority: true }))],
+    ['with two names', () => workloadCertificate(ca.leaf({ uris: [CLIENT, SERVER] }))],
+    [
+      'with a DNS name that looks like an identity',
+      () => workloadCertificate(ca.leaf({ uris: [], dnsNames: [CLIENT] })),
+    ],
+    ['that is one of an authority', () => workloadCertificate(ca.leaf({ uri: CLIENT, isAuthority: true }))],
     ['with a NUL in its name', () => good(`${CLIENT}\0.evil`)],
     ['with a comma and a second name inside the first', () => good(`spiffe://x/y, URI:${CLIENT}`)],
   ];
@@ -123,11 +118,14 @@ describe('mutual TLS', () => {
       /^TLS_PEER_REFUSED: identity verification error: peer is .*other/,
     );
     assert.match(
-      (await handshake(good(CLIENT), certificate(ca.leaf({ uri: SERVER, usage: 'client' })))).client,
+      (await handshake(good(CLIENT), workloadCertificate(ca.leaf({ uri: SERVER, usage: 'client' })))).client,
       /^TLS_/,
     );
     assert.match((await handshake(good(CLIENT), good(SERVER), [])).client, /^TLS_PEER_REFUSED/);
-    assert.match((await handshake(good(CLIENT), certificate(createTestCa().leaf({ uri: SERVER })))).client, /^TLS_/);
+    assert.match(
+      (await handshake(good(CLIENT), workloadCertificate(createTestCa().leaf({ uri: SERVER })))).client,
+      /^TLS_/,
+    );
   });
 
   it('refuses a peer that the revocation list names, on either side', async () => {
