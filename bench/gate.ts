@@ -17,11 +17,16 @@ interface Line {
   readonly results: readonly Result[];
 }
 
+interface Document {
+  readonly lines: readonly Line[];
+  readonly sidecars?: readonly Line[];
+}
+
 /** Shared machines give up to so much by themselves. */
 const TOLERANCE = 0.25;
 /** By file: the peer, and fields with the direction that is better. */
 const COMPARED = {
-  l4: { peers: ['haproxy'], fields: { rate: 1, cpuUsPerUnit: -1 } },
+  l4: { peers: ['haproxy', 'envoy'], fields: { rate: 1, cpuUsPerUnit: -1 } },
   l7: { peers: ['envoy', 'envoy sidecars'], fields: { perSecond: 1, cpuUsPerRequest: -1 } },
 } as const;
 
@@ -31,15 +36,16 @@ const nameOf = ({ name, title, connections }: Line) => name ?? `${title}, ${conn
 
 /** `ambit / peer` for each line and field. */
 function ratios(folder: string, file: keyof typeof COMPARED): Map<string, { ratio: number; better: number }> {
-  const { lines } = JSON.parse(readFileSync(join(folder, `${file}.json`), 'utf8')) as { lines: readonly Line[] };
+  const { lines, sidecars = [] }: Document = JSON.parse(readFileSync(join(folder, `${file}.json`), 'utf8'));
   const { peers, fields } = COMPARED[file];
   const found = new Map<string, { ratio: number; better: number }>();
-  for (const line of lines) {
+  for (const line of [...lines, ...sidecars]) {
     const ours = line.results.find(({ name }) => name === 'ambit');
     const theirs = line.results.find(({ name }) => (peers as readonly string[]).includes(name));
     for (const [field, better] of Object.entries(fields)) {
       const ratio = Number(ours?.[field]) / Number(theirs?.[field]);
-      if (Number.isFinite(ratio)) found.set(`${file}: ${nameOf(line)}: ${field}`, { ratio, better });
+      if (Number.isFinite(ratio))
+        found.set(`${file}: ${nameOf(line)}, against ${theirs?.name}: ${field}`, { ratio, better });
     }
   }
   return found;

@@ -25,6 +25,7 @@ need_header google/protobuf/any.proto libprotobuf-dev
 need curl curl
 need haproxy haproxy
 need wrk wrk
+need iperf3 iperf3
 need h2load nghttp2-client
 need nginx nginx-light
 need perl perl

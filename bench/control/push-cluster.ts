@@ -14,6 +14,7 @@ import { kubeconfigFile } from '../../src/kube/kubeconfig-file.ts';
 import { CONFIG_MAPS, NAMESPACES, PODS, WORKLOAD_ENTRIES } from '../../src/kube/resource-kind.ts';
 import { run } from '../../test/helpers/cluster.ts';
 import { FeedClient, feedRequest } from '../../test/helpers/feed-client.ts';
+import { spread } from '../quantiles.ts';
 import { writeResults } from '../results.ts';
 
 const NS = 'bench-push';
@@ -129,12 +130,6 @@ async function arrive(number: number, proxies: readonly FeedClient[], seen: Read
   }
   const eventMs = seen.get(name) ?? 0;
   return atMs.map((at): Sample => ({ fromEventMs: at - eventMs, fromWriteMs: at - startMs }));
-}
-
-function spread(values: readonly number[]) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-  return { p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) };
 }
 
 const watching = new AbortController();

@@ -3,16 +3,17 @@
  * workloads, 1 to 100 proxies and 10 to 200 changes a second; what it costs the control plane; and a thousand pods at once.
  * The API server is the one of the tests; it and the proxies are processes of their own. Writes bench/results/push.json.
  *
- * Run: make bench-push      BENCH_SECONDS (5) for each line; BENCH_WORKLOADS (1000,10000,100000)
+ * Run: make bench-push      PUSH_SECONDS (5) for each line; BENCH_WORKLOADS (1000,10000,100000)
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { cpuUs, forgetPeak, memoryBytes } from '../l4/process-cost.ts';
+import { spread } from '../quantiles.ts';
 import { writeResults } from '../results.ts';
 import { BenchProxies } from './bench-proxies.ts';
 import { ControlUnderTest } from './control-process.ts';
 import { whileAsking } from './loop-delay.ts';
 
-const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5);
+const SECONDS = Number(process.env['PUSH_SECONDS'] ?? 5);
 const SIZES = (process.env['BENCH_WORKLOADS'] ?? '1000,10000,100000').split(',').map(Number);
 const SERVICES = 200;
 /** Proxies and changes a second. */
@@ -79,21 +80,18 @@ async function measure(bench: ControlUnderTest, workloads: number, proxyCount: n
   const responses = (await proxies.totals()).responses - before.responses;
   const memory = memoryBytes(bench.pid);
   const latencies = latenciesMs(arrived, first, BigInt(reply.startNs), perSecond ?? AT_ONCE);
-  const { p50: p50Ms, p99: p99Ms, max: maxMs } = spread(latencies);
   const line: Line = {
     workloads,
     proxies: proxyCount,
     perSecond,
     changes,
     missing: changes - latencies.length,
-    p50Ms,
-    p99Ms,
-    maxMs,
+    ...spread(latencies),
     cpuMsPerChange: usedUs / 1000 / changes,
     cpuUsPerChangeAndProxy: usedUs / changes / proxyCount,
     cpuShare: usedUs / 1000 / tookMs,
     changesPerResponse: (changes * proxyCount) / responses,
-    loopP99Ms: spread(answersMs).p99,
+    loopP99Ms: spread(answersMs).p99Ms,
     rssMb: memory.rss / 1e6,
     anonymousMb: memory.anonymous / 1e6,
     peakMb: memory.peak / 1e6,
@@ -112,12 +110,6 @@ function latenciesMs(
     const number = Number(name.slice(name.lastIndexOf('-') + 1));
     return Number(atNs - startNs) / 1e6 - ((number - first) / perSecond) * 1000;
   });
-}
-
-function spread(values: readonly number[]): { p50: number; p99: number; max: number } {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-  return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
 const TITLES = [

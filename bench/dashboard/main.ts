@@ -9,7 +9,7 @@ import { type Browser, chromium } from 'playwright-core';
 import { serveDashboard } from '../../src/dashboard/dashboard-server.ts';
 import { LoopbackGate } from '../../src/dashboard/loopback-gate.ts';
 import { seededRandom } from '../../test/helpers/seeded-random.ts';
-import { median } from '../median.ts';
+import { median } from '../quantiles.ts';
 import { writeResults } from '../results.ts';
 import { syntheticMesh } from './synthetic-mesh.ts';
 

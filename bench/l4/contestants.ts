@@ -26,11 +26,11 @@ export async function enter(
   const client = lab.addPod(`${name}-client`);
   const server = lab.addPod(`${name}-server`);
   for (const pod of [client, server]) widenPorts(pod);
-  const programs = (['echo', 'sink', 'source'] as const).map((application) =>
-    inPod(server, cores, application, String(APPLICATIONS[application])),
-  );
-  await Promise.all(programs.map(output));
-  const helpers = [...programs, startResponder(server, own, cores)];
+  const echo = inPod(server, cores, 'echo', String(APPLICATIONS.echo));
+  await output(echo);
+  const respond = haproxyResponder(APPLICATIONS.http, join(own, 'responder.cfg'));
+  const receive = ['iperf3', '--server', '--port', String(APPLICATIONS.bulk)];
+  const applications = [echo, startApplication(server, cores, respond), startApplication(server, cores, receive)];
   const pair = await start({ folder: own, client, server, threads, cores: cores.proxies });
   return {
     name,
@@ -39,16 +39,14 @@ export async function enter(
     cores,
     stop: async () => {
       await pair.stop();
-      for (const child of helpers) child.kill('SIGKILL');
+      for (const child of applications) child.kill('SIGKILL');
     },
   };
 }
 
-/** Answers every request with 1 KB. */
-function startResponder(pod: LabPod, folder: string, cores: Cores): ChildProcess {
-  const responder = haproxyResponder(APPLICATIONS.http, join(folder, 'responder.cfg'));
-  const command = ['nsenter', `--net=${pod.path}`, ...responder];
-  return spawn('taskset', [...onCore(cores.load), ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
+function startApplication(pod: LabPod, cores: Cores, command: readonly string[]): ChildProcess {
+  const inside = ['nsenter', `--net=${pod.path}`, ...command];
+  return spawn('taskset', [...onCore(cores.load), ...inside], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 /** Room for tens of thousands of short connections: without it the line of new tunnels measures the port search. */

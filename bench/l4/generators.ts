@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { LabPod } from '../../test/helpers/netns.ts';
 import { readWrkReport } from '../wrk-report.ts';
 import { type Cores, onCore } from './process-cost.ts';
-import type { Application, Contestant } from './proxy-pair.ts';
+import type { Contestant } from './proxy-pair.ts';
 
 const TRAFFIC = join(import.meta.dirname, 'traffic.ts');
 const PACED = join(import.meta.dirname, '../paced.ts');
@@ -33,7 +33,7 @@ function startIn(pod: LabPod, cores: Cores, ...command: string[]): ChildProcess 
   });
 }
 
-/** One of the programs of `traffic.ts`. */
+/** One of the commands of `traffic.ts`. */
 export function inPod(pod: LabPod, cores: Cores, ...args: string[]): ChildProcess {
   return startIn(pod, cores, process.execPath, TRAFFIC, ...args);
 }
@@ -52,17 +52,33 @@ export function output(child: ChildProcess): Promise<string> {
   });
 }
 
-/** @param parallel connections or streams @param most how many, where the time is not the end */
-export async function generate(
+/** Connections that come and go. @param parallel at a time @param most how many, where the time is not the end */
+export async function tunnels(
   { pair, client, cores }: Contestant,
-  command: 'tunnels' | 'bulk' | 'download',
-  application: Application,
   parallel: number,
   seconds: number,
   most?: number,
 ): Promise<Outcome> {
-  const numbers = [pair.ports[application], parallel, seconds, ...(most === undefined ? [] : [most])];
-  return JSON.parse(await output(inPod(client, cores, command, pair.host, ...numbers.map(String))));
+  const numbers = [pair.ports.echo, parallel, seconds, ...(most === undefined ? [] : [most])];
+  return JSON.parse(await output(inPod(client, cores, 'tunnels', pair.host, ...numbers.map(String))));
+}
+
+export type Direction = 'to the server' | 'to the client';
+
+/** iperf3: as many bytes as arrive. @param seconds whole ones */
+export async function bulk(
+  { pair, client, cores }: Contestant,
+  direction: Direction,
+  streams: number,
+  seconds: number,
+): Promise<Outcome> {
+  const numbers = ['-p', pair.ports.bulk, '-P', streams, '-t', seconds].map(String);
+  const way = direction === 'to the client' ? ['--reverse'] : [];
+  const report = JSON.parse(
+    await output(startIn(client, cores, 'iperf3', '--json', '-c', pair.host, ...numbers, ...way)),
+  );
+  const { bytes, bits_per_second: bitsPerSecond } = report.end.sum_received;
+  return { count: bytes / 1e9, gigabitsPerSecond: bitsPerSecond / 1e9 };
 }
 
 /** wrk, because a generator in JavaScript would be the slowest part of the chain. */

@@ -2,15 +2,12 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseAgentConfig } from '../../src/agent/config.ts';
-import { RuleApplier } from '../../src/agent/rule-applier.ts';
-import { runCommand } from '../../src/agent/run-command.ts';
-import { silentLogger } from '../../src/base/logger.ts';
 import type { LabPod } from '../../test/helpers/netns.ts';
 import { endProcess } from '../end-process.ts';
 import { peerCredentials } from '../peer-credentials.ts';
 import { onCore } from './process-cost.ts';
 import { APPLICATIONS, type PairOptions, type ProxyPair } from './proxy-pair.ts';
+import { CAPTURE_PORT, PEER_PORT, redirect } from './redirection.ts';
 
 const PORTS = Object.entries(APPLICATIONS);
 
@@ -46,37 +43,19 @@ export async function startBareHaproxyPair(options: PairOptions): Promise<ProxyP
 /** The same behind the same in-pod redirection as ambit: what HAProxy would do as the data path of a mesh. */
 export async function startHaproxyPair(options: PairOptions): Promise<ProxyPair> {
   const { client, server } = options;
-  const rules = new RuleApplier('iptables', { run: runCommand, log: silentLogger });
-  for (const pod of [client, server]) {
-    await rules.apply(pod.path, { ...parseAgentConfig([], {}).rules, dnsCapture: false });
-    pod.exec(
-      'iptables',
-      '-t',
-      'nat',
-      '-I',
-      'ISTIO_OUTPUT',
-      '1',
-      '-p',
-      'tcp',
-      '-m',
-      'owner',
-      '--uid-owner',
-      String(HAPROXY_UID),
-      '-j',
-      'ACCEPT',
-    );
-    pod.exec('iptables', '-t', 'nat', '-I', 'ISTIO_PRERT', '1', '-p', 'tcp', '--dport', '15009:15011', '-j', 'ACCEPT');
-  }
+  await redirect(client, server);
+  const own = ['-p', 'tcp', '-m', 'owner', '--uid-owner', String(HAPROXY_UID), '-j', 'ACCEPT'];
+  for (const pod of [client, server]) pod.exec('iptables', '-t', 'nat', '-I', 'ISTIO_OUTPUT', '1', ...own);
   const tls = await credentials(options.folder);
   const clientConfig = [
-    `frontend captured\n  bind :15001\n${PORTS.map(([name, port]) => `  use_backend ${name} if { dst_port ${port} }\n`).join('')}`,
+    `frontend captured\n  bind :${CAPTURE_PORT}\n${PORTS.map(([name, port]) => `  use_backend ${name} if { dst_port ${port} }\n`).join('')}`,
     ...PORTS.map(
-      ([name], index) => `backend ${name}\n  server s ${server.ipv4}:${15_008 + index} ${tls} force-tlsv13\n`,
+      ([name], index) => `backend ${name}\n  server s ${server.ipv4}:${PEER_PORT + index} ${tls} force-tlsv13\n`,
     ),
   ];
   const serverConfig = PORTS.map(
     ([name, port], index) =>
-      `listen ${name}\n  bind :${15_008 + index} ${tls} ssl-min-ver TLSv1.3\n  server s ${server.ipv4}:${port}\n`,
+      `listen ${name}\n  bind :${PEER_PORT + index} ${tls} ssl-min-ver TLSv1.3\n  server s ${server.ipv4}:${port}\n`,
   );
   return haproxyPair(options, clientConfig, serverConfig, { host: server.ipv4, ports: APPLICATIONS });
 }

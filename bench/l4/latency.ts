@@ -1,7 +1,7 @@
 /** Latency where the proxies have time: requests at a fixed pace, alone and beside a bulk stream. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { median } from '../median.ts';
-import { generate, type Latencies, paced } from './generators.ts';
+import { median } from '../quantiles.ts';
+import { bulk, type Latencies, paced } from './generators.ts';
 import type { Repetition } from './lines.ts';
 import type { Contestant } from './proxy-pair.ts';
 
@@ -75,7 +75,7 @@ export async function besideBulk(
     `${BESIDE_BULK_PER_SEC} requests per second, ${BESIDE_BULK_CONNECTIONS} connections, beside a bulk stream`,
   );
   const results = await inTurns(contestants, rounds, async (contestant) => {
-    const streaming = generate(contestant, 'bulk', 'sink', 1, seconds + 2 * BULK_MARGIN_SEC);
+    const streaming = bulk(contestant, 'to the server', 1, seconds + 2 * BULK_MARGIN_SEC);
     await delay(BULK_MARGIN_SEC * 1000);
     const latencies = await paced(contestant, BESIDE_BULK_PER_SEC, BESIDE_BULK_CONNECTIONS, seconds);
     return { ...latencies, gigabitsPerSecond: (await streaming).gigabitsPerSecond ?? Number.NaN };

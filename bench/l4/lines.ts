@@ -1,34 +1,43 @@
 /** What is measured as fast as it goes: rates, CPU of both proxies for one unit, median latency. */
-import { median } from '../median.ts';
-import { generate, type Outcome, wrk } from './generators.ts';
+import { median } from '../quantiles.ts';
+import { bulk, type Direction, type Outcome, tunnels, wrk } from './generators.ts';
 import { cpuUs } from './process-cost.ts';
 import type { Contestant } from './proxy-pair.ts';
 
 export interface Line {
   readonly name: string;
   readonly unit: string;
-  readonly command: 'wrk' | 'tunnels' | 'bulk' | 'download';
+  /** @param parallel connections or streams */
+  readonly load: (contestant: Contestant, parallel: number, seconds: number) => Promise<Outcome>;
   readonly parallel: number;
 }
 
 const requests = (parallel: number): Line => ({
   name: `1 KB requests, ${parallel} connection${parallel === 1 ? '' : 's'}`,
   unit: 'req/s',
-  command: 'wrk',
+  load: wrk,
   parallel,
 });
-const tunnels: Line = { name: 'new tunnels, 16 parallel', unit: 'tunnels/s', command: 'tunnels', parallel: 16 };
-const bulk = (parallel: number): Line => ({
-  name: `bulk, ${parallel} stream${parallel === 1 ? '' : 's'}`,
+const newTunnels: Line = { name: 'new tunnels, 16 parallel', unit: 'tunnels/s', load: tunnels, parallel: 16 };
+const streams = (parallel: number, direction: Direction = 'to the server'): Line => ({
+  name: `bulk${direction === 'to the client' ? ` ${direction}` : ''}, ${parallel} stream${parallel === 1 ? '' : 's'}`,
   unit: 'Gbit/s',
-  command: 'bulk',
+  load: (contestant, count, seconds) => bulk(contestant, direction, count, seconds),
   parallel,
 });
-const download: Line = { name: 'bulk to the client, 1 stream', unit: 'Gbit/s', command: 'download', parallel: 1 };
 
-export const LINES: readonly Line[] = [...[1, 16, 64].map(requests), tunnels, bulk(1), download, bulk(8), bulk(16)];
+export const LINES: readonly Line[] = [
+  ...[1, 16, 64].map(requests),
+  newTunnels,
+  streams(1),
+  streams(1, 'to the client'),
+  streams(8),
+  streams(16),
+];
+/** Those of the comparison with sidecars: their applications speak HTTP. */
+export const SIDECAR_LINES: readonly Line[] = [16, 64].map(requests);
 /** Those that many connections can share. */
-export const TWO_CORE_LINES: readonly Line[] = [requests(64), tunnels, bulk(8)];
+export const TWO_CORE_LINES: readonly Line[] = [requests(64), newTunnels, streams(8)];
 
 interface Sample {
   readonly rate: number;
@@ -48,16 +57,10 @@ export interface Repetition {
 
 const WARM_UP_SECONDS = 4;
 
-function load({ command, parallel }: Line, contestant: Contestant, seconds: number): Promise<Outcome> {
-  if (command === 'wrk') return wrk(contestant, parallel, seconds);
-  const application = { tunnels: 'echo', bulk: 'sink', download: 'source' } as const;
-  return generate(contestant, command, application[command], parallel, seconds);
-}
-
 async function measure(line: Line, contestant: Contestant, seconds: number): Promise<Sample> {
   const { clientPid, serverPid } = contestant.pair;
   const before = cpuUs(clientPid) + cpuUs(serverPid);
-  const result = await load(line, contestant, seconds);
+  const result = await line.load(contestant, line.parallel, seconds);
   const spentUs = cpuUs(clientPid) + cpuUs(serverPid) - before;
   return {
     rate: result.perSecond ?? result.gigabitsPerSecond ?? Number.NaN,
@@ -71,10 +74,11 @@ export async function measureLine(
   line: Line,
   contestants: readonly Contestant[],
   { rounds, seconds }: Repetition,
-): Promise<Line & { readonly results: readonly Median[] }> {
+): Promise<Omit<Line, 'load'> & { readonly results: readonly Median[] }> {
   const samples = contestants.map((): Sample[] => []);
   // Compiled code and pools that are still being filled are not counted.
-  for (const contestant of contestants) await load(line, contestant, Math.min(WARM_UP_SECONDS, rounds * seconds));
+  for (const contestant of contestants)
+    await line.load(contestant, line.parallel, Math.min(WARM_UP_SECONDS, rounds * seconds));
   for (let round = 0; round < rounds; round++) {
     for (const [index, contestant] of contestants.entries())
       samples[index]?.push(await measure(line, contestant, seconds));
@@ -90,7 +94,8 @@ export async function measureLine(
     };
   });
   printLine(line, results);
-  return { ...line, results };
+  const { name, unit, parallel } = line;
+  return { name, unit, parallel, results };
 }
 
 function printLine({ name, unit }: Line, results: readonly Median[]): void {

@@ -1,6 +1,6 @@
 /**
  * L4 speed, latency and memory of an ambit tunnel pair against HAProxy as a mutual TLS TCP pair, in the same namespaces, one
- * data thread each, in turns; then with two. Load and applications share one core, the proxies another: what a proxy costs is
+ * data thread each, in turns; then requests against a pair of Envoy sidecars, and with two threads. Load and applications share one core, the proxies another: what a proxy costs is
  * what it gets done. Prints as it goes and writes bench/results/l4.json. Root is needed for the namespaces.
  *
  * Run: make bench-l4        BENCH_ROUNDS (3) and BENCH_SECONDS (2) change how long each line is measured, BENCH_TUNNELS
@@ -11,12 +11,14 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { enterPrivateNetns, NetnsLab } from '../../test/helpers/netns.ts';
+import { fetchEnvoy } from '../envoy/fetch-envoy.ts';
 import { writeResults } from '../results.ts';
 import { startAmbitPair } from './ambit-pair.ts';
 import { type Entry, enter } from './contestants.ts';
+import { startEnvoyPair } from './envoy-pair.ts';
 import { startBareHaproxyPair, startHaproxyPair } from './haproxy-pairs.ts';
 import { besideBulk, fixedPace } from './latency.ts';
-import { LINES, measureLine, TWO_CORE_LINES } from './lines.ts';
+import { LINES, type Line, measureLine, SIDECAR_LINES, TWO_CORE_LINES } from './lines.ts';
 import { burstMemory, idleMemory } from './memory.ts';
 import { ONE_CORE, TWO_CORES } from './process-cost.ts';
 import type { Contestant } from './proxy-pair.ts';
@@ -38,6 +40,7 @@ const ONE = { threads: 1, cores: ONE_CORE };
 const TWO = { threads: 2, cores: TWO_CORES };
 const AMBIT: Entry = { name: 'ambit', start: startAmbitPair, ...ONE };
 const HAPROXY: Entry = { name: 'haproxy', start: startHaproxyPair, ...ONE };
+const ENVOY: Entry = { name: 'envoy', start: startEnvoyPair, ...ONE };
 const BARE: Entry = { name: 'haproxy-bare', start: startBareHaproxyPair, ...ONE };
 
 /** Contestants for as long as `use` takes. */
@@ -64,30 +67,35 @@ async function onOneCore(contestants: readonly Contestant[]) {
     // HAProxy takes two descriptors for each connection: most machines do not give it as many.
     memory.push(await idleMemory(contestant, contestant.name === 'ambit' ? TUNNELS : 0));
   }
-  const lines = [];
-  for (const line of LINES) lines.push(await measureLine(line, contestants, REPETITION));
+  const lines = await inOrder(LINES, contestants);
   const pace = await fixedPace(contestants, REPETITION);
   const underBulk = await besideBulk(contestants, REPETITION);
   return { memory, lines, pace, underBulk };
 }
 
-/** One thread on one core against two threads on two, on each side. */
-async function onTwoCores(contestants: readonly Contestant[]) {
-  const lines = [];
-  for (const line of TWO_CORE_LINES) lines.push(await measureLine(line, contestants, REPETITION));
-  return lines;
+/** Lines one after the other. */
+async function inOrder(lines: readonly Line[], contestants: readonly Contestant[]) {
+  const measured = [];
+  for (const line of lines) measured.push(await measureLine(line, contestants, REPETITION));
+  return measured;
 }
 
 async function run(): Promise<void> {
+  fetchEnvoy();
   const burst = await among([AMBIT, HAPROXY], (contestants) => burstMemory(contestants, BURST));
   const oneCore = await among([AMBIT, HAPROXY, BARE], onOneCore);
+  const sidecars = await among([AMBIT, ENVOY], (contestants) => inOrder(SIDECAR_LINES, contestants));
   const doubled = [AMBIT, HAPROXY].map((entry) => ({ ...entry, ...TWO, name: `${entry.name}-2` }));
   const cores = cpus().length;
   if (cores < 4)
     console.log(`two cores for proxies and two for load: this machine has ${cores}, so that is not measured`);
   const twoCores =
-    cores < 4 ? [] : await among([AMBIT, ...doubled.slice(0, 1), HAPROXY, ...doubled.slice(1)], onTwoCores);
-  writeResults('l4', { ...REPETITION, ...oneCore, twoCores, burst });
+    cores < 4
+      ? []
+      : await among([AMBIT, ...doubled.slice(0, 1), HAPROXY, ...doubled.slice(1)], (contestants) =>
+          inOrder(TWO_CORE_LINES, contestants),
+        );
+  writeResults('l4', { ...REPETITION, ...oneCore, sidecars, twoCores, burst });
 }
 
 await run();

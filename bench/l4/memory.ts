@@ -1,6 +1,6 @@
 /** Memory of the proxies: idle, with idle tunnels, and after a burst. Anonymous memory, of client's and server's side. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { generate, holdTunnels, wrk } from './generators.ts';
+import { bulk, holdTunnels, tunnels, wrk } from './generators.ts';
 import { memoryBytes } from './process-cost.ts';
 import type { Contestant } from './proxy-pair.ts';
 
@@ -99,9 +99,9 @@ export async function burstMemory(
   for (const contestant of contestants) {
     const beforeBytes = anonymous(contestant);
     await wrk(contestant, BURST_REQUEST_CONNECTIONS, seconds);
-    await generate(contestant, 'tunnels', 'echo', BURST_PARALLEL, NO_END_SEC, connections);
-    await generate(contestant, 'bulk', 'sink', BURST_STREAMS, seconds / 2);
-    await generate(contestant, 'download', 'source', BURST_STREAMS, seconds / 2);
+    await tunnels(contestant, BURST_PARALLEL, NO_END_SEC, connections);
+    await bulk(contestant, 'to the server', BURST_STREAMS, seconds / 2);
+    await bulk(contestant, 'to the client', BURST_STREAMS, seconds / 2);
     begun.push({ contestant, beforeBytes, burstBytes: anonymous(contestant) });
   }
   await delay(waitMs);

@@ -3,7 +3,7 @@ import type { LabPod } from '../../test/helpers/netns.ts';
 import type { Cores } from './process-cost.ts';
 
 /** The applications in the server's pod, by the ports of the names. */
-export const APPLICATIONS = { echo: 9001, sink: 9002, http: 9003, source: 9004 } as const;
+export const APPLICATIONS = { echo: 9001, bulk: 9002, http: 9003 } as const;
 export type Application = keyof typeof APPLICATIONS;
 
 export interface ProxyPair {

@@ -1,13 +1,11 @@
 /**
- * The programs at both ends of the bench, run inside the pods: `echo PORT`, `sink PORT`, `source PORT`, and the load
- * generators that print one line of JSON. Closed loop: each connection has one request outstanding.
+ * Connections without a protocol, run inside the pods: `echo PORT`, and what opens connections to it. `tunnels` and `idle`
+ * say what came of it as one line of JSON, or that they are ready.
  *
  * Run: NODE bench/l4/traffic.ts tunnels HOST PORT PARALLEL SECONDS [COUNT]
  */
 import { createConnection, createServer, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-
-const BULK_CHUNK = Buffer.alloc(256 * 1024, 0x62);
 
 function serve(port: number, onConnection: (socket: Socket) => void): void {
   const server = createServer({ noDelay: true }, (socket) => {
@@ -35,17 +33,6 @@ function echo(socket: Socket): void {
     socket.pause();
     socket.once('drain', () => socket.resume());
   });
-}
-
-/** Sends for as long as somebody takes it. */
-function pour(socket: Socket): void {
-  const pump = () => {
-    while (socket.writable && socket.write(BULK_CHUNK));
-    if (socket.writable) socket.once('drain', pump);
-  };
-  socket.resume();
-  socket.on('end', () => socket.destroy());
-  pump();
 }
 
 /** Connect, one byte there and back, close; `parallel` at a time, until the time or `most` are over. */
@@ -78,52 +65,6 @@ async function tunnels(
   return { count, perSecond: (count / (performance.now() - startMs)) * 1000 };
 }
 
-/** As many bytes as go through in the time, over `streams` connections. */
-async function bulk(host: string, port: number, streams: number, seconds: number): Promise<object> {
-  const sockets = await Promise.all(Array.from({ length: streams }, () => connect(host, port)));
-  const startMs = performance.now();
-  const endMs = startMs + seconds * 1000;
-  let written = 0;
-  await Promise.all(
-    sockets.map(
-      (socket) =>
-        new Promise<void>((resolve) => {
-          const pump = () => {
-            while (performance.now() < endMs) {
-              written += BULK_CHUNK.length;
-              if (!socket.write(BULK_CHUNK)) {
-                socket.once('drain', pump);
-                return;
-              }
-            }
-            socket.end();
-          };
-          socket.resume();
-          socket.on('close', () => resolve());
-          pump();
-        }),
-    ),
-  );
-  const elapsedMs = performance.now() - startMs;
-  return { count: written / 1e9, gigabitsPerSecond: (written * 8) / elapsedMs / 1e6 };
-}
-
-/** As many bytes as come in the time, over `streams` connections. */
-async function download(host: string, port: number, streams: number, seconds: number): Promise<object> {
-  let read = 0;
-  const startMs = performance.now();
-  const sockets = await Promise.all(Array.from({ length: streams }, () => connect(host, port)));
-  for (const socket of sockets) {
-    socket.on('data', (chunk: Buffer) => {
-      read += chunk.length;
-    });
-  }
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-  const elapsedMs = performance.now() - startMs;
-  for (const socket of sockets) socket.destroy();
-  return { count: read / 1e9, gigabitsPerSecond: (read * 8) / elapsedMs / 1e6 };
-}
-
 /** Opens `count` connections that have moved one byte each, says so, and holds them until the input ends. */
 async function idle(host: string, port: number, count: number): Promise<void> {
   const sockets: Socket[] = [];
@@ -153,10 +94,6 @@ const port = Number(second);
 const print = (result: object) => process.stdout.write(`${JSON.stringify(result)}\n`);
 const most = fifth === undefined ? undefined : Number(fifth);
 if (command === 'echo') serve(Number(first), echo);
-else if (command === 'sink') serve(Number(first), (socket) => void socket.resume());
-else if (command === 'source') serve(Number(first), pour);
 else if (command === 'tunnels') print(await tunnels(first, port, Number(third), Number(fourth), most));
-else if (command === 'bulk') print(await bulk(first, port, Number(third), Number(fourth)));
-else if (command === 'download') print(await download(first, port, Number(third), Number(fourth)));
 else if (command === 'idle') await idle(first, port, Number(third));
 else throw new Error(`unknown command ${command}`);

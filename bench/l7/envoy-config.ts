@@ -1,11 +1,12 @@
 /** Envoy's configuration for the bench: a plain proxy, or one side of a sidecar pair with mutual TLS between them. */
+import { type EnvoyCredentials, mutualTls } from '../envoy/transport-socket.ts';
 import { type ConfigurationOptions, ISSUER } from './engine-configuration.ts';
 
 export interface EnvoyOptions extends ConfigurationOptions {
   readonly listen: { readonly address: string; readonly port: number };
   readonly upstream: { readonly address: string; readonly port: number };
-  /** PEM files; set for the side that calls, or the one that is called, over mutual TLS. */
-  readonly tls?: { readonly side: 'upstream' | 'downstream'; readonly ca: string; readonly leaf: string };
+  /** Set for the side that calls, or the one that is called, over mutual TLS. */
+  readonly tls?: EnvoyCredentials & { readonly side: 'upstream' | 'downstream' };
   /** What the endpoint speaks; clients are asked. Default HTTP/1. */
   readonly spoken?: 'http1' | 'http2';
 }
@@ -30,24 +31,7 @@ export function envoyConfig({ listen, upstream, tls, spoken, ...configured }: En
       ],
     },
   };
-  const common = tls && {
-    tls_params: { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' },
-    tls_certificates: [{ certificate_chain: { filename: tls.leaf }, private_key: { filename: tls.leaf } }],
-    validation_context: { trusted_ca: { filename: tls.ca } },
-  };
-  const socket = (side: 'upstream' | 'downstream') =>
-    tls?.side !== side
-      ? {}
-      : {
-          transport_socket: {
-            name: 'envoy.transport_sockets.tls',
-            typed_config: {
-              '@type': `${TYPE}.transport_sockets.tls.v3.${side === 'upstream' ? 'Upstream' : 'Downstream'}TlsContext`,
-              common_tls_context: common,
-              ...(side === 'downstream' && { require_client_certificate: true }),
-            },
-          },
-        };
+  const socket = (side: 'upstream' | 'downstream') => (tls?.side === side ? mutualTls(side, tls) : {});
   const endpoint = { endpoint: { address: address(upstream) } };
   return JSON.stringify({
     static_resources: {

@@ -9,8 +9,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fetchEnvoy } from '../envoy/fetch-envoy.ts';
 import { writeResults } from '../results.ts';
-import { fetchEnvoy } from './fetch-envoy.ts';
 import { meshLines } from './in-mesh.ts';
 import { PROFILE_NAME } from './load.ts';
 import { plainLines } from './plain.ts';

@@ -1,6 +1,6 @@
 /** Lines of the L7 bench: contestants take turns under the same load, medians count. */
 import { cpuUs } from '../l4/process-cost.ts';
-import { median } from '../median.ts';
+import { median } from '../quantiles.ts';
 import type { Contestant } from './contestant.ts';
 import type { Load } from './load.ts';
 

@@ -1,9 +1,9 @@
 /** Peers of the L7 bench as plain proxies between loopback ports. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ENVOY } from '../envoy/fetch-envoy.ts';
 import type { EnvoyOptions } from './envoy-config.ts';
 import { envoyConfig } from './envoy-config.ts';
-import { ENVOY } from './fetch-envoy.ts';
 
 export type Spoken = 'http1' | 'http2';
 

@@ -3,8 +3,9 @@
  * speaks mutual TLS each; one listener for what leaves the application, one for what comes in; few statistics (Istio's
  * inclusion list), no access log.
  */
+import { type EnvoyCredentials, mutualTls } from '../envoy/transport-socket.ts';
 
-export interface SidecarOptions {
+export interface SidecarOptions extends EnvoyCredentials {
   /** Where the application's calls are captured, and where other sidecars call. */
   readonly outboundPort: number;
   readonly inboundPort: number;
@@ -12,9 +13,6 @@ export interface SidecarOptions {
   readonly applicationPort: number;
   /** The services of the mesh, with the inbound port of the one endpoint of each. */
   readonly services: readonly { readonly name: string; readonly endpointPort: number }[];
-  /** PEM files. */
-  readonly ca: string;
-  readonly leaf: string;
 }
 
 const TYPE = 'type.googleapis.com/envoy.extensions';
@@ -33,13 +31,15 @@ export function sidecarConfig(options: SidecarOptions): string {
     static_resources: {
       listeners: [
         listener(outboundPort, services.map(virtualHost), {}),
-        listener(inboundPort, [{ name: 'inbound', domains: ['*'], routes: [route('inbound')] }], {
-          transport_socket: transportSocket('Downstream', options),
-        }),
+        listener(
+          inboundPort,
+          [{ name: 'inbound', domains: ['*'], routes: [route('inbound')] }],
+          mutualTls('downstream', options),
+        ),
       ],
       clusters: [
         ...services.map(({ name, endpointPort }) =>
-          cluster(clusterName(name), endpointPort, { transport_socket: transportSocket('Upstream', options) }),
+          cluster(clusterName(name), endpointPort, mutualTls('upstream', options)),
         ),
         inbound,
       ],
@@ -93,21 +93,6 @@ function cluster(name: string, port: number, more: object): object {
       endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
     },
     ...more,
-  };
-}
-
-function transportSocket(side: 'Upstream' | 'Downstream', { ca, leaf }: SidecarOptions): object {
-  return {
-    name: 'envoy.transport_sockets.tls',
-    typed_config: {
-      '@type': `${TYPE}.transport_sockets.tls.v3.${side}TlsContext`,
-      common_tls_context: {
-        tls_params: { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' },
-        tls_certificates: [{ certificate_chain: { filename: leaf }, private_key: { filename: leaf } }],
-        validation_context: { trusted_ca: { filename: ca } },
-      },
-      ...(side === 'Downstream' && { require_client_certificate: true }),
-    },
   };
 }
 

@@ -8,6 +8,7 @@ export const CONTESTANTS = {
   ambit: 'ambit',
   haproxy: 'HAProxy, same redirection',
   'haproxy-bare': 'HAProxy, called directly',
+  envoy: 'Envoy sidecars',
 };
 const number = (value) => (value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(1));
 

@@ -8,7 +8,7 @@ const MIB = 1024 ** 2;
 const ms = (us) => `${(us / 1000).toFixed(us < 10_000 ? 2 : 0)} ms`;
 const mib = (bytes) => `${(bytes / MIB).toFixed(0)} MiB`;
 const named = (list, name) => list.find((one) => one.name === name);
-const ratio = (list, field) => named(list, 'ambit')[field] / named(list, 'haproxy')[field];
+const ratio = (list, field, peer = 'haproxy') => named(list, 'ambit')[field] / named(list, peer)[field];
 /** The dearer of client's and server's side. */
 const dearer = (bytes) => Math.max(...bytes);
 /** What is left of a burst, in relation to what was there before it. */
@@ -22,6 +22,19 @@ function latencyTable({ pace, underBulk }) {
     return [what, CONTESTANTS[result.name], ms(p50Us), ms(p99Us), ms(p999Us)];
   });
   return table(['', 'contestant', 'p50', 'p99', 'p99.9'], rows);
+}
+
+/** Requests through ambit and through sidecars that know HTTP. */
+function sidecarTable({ sidecars }) {
+  const cell = ({ rate, cpuUsPerUnit, p50Us }) =>
+    `${Math.round(rate).toLocaleString('en')} req/s, ${cpuUsPerUnit.toFixed(1)} µs CPU, p50 ${ms(p50Us)}`;
+  const rows = sidecars.map(({ name, results }) => [
+    name,
+    cell(named(results, 'ambit')),
+    cell(named(results, 'envoy')),
+    ratio(results, 'cpuUsPerUnit', 'envoy').toFixed(2),
+  ]);
+  return table(['against sidecars', CONTESTANTS.ambit, CONTESTANTS.envoy, 'CPU, ambit / sidecars'], rows);
 }
 
 /** How much faster a pair with two threads on two cores is than with one on one. */
@@ -56,13 +69,21 @@ function manyTunnelsText({ memory }) {
 
 /** All tables. */
 export function l4Details(l4) {
-  return [latencyTable(l4), coreTable(l4), burstTable(l4), manyTunnelsText(l4)].join('\n\n');
+  return [sidecarTable(l4), latencyTable(l4), coreTable(l4), burstTable(l4), manyTunnelsText(l4)].join('\n\n');
 }
 
 /** What of it was aimed at. */
 export function l4DetailAims(l4) {
   const line = (name) => named(l4.lines, name).results;
+  const sidecars = l4.sidecars.map(({ name, results }) => [
+    `L4, CPU per request against a pair of Envoy sidecars, ${name.slice('1 KB requests, '.length)}`,
+    ratio(results, 'cpuUsPerUnit', 'envoy'),
+    atMost(0.4),
+  ]);
+  const newTunnel = named(line('new tunnels, 16 parallel'), 'ambit').cpuUsPerUnit;
   return [
+    ...sidecars,
+    ['the CPU of a new tunnel on both sides, µs', newTunnel, atMost(160)],
     ['bulk, 16 streams', ratio(line('bulk, 16 streams'), 'rate'), atLeast(1.1)],
     ['bulk to the client, one stream', ratio(line('bulk to the client, 1 stream'), 'rate'), atLeast(1.1)],
     ['L4 at 1,000 requests a second, 16 connections: p99.9', ratio(l4.pace, 'p999Us'), atMost(1.5)],
