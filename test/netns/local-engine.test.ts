@@ -208,14 +208,15 @@ describe('ambit up as root', () => {
 
   it('starts agent and proxy again when they die, with the pods in the mesh as before', async () => {
     await eventually('pods in the mesh', () => echoes().length === 2 && echoes().every(({ enrolled }) => enrolled));
+    // While programs come back, pods may be unready for a moment.
+    const expected = names()
+      .map((name) => `${name} first`)
+      .sort()
+      .join(',');
     for (const role of ['agent', 'ztunnel']) {
       const script = `for p in /proc/[0-9]*; do if tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -q 'ambit.js ${role} $'; then kill -9 $(basename $p); fi; done`;
       await mesh.exec('--node', 'node1', '--', 'sh', '-c', script);
       await eventually('program restarted', () => new RegExp(`node1/${role}.*SIGKILL`).test(mesh.log(/^up/)));
-      const expected = names()
-        .map((name) => `${name} first`)
-        .sort()
-        .join(',');
       await eventually('both endpoints answer', async () => (await ask(mesh, one, 'echo.in'))[0] === `4 ${expected}`);
     }
   });
