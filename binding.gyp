@@ -5,6 +5,7 @@
       'sources': [
         'src/native/addon.cc',
         'src/native/accept-batch.cc',
+        'src/native/connect-now.cc',
         'src/native/conntrack.cc',
         'src/native/fd-watch.cc',
         'src/native/icmp-socket.cc',

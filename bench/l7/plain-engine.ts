@@ -105,7 +105,9 @@ export function plainEngine(options: PlainEngineOptions): PlainEngine {
     options: { tls12: false, compliancePolicy: '', handshakeTimeoutMs: 1000 },
     fetch: () => Promise.reject(new Error('no tunnels here')),
   });
+  const traceIds = new TraceIds();
   const upstreams = new Upstreams(config, {
+    traceIds,
     clock,
     credentials: new TlsCredentials('bench', new FileTexts(clock)),
     blocks,
@@ -140,7 +142,7 @@ export function plainEngine(options: PlainEngineOptions): PlainEngine {
     external: new ExternalAuthorization({ clock, state, clusters, http, providers, logger: silentLogger }),
     replayBudget: new ReplayBudget(REPLAY_BUDGET_BYTES),
     requestShares: new FairShares(0),
-    traceIds: new TraceIds(),
+    traceIds,
   };
   const plan: TelemetryPlan =
     samplingShare === undefined ? NO_TELEMETRY : { ...NO_TELEMETRY, tracing: tracingOf(samplingShare) };

@@ -1,10 +1,10 @@
 /** The CONNECT request of a tunnelled connection, and its answer (facts ztunnel-wire 7.2, 7.3). */
-import { randomBytes } from 'node:crypto';
 import { fail, ok, type Result } from '../base/result.ts';
 import type { Http2Connection } from '../http2/connection.ts';
 import type { Header } from '../http2/header.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 import type { Http2Stream, StreamCloseReason, StreamHandler } from '../http2/stream.ts';
+import type { TraceIds } from '../telemetry/trace-ids.ts';
 import { type ProxyError, proxyError } from './proxy-error.ts';
 
 export interface ConnectRequest {
@@ -124,7 +124,6 @@ function closeText(reason: StreamCloseReason): string {
 }
 
 /** A fresh trace for each connection (facts ztunnel-wire 7.2). */
-export function newTraceparent(): string {
-  const id = randomBytes(24).toString('hex');
-  return `00-${id.slice(0, 32)}-${id.slice(32)}-00`;
+export function newTraceparent(ids: TraceIds): string {
+  return `00-${ids.traceId()}-${ids.spanId()}-00`;
 }

@@ -66,7 +66,6 @@ class Relay implements StreamHandler {
 
   start(): void {
     const socket = this.#socket;
-    socket.setNoDelay(true);
     this.#sender = SocketSender.of(socket);
     socket.on('error', (error) => this.#socketFailed(error));
     socket.on('close', () => this.#onSocketClose());

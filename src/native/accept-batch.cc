@@ -6,8 +6,8 @@
 #include <cerrno>
 
 #include "ip-address.h"
+#include "js-options.h"
 #include "socket-endpoints.h"
-#include "socket-settings.h"
 #include "status.h"
 
 namespace ambit {
@@ -55,18 +55,17 @@ Napi::Object ToRecord(Napi::Env env, int fd, const SocketAddress& peer, bool ori
 
 Napi::Value AcceptBatch(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  OptionReader reader(env, info[3]);
+  OptionReader reader(env, Napi::Object::New(env));
   if (!info[0].IsNumber()) reader.Reject("listenFd");
   if (!info[1].IsNumber()) reader.Reject("maxCount");
   if (!info[2].IsBoolean()) reader.Reject("originalDst");
-  if (!info[4].IsArray()) reader.Reject("out");
-  const StreamSettings settings = ReadStreamSettings(env, &reader);
+  if (!info[3].IsArray()) reader.Reject("out");
   if (!reader.Check()) return env.Undefined();
 
   const int listen_fd = info[0].As<Napi::Number>().Int32Value();
   const int max_count = info[1].As<Napi::Number>().Int32Value();
   const bool original_dst = info[2].As<Napi::Boolean>().Value();
-  Napi::Array out = info[4].As<Napi::Array>();
+  Napi::Array out = info[3].As<Napi::Array>();
   int count = 0;
   // Aborted connections count as tries, so that a flood of them cannot hold the thread.
   for (int tries = 0; tries < max_count; tries++) {
@@ -77,8 +76,6 @@ Napi::Value AcceptBatch(const Napi::CallbackInfo& info) {
       if (count > 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
       return Napi::Number::New(env, Failure(Step::kAccept, errno));
     }
-    // The options are a matter of tuning: a connection that already died fails here and ends at its first read.
-    ApplyStreamSettings(fd, settings);
     out.Set(out.Length(), ToRecord(env, fd, peer, original_dst));
     count++;
   }

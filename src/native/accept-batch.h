@@ -5,8 +5,9 @@
 
 namespace ambit {
 
-// acceptBatch(listenFd, maxCount, originalDst, streamOptions, out) -> number of records pushed to `out`, or a Failure()
-// value when nothing was accepted (EAGAIN included) or when the error came after some (those are in `out` already).
+// acceptBatch(listenFd, maxCount, originalDst, out) -> number of records pushed to `out`, or a Failure() value when nothing was
+// accepted (EAGAIN included) or when the error came after some (those are in `out` already). What was set on the listening
+// socket holds for accepted ones as well: Linux copies it (tcp(7)).
 Napi::Value AcceptBatch(const Napi::CallbackInfo& info);
 
 }  // namespace ambit

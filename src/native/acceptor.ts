@@ -10,7 +10,7 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { type Clock, systemClock, type Timer } from '../base/clock.ts';
-import { type AcceptedRecord, type FdWatch, nativeAddon, type StreamSocketOptions } from './addon.ts';
+import { type AcceptedRecord, type FdWatch, nativeAddon } from './addon.ts';
 import { fromErrno, isWouldBlock, readFailure } from './from-errno.ts';
 
 const READABLE = 1;
@@ -18,8 +18,6 @@ const BACK_OFF_MS = 100;
 const DEFAULT_MAX_BATCH = 64;
 
 export interface AcceptorOptions {
-  /** Set on every accepted socket. */
-  readonly stream?: StreamSocketOptions;
   /** Ask for the destination before REDIRECT. Default false. */
   readonly originalDst?: boolean;
   /** Connections accepted per wake-up. Default 64. */
@@ -91,9 +89,9 @@ export class Acceptor {
       this.#onFailure(event);
       return;
     }
-    const { maxBatch = DEFAULT_MAX_BATCH, originalDst = false, stream = {} } = this.#options;
+    const { maxBatch = DEFAULT_MAX_BATCH, originalDst = false } = this.#options;
     const batch: AcceptedRecord[] = [];
-    const result = nativeAddon().acceptBatch(this.#listenFd, maxBatch, originalDst, stream, batch);
+    const result = nativeAddon().acceptBatch(this.#listenFd, maxBatch, originalDst, batch);
     if (result < 0 && !isWouldBlock(result)) this.#onFailure(result);
     if (batch.length > 0) this.#deps.onAccept(batch);
   }

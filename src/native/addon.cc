@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "accept-batch.h"
+#include "connect-now.h"
 #include "conntrack.h"
 #include "fd-watch.h"
 #include "icmp-socket.h"
@@ -23,6 +24,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("acceptBatch", Napi::Function::New<ambit::AcceptBatch>(env, "acceptBatch"));
   exports.Set("originalDestination", Napi::Function::New<ambit::OriginalDestination>(env, "originalDestination"));
   exports.Set("localEndpoint", Napi::Function::New<ambit::LocalEndpoint>(env, "localEndpoint"));
+  exports.Set("connectNow", Napi::Function::New<ambit::ConnectNow>(env, "connectNow"));
   exports.Set("sendNow", Napi::Function::New<ambit::SendNow>(env, "sendNow"));
   exports.Set("setSocketOptions", Napi::Function::New<ambit::SetSocketOptions>(env, "setSocketOptions"));
   exports.Set("raiseFileLimit", Napi::Function::New<ambit::RaiseFileLimit>(env, "raiseFileLimit"));

@@ -20,25 +20,25 @@ export interface KeepAliveOptions {
 /** Options of a TCP stream. */
 export interface StreamSocketOptions {
   readonly noDelay?: boolean;
-  readonly keepAlive?: KeepAliveOptions;
+  readonly keepAlive?: KeepAliveOptions | undefined;
   /** TCP_USER_TIMEOUT: how long sent data may stay unacknowledged. */
-  readonly userTimeoutMs?: number;
+  readonly userTimeoutMs?: number | undefined;
 }
 
 /** Options of a new socket. */
 export interface OpenSocketOptions extends StreamSocketOptions {
   readonly family: 4 | 6;
   /** Descriptor of the network namespace to open the socket in. Default: the thread's own. */
-  readonly netnsFd?: number;
+  readonly netnsFd?: number | undefined;
   /** SO_MARK. */
-  readonly mark?: number;
+  readonly mark?: number | undefined;
   /** IP_TRANSPARENT; 'best-effort' goes on without when the kernel refuses. */
-  readonly transparent?: 'required' | 'best-effort';
+  readonly transparent?: 'required' | 'best-effort' | undefined;
   /** IP_FREEBIND: bind to an address the host does not have. */
   readonly freebind?: boolean;
-  readonly bind?: Endpoint;
+  readonly bind?: Endpoint | undefined;
   /** Ports that are tried in their order before that of `bind`. */
-  readonly bindPorts?: readonly number[];
+  readonly bindPorts?: readonly number[] | undefined;
   /** Default false: an IPv6 socket serves IPv4 as well, whatever the sysctl says. */
   readonly v6Only?: boolean;
   readonly reusePort?: boolean;
@@ -69,6 +69,8 @@ export interface FdWatch {
   watch(mask: number): number;
   /** Closes the descriptor. */
   close(): void;
+  /** Stops watching; the descriptor is the caller's again. */
+  release(): void;
 }
 
 /** Options of a raw ICMP socket. */
@@ -108,15 +110,11 @@ export interface NativeAddon {
   openTcpSocket(options: OpenSocketOptions): number;
   openUdpSocket(options: OpenSocketOptions): number;
   closeFd(fd: number): number;
-  acceptBatch(
-    listenFd: number,
-    maxCount: number,
-    originalDst: boolean,
-    options: StreamSocketOptions,
-    out: AcceptedRecord[],
-  ): number;
+  acceptBatch(listenFd: number, maxCount: number, originalDst: boolean, out: AcceptedRecord[]): number;
   originalDestination(fd: number): Endpoint | number;
   localEndpoint(fd: number): Endpoint | number;
+  /** Connects, without waiting: 1 once it is connected, 0 while that is under way, or a failure. */
+  connectNow(fd: number, address: string, port: number): number;
   /** Sends without waiting: the count of bytes taken, 0 when the kernel takes none now, or a failure. */
   sendNow(fd: number, bytes: Uint8Array): number;
   setSocketOptions(fd: number, options: StreamSocketOptions & { readonly mark?: number }): number;

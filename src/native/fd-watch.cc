@@ -30,22 +30,23 @@ struct PollHandle {
   static void OnEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
     auto* self = static_cast<PollHandle*>(data);
     if (self->owner != nullptr) self->owner->OnEnvironmentEnd();
-    self->Close();
+    self->Close(true);
   }
 
-  void Close() {
+  void Close(bool closes_fd) {
     owner = nullptr;
     auto* handle = reinterpret_cast<uv_handle_t*>(&poll);
     if (uv_is_closing(handle)) return;
     uv_poll_stop(&poll);
     uv_close(handle, OnClosed);
-    close(fd);
+    if (closes_fd) close(fd);
   }
 };
 
 void FdWatch::Register(Napi::Env env, Napi::Object exports) {
   exports.Set("FdWatch", DefineClass(env, "FdWatch",
-                                     {InstanceMethod<&FdWatch::Watch>("watch"), InstanceMethod<&FdWatch::Close>("close")}));
+                                     {InstanceMethod<&FdWatch::Watch>("watch"), InstanceMethod<&FdWatch::Close>("close"),
+                                      InstanceMethod<&FdWatch::Release>("release")}));
 }
 
 FdWatch::FdWatch(const Napi::CallbackInfo& info)
@@ -92,11 +93,15 @@ Napi::Value FdWatch::Watch(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, status == 0 ? 0 : Failure(Step::kPoll, -status));
 }
 
-void FdWatch::Close(const Napi::CallbackInfo&) {
+void FdWatch::Close(const Napi::CallbackInfo&) { End(true); }
+
+void FdWatch::Release(const Napi::CallbackInfo&) { End(false); }
+
+void FdWatch::End(bool closes_fd) {
   if (poll_ == nullptr) return;
   PollHandle* poll = poll_;
   poll_ = nullptr;
-  poll->Close();
+  poll->Close(closes_fd);
   Unref();
 }
 

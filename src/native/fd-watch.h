@@ -1,8 +1,8 @@
 // Tells JavaScript when a descriptor is readable or writable: uv_poll as a class.
 //
 // Invariants:
-// - the watch owns the descriptor from its construction: close() closes it, and so does the end of the environment
-//   (a worker thread that stops with open listeners leaves neither descriptors nor handles behind);
+// - the watch owns the descriptor from its construction until release(): close() closes it, and so does the end of the
+//   environment (a worker thread that stops with open listeners leaves neither descriptors nor handles behind);
 // - the object is not collected while it watches.
 #pragma once
 
@@ -29,6 +29,10 @@ class FdWatch : public Napi::ObjectWrap<FdWatch> {
   Napi::Value Watch(const Napi::CallbackInfo& info);
   // Stops watching and closes the descriptor. Calling it twice is harmless.
   void Close(const Napi::CallbackInfo& info);
+  // Stops watching; the descriptor is the caller's again.
+  void Release(const Napi::CallbackInfo& info);
+
+  void End(bool closes_fd);
 
   PollHandle* poll_ = nullptr;
   Napi::FunctionReference on_event_;

@@ -1,6 +1,7 @@
 #include "ip-address.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 
 #include <cstring>
 
@@ -58,6 +59,11 @@ bool ParseAddress(const std::string& text, int port, int family, SocketAddress* 
   v6->sin6_family = AF_INET6;
   v6->sin6_port = htons(static_cast<in_port_t>(port));
   out->length = sizeof(sockaddr_in6);
+  const size_t zone = text.find('%');
+  if (zone != std::string::npos) {
+    v6->sin6_scope_id = if_nametoindex(text.c_str() + zone + 1);
+    return v6->sin6_scope_id != 0 && inet_pton(AF_INET6, text.substr(0, zone).c_str(), &v6->sin6_addr) == 1;
+  }
   if (inet_pton(AF_INET6, text.c_str(), &v6->sin6_addr) == 1) return true;
   in_addr v4;
   if (inet_pton(AF_INET, text.c_str(), &v4) != 1) return false;

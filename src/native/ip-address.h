@@ -26,7 +26,8 @@ struct TextAddress {
 
 TextAddress ToText(const SocketAddress& address);
 
-// Parses `text` for a socket of `family` (AF_INET or AF_INET6; IPv4 text becomes IPv4-mapped for the latter).
+// Parses `text` for a socket of `family` (AF_INET or AF_INET6; IPv4 text becomes IPv4-mapped for the latter, and a zone is an
+// interface of the calling thread's namespace).
 bool ParseAddress(const std::string& text, int port, int family, SocketAddress* out);
 
 }  // namespace ambit

@@ -12,6 +12,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { AmbitError, errorText } from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
 import { hasNativeAddon, type OpenSocketOptions, type StreamSocketOptions } from '../native/addon.ts';
+import { connectSocket } from '../native/connect-socket.ts';
 import type { Endpoint } from '../native/endpoint.ts';
 import { openTcpSocket } from '../native/sockets.ts';
 import { type ConnectErrorCode, endpointText, fromConnectError } from './from-node-error.ts';
@@ -22,14 +23,14 @@ export const CONNECT_TIMEOUT_MS = 10_000;
 
 export interface DialOptions extends StreamSocketOptions {
   readonly destination: Endpoint;
-  readonly netnsFd?: number;
-  readonly mark?: number;
+  readonly netnsFd?: number | undefined;
+  readonly mark?: number | undefined;
   /** Address the connection shall come from, if the kernel allows it. */
-  readonly spoofedSource?: string;
+  readonly spoofedSource?: string | undefined;
   /** Default 10000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
-  readonly readInto?: ReadInto;
+  readonly readInto?: ReadInto | undefined;
 }
 
 export interface DialDeps {
@@ -44,26 +45,33 @@ export interface DialDeps {
  * @throws AmbitError CONNECT_* with the side at fault, or NATIVE_* when the socket cannot be opened
  */
 export async function dialTcp(options: DialOptions, deps: DialDeps = {}): Promise<Socket> {
-  if (options.signal?.aborted) throw aborted(options.destination);
-  const socket = openSocket(options, deps);
-  return connect(socket, options, deps.clock ?? systemClock);
+  const { destination, signal, timeoutMs = CONNECT_TIMEOUT_MS } = options;
+  if (signal?.aborted) throw aborted(destination);
+  const clock = deps.clock ?? systemClock;
+  if (!wantsAddon(options)) return connect(nodeSocket(options), options, clock);
+  const fd = openFd(options, deps);
+  const connecting = connectSocket(fd, destination, { clock, timeoutMs, signal });
+  const failure = connecting instanceof Promise ? await connecting : connecting;
+  if (failure === undefined) return connectedSocket(fd, options.readInto);
+  if (failure.kind === 'aborted') throw aborted(destination);
+  if (failure.kind === 'timeout') throw timedOut(destination, timeoutMs);
+  throw fromConnectError(failure.error, destination);
 }
 
-function openSocket(options: DialOptions, deps: DialDeps): Socket {
-  const { readInto, noDelay = true, keepAlive } = options;
-  const shared = { allowHalfOpen: true, ...(readInto === undefined ? {} : { onread: readInto }) };
-  if (wantsAddon(options)) return new Socket({ ...shared, ...manualStart(openFd(options, deps)) });
+function connectedSocket(fd: number, onread: ReadInto | undefined): Socket {
+  if (onread === undefined) return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+  return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true, onread });
+}
+
+/** For where nothing of the addon is asked for. */
+function nodeSocket({ readInto, noDelay = true, keepAlive }: DialOptions): Socket {
   const socket = new Socket({
-    ...shared,
+    allowHalfOpen: true,
+    ...(readInto === undefined ? {} : { onread: readInto }),
     ...(keepAlive === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: keepAlive.idleSec * 1000 }),
   });
   socket.setNoDelay(noDelay);
   return socket;
-}
-
-/** Options of node:net for a descriptor that is not connected yet: reading starts after the connect. */
-function manualStart(fd: number): object {
-  return { fd, readable: true, writable: true, manualStart: true };
 }
 
 function wantsAddon({ netnsFd, mark, spoofedSource, keepAlive, userTimeoutMs }: DialOptions): boolean {
@@ -72,30 +80,31 @@ function wantsAddon({ netnsFd, mark, spoofedSource, keepAlive, userTimeoutMs }: 
 }
 
 function openFd(options: DialOptions, { log = silentLogger, sourcePorts }: DialDeps): number {
-  const { destination, netnsFd, mark, spoofedSource, noDelay = true, keepAlive, userTimeoutMs } = options;
-  const family = isIPv6(destination.address) ? 6 : 4;
-  const plain: OpenSocketOptions = {
-    family,
-    noDelay,
-    ...(netnsFd === undefined ? {} : { netnsFd }),
-    ...(mark === undefined ? {} : { mark }),
-    ...(keepAlive === undefined ? {} : { keepAlive }),
-    ...(userTimeoutMs === undefined ? {} : { userTimeoutMs }),
-  };
-  if (spoofedSource === undefined || spoofedSource === destination.address) return openTcpSocket(plain);
-  if (isIPv6(spoofedSource) !== (family === 6)) return openTcpSocket(plain);
+  const { destination, spoofedSource: address } = options;
+  if (address === undefined || address === destination.address) return openTcpSocket(plainSocket(options));
+  if (isIPv6(address) !== isIPv6(destination.address)) return openTcpSocket(plainSocket(options));
   try {
-    const bind = { address: spoofedSource, port: 0 };
-    const ports = sourcePorts === undefined ? {} : { bindPorts: sourcePorts() };
-    return openTcpSocket({ ...plain, transparent: 'required', freebind: true, bind, ...ports });
+    const bind = { address, port: 0 };
+    return openTcpSocket({
+      ...plainSocket(options),
+      transparent: 'required',
+      freebind: true,
+      bind,
+      bindPorts: sourcePorts?.(),
+    });
   } catch (error) {
     log.warn('cannot keep the source address, connecting without it', {
-      source: spoofedSource,
+      source: address,
       destination: endpointText(destination),
       error: errorText(error),
     });
-    return openTcpSocket(plain);
+    return openTcpSocket(plainSocket(options));
   }
+}
+
+function plainSocket(options: DialOptions): OpenSocketOptions {
+  const { destination, netnsFd, mark, noDelay = true, keepAlive, userTimeoutMs } = options;
+  return { family: isIPv6(destination.address) ? 6 : 4, netnsFd, mark, noDelay, keepAlive, userTimeoutMs };
 }
 
 function aborted(destination: Endpoint): AmbitError<ConnectErrorCode> {

@@ -77,13 +77,16 @@ function listenNative(options: TcpListenerOptions, deps: TcpListenerDeps): TcpLi
     family: isIPv6(endpoint.address) ? 6 : 4,
     bind: endpoint,
     listenBacklog: backlog,
+    // Accepted sockets begin with the options of the listening one (tcp(7)).
+    ...pick(rest, 'noDelay'),
+    ...pick(rest, 'keepAlive'),
+    ...pick(rest, 'userTimeoutMs'),
   };
   const fd = openTcpSocket(socket);
   const acceptor = new Acceptor(
     fd,
     {
       originalDst,
-      stream: { ...pick(rest, 'noDelay'), ...pick(rest, 'keepAlive'), ...pick(rest, 'userTimeoutMs') },
       ...(maxBatch === undefined ? {} : { maxBatch }),
     },
     {

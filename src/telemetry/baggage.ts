@@ -24,6 +24,20 @@ export function formatBaggage(workload: Workload): string {
     .join(',');
 }
 
+/** The header of a workload that is asked for again and again: the one behind a proxy. */
+export class OwnBaggage {
+  #workload: Workload | undefined;
+  #text = '';
+
+  of(workload: Workload): string {
+    if (workload !== this.#workload) {
+      this.#workload = workload;
+      this.#text = formatBaggage(workload);
+    }
+    return this.#text;
+  }
+}
+
 /** What a peer says of itself. Members that are not understood are ignored; values are cut to a bounded length. */
 export function parseBaggage(header: string): PeerLabels {
   const members = new Map<string, string>();

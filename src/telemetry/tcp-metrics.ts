@@ -17,7 +17,8 @@ export interface ByteCounters {
 /** Which end of the connection the copy loop's socket is. */
 export type SocketEnd = 'client' | 'server';
 
-interface Series {
+/** Connections that have all labels in common, but how they ended. */
+export interface TcpSeries {
   readonly labels: RenderedTrafficLabels;
   opened: number;
   receivedBytes: number;
@@ -34,12 +35,12 @@ export class ConnectionMeter implements ByteCounters {
   bytesFromSocket = 0;
   bytesToSocket = 0;
   readonly #open: Set<ConnectionMeter>;
-  readonly #series: Series;
+  readonly #series: TcpSeries;
   readonly #socketEnd: SocketEnd;
   #settledFrom = 0;
   #settledTo = 0;
 
-  constructor(open: Set<ConnectionMeter>, series: Series, socketEnd: SocketEnd) {
+  constructor(open: Set<ConnectionMeter>, series: TcpSeries, socketEnd: SocketEnd) {
     this.#open = open;
     this.#series = series;
     this.#socketEnd = socketEnd;
@@ -78,7 +79,7 @@ const OVERFLOW: TrafficLabels = {
 };
 
 export class TcpMetrics {
-  readonly #series = new Map<string, Series>();
+  readonly #series = new Map<string, TcpSeries>();
   readonly #open = new Set<ConnectionMeter>();
   readonly #maxSeries: number;
 
@@ -88,18 +89,41 @@ export class TcpMetrics {
 
   /** Counts a new connection. Client to server is `received`, whichever proxy reports it. */
   open(labels: TrafficLabels, socketEnd: SocketEnd): ConnectionMeter {
-    const series = this.#seriesOf(labels);
+    return this.openIn(this.series(labels), socketEnd);
+  }
+
+  /** As `open`, where the series is known. */
+  openIn(series: TcpSeries, socketEnd: SocketEnd): ConnectionMeter {
     series.opened++;
     return new ConnectionMeter(this.#open, series, socketEnd);
+  }
+
+  /** The one of these labels, for as long as this object lives. */
+  series(labels: TrafficLabels): TcpSeries {
+    const rendered = renderTrafficLabels(labels);
+    const key = rendered.before + rendered.after;
+    const existing = this.#series.get(key);
+    if (existing !== undefined) return existing;
+    if (this.#series.size >= this.#maxSeries && labels !== OVERFLOW) return this.series(OVERFLOW);
+    const series: TcpSeries = {
+      labels: rendered,
+      opened: 0,
+      receivedBytes: 0,
+      sentBytes: 0,
+      closed: new Map(),
+      failed: new Map(),
+    };
+    this.#series.set(key, series);
+    return series;
   }
 
   /** The families as they stand, bytes of open connections included. */
   families(): MetricFamily[] {
     for (const meter of this.#open) meter.settle();
     const all = [...this.#series.values()];
-    const plain = (value: (series: Series) => number): Sample[] =>
+    const plain = (value: (series: TcpSeries) => number): Sample[] =>
       all.map((series) => ({ labels: withFlag(series.labels, '-'), value: value(series) }));
-    const flagged = (values: (series: Series) => ReadonlyMap<string, number>): Sample[] =>
+    const flagged = (values: (series: TcpSeries) => ReadonlyMap<string, number>): Sample[] =>
       all.flatMap((series) =>
         [...values(series)].map(([flag, value]) => ({ labels: withFlag(series.labels, flag), value })),
       );
@@ -130,24 +154,6 @@ export class TcpMetrics {
         flagged((s) => s.failed),
       ),
     ];
-  }
-
-  #seriesOf(labels: TrafficLabels): Series {
-    const rendered = renderTrafficLabels(labels);
-    const key = rendered.before + rendered.after;
-    const existing = this.#series.get(key);
-    if (existing !== undefined) return existing;
-    if (this.#series.size >= this.#maxSeries && labels !== OVERFLOW) return this.#seriesOf(OVERFLOW);
-    const series: Series = {
-      labels: rendered,
-      opened: 0,
-      receivedBytes: 0,
-      sentBytes: 0,
-      closed: new Map(),
-      failed: new Map(),
-    };
-    this.#series.set(key, series);
-    return series;
   }
 }
 

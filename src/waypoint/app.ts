@@ -115,6 +115,7 @@ class Waypoint {
   readonly #readiness = new Readiness();
   readonly #requests = new RequestMetrics();
   readonly #connections = new TcpMetrics();
+  readonly #traceIds = new TraceIds();
   readonly #xds = new XdsMetrics();
   readonly #blocks = new BlockPool();
   readonly #tap: Tap;
@@ -167,6 +168,7 @@ class Waypoint {
     this.#clusters = new Clusters({ state: this.#state, clock, random, namespace: config.podNamespace });
     this.#credentials = new TlsCredentials(config.podNamespace, new FileTexts(clock));
     this.#upstreams = new Upstreams(config, {
+      traceIds: this.#traceIds,
       credentials: this.#credentials,
       clock,
       blocks: this.#blocks,
@@ -204,7 +206,7 @@ class Waypoint {
       upstreams: this.#upstreams,
       http: this.#http,
       served: this.#served,
-      traceIds: new TraceIds(),
+      traceIds: this.#traceIds,
       settings: this.#reporting.settings,
       accessLog: tappedLogger(logger.scope('access'), this.#tap, clock),
       tapLog: tappedLogger(silentLogger, this.#tap, clock),

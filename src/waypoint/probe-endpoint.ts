@@ -15,6 +15,7 @@ import { probeMtu } from '../net/probe-mtu.ts';
 import { formatBaggage } from '../telemetry/baggage.ts';
 import { formatForwarded } from '../telemetry/forwarded.ts';
 import type { ProbeQuestion } from '../telemetry/probe-routes.ts';
+import { TraceIds } from '../telemetry/trace-ids.ts';
 
 export interface EndpointProbeDeps {
   readonly clock: Clock;
@@ -73,7 +74,7 @@ function tunnelSteps(
     authority: formatAddress(ip, port),
     baggage: formatBaggage(self),
     forwarded: formatForwarded(sourceIp, 0, undefined),
-    traceparent: newTraceparent(),
+    traceparent: newTraceparent(new TraceIds()),
   };
   const tunnel = { clock, blocks, tls, network: dialer, revocations: undefined, http2 };
   return probeTunnel(key, request, { ...tunnel, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS });

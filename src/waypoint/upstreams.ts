@@ -26,6 +26,7 @@ import { type Workload, workloadIdentity } from '../model/workload.ts';
 import type { HostnameResolver } from '../net/hostname-resolver.ts';
 import type { TrafficPolicy } from '../proto/gen/ambit.ts';
 import { formatBaggage } from '../telemetry/baggage.ts';
+import type { TraceIds } from '../telemetry/trace-ids.ts';
 import type { WaypointConfig } from './config.ts';
 import { type OriginateOptions, originateTls, wantsTls } from './originate-tls.ts';
 import type { TlsCredentials } from './tls-credentials.ts';
@@ -48,6 +49,7 @@ export interface Endpoint {
 export interface UpstreamsDeps {
   readonly clock: Clock;
   readonly blocks: BlockPool;
+  readonly traceIds: TraceIds;
   readonly tls: TlsStore;
   readonly dialer: Dialer;
   /** For endpoints that the feed knows by name only. */
@@ -137,7 +139,7 @@ export class Upstreams {
       authority: formatAddress(ip, endpoint.port),
       baggage: formatBaggage(self),
       forwarded,
-      traceparent: newTraceparent(),
+      traceparent: newTraceparent(this.#deps.traceIds),
     };
     requestConnect(tunnel.value.connection, request, (opened) =>
       answer(opened.ok ? ok({ kind: 'tunnel', stream: opened.value.stream }) : opened),

@@ -1,8 +1,10 @@
 /** Counting requests and connections, and the page of metrics with 10,000 series. */
 import assert from 'node:assert/strict';
+import { createWorkload } from '../../../src/model/workload.ts';
 import { metricParts } from '../../../src/telemetry/exposition.ts';
 import { RequestMetrics } from '../../../src/telemetry/request-metrics.ts';
 import { TcpMetrics } from '../../../src/telemetry/tcp-metrics.ts';
+import { ConnectionMetrics } from '../../../src/ztunnel/data/connection-metrics.ts';
 import { OUTCOME, requestEdge } from '../request-edge.ts';
 import { inTurns, type MicroBench } from '../suite.ts';
 
@@ -48,10 +50,21 @@ function connections(): readonly MicroBench[] {
   for (const labels of edges) metrics.open(labels, 'client');
   assert.equal(seriesOf(metrics), edges.length * SERIES_PER_TCP_EDGE);
   const page = { name: 'page of 10,000 series of connections', run: () => pageOf(metrics) };
-  const busy = new TcpMetrics();
-  const next = inTurns(edges.slice(0, 100));
-  const open = () => busy.open(next(), 'client').close('-', false);
-  return [{ name: 'count a connection: opened and closed', run: open }, page];
+  return [{ name: 'count a connection: opened and closed', run: openAndClose() }, page];
+}
+
+/** From one pod to a hundred others. */
+function openAndClose(): () => void {
+  const metrics = new ConnectionMetrics();
+  const workload = (name: string) => createWorkload({ uid: name, name, workloadName: name, namespace: 'bench' });
+  const source = workload('client');
+  const common = { direction: 'outbound', source, sourceIdentity: 'spiffe://td/ns/bench/sa/client' } as const;
+  const next = inTurns(Array.from({ length: 100 }, (_, index) => workload(`server-${index}`)));
+  return () => {
+    const destination = next();
+    const facts = { ...common, destination, destinationIdentity: 'spiffe://td/ns/bench/sa/server', service: undefined };
+    metrics.open(facts, 'client').close('-', false);
+  };
 }
 
 export function benches(): readonly MicroBench[] {

@@ -4,8 +4,9 @@ import type { LogFields, Logger } from '../../base/logger.ts';
 import { type ProxyError, responseFlag } from '../../hbone/proxy-error.ts';
 import type { Service } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
-import type { ByteCounters, ConnectionMeter, SocketEnd, TcpMetrics } from '../../telemetry/tcp-metrics.ts';
-import { type PeerLabels, workloadPeer } from '../../telemetry/traffic-labels.ts';
+import type { ByteCounters, ConnectionMeter, SocketEnd } from '../../telemetry/tcp-metrics.ts';
+import type { PeerLabels } from '../../telemetry/traffic-labels.ts';
+import type { ConnectionMetrics } from './connection-metrics.ts';
 
 /** What is known of a connection when its route is. */
 export interface ConnectionFacts {
@@ -27,7 +28,7 @@ export interface ConnectionFacts {
 
 export interface ReportDeps {
   readonly clock: Clock;
-  readonly metrics: TcpMetrics;
+  readonly metrics: ConnectionMetrics;
   /** The scope `access`. */
   readonly accessLog: Logger;
 }
@@ -46,7 +47,7 @@ export class ConnectionReport {
     this.#socketEnd = socketEnd;
     this.#deps = deps;
     this.#startMs = deps.clock.monotonicMs();
-    this.#meter = deps.metrics.open(trafficLabels(facts), socketEnd);
+    this.#meter = deps.metrics.open(facts, socketEnd);
     if (deps.accessLog.enabled('debug')) deps.accessLog.debug('connection opened', addressFields(facts));
   }
 
@@ -70,18 +71,6 @@ export class ConnectionReport {
       error: error?.message,
     });
   }
-}
-
-function trafficLabels(facts: ConnectionFacts) {
-  return {
-    reporter: facts.direction === 'outbound' ? ('source' as const) : ('destination' as const),
-    source: facts.source === undefined ? facts.sourceBaggage : workloadPeer(facts.source),
-    destination: facts.destination && workloadPeer(facts.destination),
-    sourcePrincipal: facts.sourceIdentity,
-    destinationPrincipal: facts.destinationIdentity,
-    service: facts.service,
-    mutualTls: facts.sourceIdentity !== undefined,
-  };
 }
 
 function addressFields(facts: ConnectionFacts): LogFields {

@@ -26,8 +26,8 @@ import {
 import type { WorkloadCertificate } from '../../pki/workload-certificate.ts';
 import { policyFamily } from '../../telemetry/policy-metrics.ts';
 import { tappedLogger } from '../../telemetry/tapped-logger.ts';
-import { TcpMetrics } from '../../telemetry/tcp-metrics.ts';
 import { ThreadProfiler } from '../../telemetry/thread-profiler.ts';
+import { TraceIds } from '../../telemetry/trace-ids.ts';
 import { compactHeap } from '../compact-heap.ts';
 import type { ZtunnelConfig } from '../config.ts';
 import { idleCompaction } from '../idle-compaction.ts';
@@ -42,6 +42,7 @@ import type {
   MessageLine,
   PodAssignment,
 } from '../thread-messages.ts';
+import { ConnectionMetrics } from './connection-metrics.ts';
 import { ConnectionTracker } from './connection-tracker.ts';
 import { DnsMetrics } from './dns-metrics.ts';
 import { ResolvConfFile } from './dns-nameservers.ts';
@@ -138,7 +139,8 @@ export class DataPlane {
         fetch: (identity) => this.#wantCertificate(identity),
       }),
       revocations,
-      metrics: new TcpMetrics(),
+      metrics: new ConnectionMetrics(),
+      traceIds: new TraceIds(),
       defaultDenials: createDefaultDenials(),
       tracker: new ConnectionTracker(),
       onDemandDns: new OnDemandDnsMetrics(),

@@ -24,7 +24,7 @@ import { canonicalIp, formatAddress, type IpAddress } from '../../model/address.
 import { type Workload, workloadIdentity } from '../../model/workload.ts';
 import type { InboundConnection } from '../../net/inbound-connection.ts';
 import { encodeProxyHeader } from '../../net/proxy-protocol-v2.ts';
-import { formatBaggage, parseBaggage } from '../../telemetry/baggage.ts';
+import { OwnBaggage, parseBaggage } from '../../telemetry/baggage.ts';
 import { forwardedHost } from '../../telemetry/forwarded.ts';
 import type { HandshakeSocket, MeshPeer } from '../../tls/mesh-tls.ts';
 import { authorizeInbound } from './authorize-inbound.ts';
@@ -60,6 +60,7 @@ export class Inbound {
   readonly #context: PodContext;
   readonly #tunnels = new Set<Http2Connection>();
   readonly #handshakes = new PendingHandshakes();
+  readonly #baggage = new OwnBaggage();
   #draining = false;
 
   constructor(context: PodContext) {
@@ -264,7 +265,7 @@ export class Inbound {
     const socket = upstream.value;
     if (proxied.ended) return discard(socket);
     proxied.holds(socket);
-    const baggage = this.#context.config.responseBaggage ? formatBaggage(local) : '';
+    const baggage = this.#context.config.responseBaggage ? this.#baggage.of(local) : '';
     stream.respond(
       baggage === ''
         ? [[':status', '200']]
@@ -302,7 +303,8 @@ export class Inbound {
     const origin = headerValue(headers, 'x-forwarded-network');
     const foreign = origin !== undefined && origin !== config.network;
     if (!foreign) onDemand?.hintAddress(config.network, tunnel.peerIp);
-    const baggage = config.responseBaggage ? headerValue(headers, 'baggage') : undefined;
+    const source = foreign ? undefined : state.workloadByAddress(config.network, tunnel.peerIp);
+    const baggage = source === undefined && config.responseBaggage ? headerValue(headers, 'baggage') : undefined;
     const forwarded = headerValue(headers, 'forwarded');
     return new ProxiedConnection(
       {
@@ -319,7 +321,7 @@ export class Inbound {
         facts: {
           direction: 'inbound',
           sourceAddress: client,
-          source: foreign ? undefined : state.workloadByAddress(config.network, tunnel.peerIp),
+          source,
           sourceBaggage: baggage === undefined ? undefined : parseBaggage(baggage),
           sourceIdentity: tunnel.peer.id,
           destinationAddress: accepted,

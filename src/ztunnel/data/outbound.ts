@@ -23,7 +23,7 @@ import { canonicalIp, formatAddress, type IpAddress, isLoopback } from '../../mo
 import { type Workload, workloadIdentity } from '../../model/workload.ts';
 import type { InboundConnection } from '../../net/inbound-connection.ts';
 import { relaySockets } from '../../net/relay-sockets.ts';
-import { formatBaggage } from '../../telemetry/baggage.ts';
+import { OwnBaggage } from '../../telemetry/baggage.ts';
 import { formatForwarded } from '../../telemetry/forwarded.ts';
 import type { DialTarget, OutboundRoute } from '../resolve-destination.ts';
 import { isIllegalPort } from './illegal-ports.ts';
@@ -47,6 +47,7 @@ interface Capture {
 export class Outbound {
   readonly #context: PodContext;
   readonly #pool: TunnelPool;
+  readonly #baggage = new OwnBaggage();
 
   constructor(context: PodContext) {
     this.#context = context;
@@ -258,9 +259,9 @@ export class Outbound {
   #request(capture: Capture, route: TunnelRoute, authority: string): ConnectRequest {
     return {
       authority,
-      baggage: formatBaggage(capture.source),
+      baggage: this.#baggage.of(capture.source),
       forwarded: formatForwarded(capture.clientIp, capture.clientPort, route.service?.hostname),
-      traceparent: newTraceparent(),
+      traceparent: newTraceparent(this.#context.traceIds),
     };
   }
 

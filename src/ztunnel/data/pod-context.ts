@@ -7,9 +7,10 @@ import type { BlockPool } from '../../http2/block-pool.ts';
 import type { MeshState } from '../../mesh/mesh-state.ts';
 import type { DefaultDenials } from '../../model/policy-tally.ts';
 import type { HostnameResolver } from '../../net/hostname-resolver.ts';
-import type { TcpMetrics } from '../../telemetry/tcp-metrics.ts';
+import type { TraceIds } from '../../telemetry/trace-ids.ts';
 import type { ZtunnelConfig } from '../config.ts';
 import type { DestinationResolver } from '../resolve-destination.ts';
+import type { ConnectionMetrics } from './connection-metrics.ts';
 import type { ConnectionTracker } from './connection-tracker.ts';
 import type { DnsMetrics } from './dns-metrics.ts';
 import type { Nameservers } from './dns-nameservers.ts';
@@ -44,7 +45,8 @@ export interface ThreadContext {
   readonly tls: TlsStore;
   /** Undefined without CRL_PATH. */
   readonly revocations: Revocations | undefined;
-  readonly metrics: TcpMetrics;
+  readonly metrics: ConnectionMetrics;
+  readonly traceIds: TraceIds;
   readonly defaultDenials: DefaultDenials;
   readonly tracker: ConnectionTracker;
   readonly onDemandDns: OnDemandDnsMetrics;

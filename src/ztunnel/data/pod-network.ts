@@ -45,6 +45,7 @@ export function createPodNetwork(config: ZtunnelConfig, netnsFd: number | undefi
     ...(config.packetMark !== undefined && { mark: config.packetMark }),
   };
   const stream = streamOptions(config);
+  const dialOptions = { ...place, ...stream };
   const ports = new SourcePorts(readPortRange(), deps.random);
   const dialDeps = { clock: deps.clock, log: deps.logger, sourcePorts: () => ports.candidates() };
   return {
@@ -67,13 +68,9 @@ export function createPodNetwork(config: ZtunnelConfig, netnsFd: number | undefi
     },
     async dial(destination, { spoofedSource, readInto } = {}) {
       if (closed) return fail(proxyError('DRAINED', 'connection closed due to connection drain'));
-      const spoofed = config.originalSource === 'off' || spoofedSource === undefined ? {} : { spoofedSource };
+      const spoofed = config.originalSource === 'off' ? undefined : spoofedSource;
       try {
-        const socket = await dialTcp(
-          { ...place, ...stream, ...spoofed, ...(readInto !== undefined && { readInto }), destination },
-          dialDeps,
-        );
-        return ok(socket);
+        return ok(await dialTcp({ ...dialOptions, spoofedSource: spoofed, readInto, destination }, dialDeps));
       } catch (error) {
         return fail(connectError(error));
       }

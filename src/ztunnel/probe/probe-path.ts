@@ -18,6 +18,7 @@ import { probeMtu } from '../../net/probe-mtu.ts';
 import type { WorkloadCertificate } from '../../pki/workload-certificate.ts';
 import { formatBaggage } from '../../telemetry/baggage.ts';
 import { formatForwarded } from '../../telemetry/forwarded.ts';
+import { TraceIds } from '../../telemetry/trace-ids.ts';
 import { createPodNetwork, type PodNetwork } from '../data/pod-network.ts';
 import { DestinationResolver, type OutboundRoute } from '../resolve-destination.ts';
 import type { PathProbeDeps } from './path-probe-deps.ts';
@@ -125,7 +126,7 @@ async function tunnelSteps(
     authority,
     baggage: formatBaggage(source),
     forwarded: formatForwarded(sourceIp, 0, route.service?.hostname),
-    traceparent: newTraceparent(),
+    traceparent: newTraceparent(new TraceIds()),
   };
   const tunnel = { clock, blocks: new BlockPool(), tls, network, revocations: undefined, http2: config.http2 };
   const steps = await probeTunnel(key, request, { ...tunnel, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS });

@@ -25,7 +25,7 @@ describe('Acceptor', () => {
     const servers: Socket[] = [];
     const acceptor = new Acceptor(
       fd,
-      { maxBatch: 32, stream: { noDelay: true, keepAlive: { idleSec: 180, intervalSec: 180, probes: 9 } } },
+      { maxBatch: 32 },
       {
         onAccept: (batch) => {
           batches.push(batch.length);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
@@ -42,6 +43,21 @@ describe('listenTcp', () => {
     assert.equal(await read(client), 'HELLO WORLD');
     assert.deepEqual(seen[0]?.local, listener.endpoint);
     assert.deepEqual(seen[0]?.originalDestination, listener.endpoint);
+    listener.close();
+  });
+
+  it('gives accepted connections the options of a stream', async () => {
+    const keepAlive = { idleSec: 100, intervalSec: 50, probes: 3 };
+    const listener = await listenTcp(
+      { endpoint: { address: '127.0.0.1', port: 0 }, noDelay: true, keepAlive, userTimeoutMs: 250_000 },
+      { onConnection: shout },
+    );
+    const client = connect(listener.endpoint.port, '127.0.0.1');
+    await once(client, 'connect');
+    const asked = ['-Htno', 'state', 'established', `sport = :${listener.endpoint.port}`];
+    const shown = execFileSync('ss', asked, { encoding: 'utf8' });
+    assert.match(shown, /timer:\(keepalive,1min(?:39|40)/);
+    client.destroy();
     listener.close();
   });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createWorkload } from '../../../src/model/workload.ts';
-import { formatBaggage, parseBaggage } from '../../../src/telemetry/baggage.ts';
+import { formatBaggage, OwnBaggage, parseBaggage } from '../../../src/telemetry/baggage.ts';
 import { formatForwarded, forwardedHost } from '../../../src/telemetry/forwarded.ts';
 import { workloadPeer } from '../../../src/telemetry/traffic-labels.ts';
 
@@ -23,6 +23,14 @@ describe('baggage', () => {
       'k8s.cluster.name=c1,k8s.namespace.name=shop,k8s.deployment.name=web,service.name=web-app,service.version=v2,cloud.region=r,cloud.availability_zone=z',
     );
     assert.equal(formatBaggage(createWorkload({ uid: 'u', clusterId: '' })), '');
+  });
+
+  it('is that of the workload as it is now, where it is kept', () => {
+    const own = new OwnBaggage();
+    assert.equal(own.of(WORKLOAD), formatBaggage(WORKLOAD));
+    assert.equal(own.of(WORKLOAD), formatBaggage(WORKLOAD));
+    const moved = { ...WORKLOAD, canonicalRevision: 'v3' };
+    assert.equal(own.of(moved), formatBaggage(moved));
   });
 
   it('says the same to the receiver', () => {

@@ -10,6 +10,7 @@ import type { IpAddress } from '../../../src/model/address.ts';
 import { createService, type Service } from '../../../src/model/service.ts';
 import { createWorkload, type Workload } from '../../../src/model/workload.ts';
 import { TlsMode, type TrafficPolicy } from '../../../src/proto/gen/ambit.ts';
+import { TraceIds } from '../../../src/telemetry/trace-ids.ts';
 import { readWaypointConfig } from '../../../src/waypoint/config.ts';
 import { FileTexts } from '../../../src/waypoint/file-texts.ts';
 import { TlsCredentials } from '../../../src/waypoint/tls-credentials.ts';
@@ -32,6 +33,7 @@ async function connectTo(
   const upstreams = new Upstreams(config, {
     clock,
     blocks: new BlockPool(),
+    traceIds: new TraceIds(),
     credentials: new TlsCredentials('n', new FileTexts(clock)),
     tls: new TlsStore({
       clock,
