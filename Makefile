@@ -119,8 +119,8 @@ test-netns: build ## tests on real network namespaces (root or user namespaces)
 	scripts/run-tests.sh netns
 
 .PHONY: bench
-# Half an hour in all: shorter lines than each bench has by itself.
-bench: export BENCH_SECONDS := $(or $(BENCH_SECONDS),1)
+# Half an hour in all: fewer rounds than each bench has by itself.
+bench: export BENCH_ROUNDS := $(or $(BENCH_ROUNDS),3)
 bench: bench-micro bench-l4 bench-l7 bench-memory-sidecars bench-push bench-reconnect bench-memory ## every bench, one after the other; results under bench/results
 
 .PHONY: bench-smoke

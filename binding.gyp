@@ -21,7 +21,7 @@
         'src/native/socket-send.cc',
         'src/native/socket-settings.cc',
       ],
-      'defines': ['NAPI_DISABLE_CPP_EXCEPTIONS', 'NAPI_VERSION=9'],
+      'defines': ['NAPI_DISABLE_CPP_EXCEPTIONS', 'NAPI_VERSION=9', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
       'cflags_cc': [
         '-std=c++20',
         '-Wall',

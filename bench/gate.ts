@@ -4,10 +4,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ratioByRound } from './quantiles.ts';
 
 interface Result {
   readonly name: string;
-  readonly [field: string]: number | string | undefined | object;
+  readonly samples: readonly Readonly<Record<string, number>>[];
 }
 
 interface Line {
@@ -43,7 +44,7 @@ function ratios(folder: string, file: keyof typeof COMPARED): Map<string, { rati
     const ours = line.results.find(({ name }) => name === 'ambit');
     const theirs = line.results.find(({ name }) => (peers as readonly string[]).includes(name));
     for (const [field, better] of Object.entries(fields)) {
-      const ratio = Number(ours?.[field]) / Number(theirs?.[field]);
+      const ratio = ratioByRound(ours?.samples ?? [], theirs?.samples ?? [], (round) => Number(round[field]));
       if (Number.isFinite(ratio))
         found.set(`${file}: ${nameOf(line)}, against ${theirs?.name}: ${field}`, { ratio, better });
     }

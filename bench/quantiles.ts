@@ -5,6 +5,19 @@ export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
+/**
+ * How one compares with another that took turns with it: the median of the ratios in each round. Neighbours in time share what the
+ * machine does beside them.
+ */
+export function ratioByRound<T>(ours: readonly T[], theirs: readonly T[], value: (round: T) => number): number {
+  return median(
+    ours.flatMap((one, round) => {
+      const their = theirs[round];
+      return their === undefined ? [] : [value(one) / value(their)];
+    }),
+  );
+}
+
 export interface Spread {
   readonly p50Ms: number;
   readonly p99Ms: number;

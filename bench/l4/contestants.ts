@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LabPod, NetnsLab } from '../../test/helpers/netns.ts';
 import { haproxyResponder } from '../haproxy-responder.ts';
-import { inPod, output } from './generators.ts';
+import { ENDS_WITH_BENCH, inPod, output } from './generators.ts';
 import { type Cores, onCore } from './process-cost.ts';
 import { APPLICATIONS, type Contestant, type PairOptions, type ProxyPair } from './proxy-pair.ts';
 
@@ -45,7 +45,7 @@ export async function enter(
 }
 
 function startApplication(pod: LabPod, cores: Cores, command: readonly string[]): ChildProcess {
-  const inside = ['nsenter', `--net=${pod.path}`, ...command];
+  const inside = [...ENDS_WITH_BENCH, 'nsenter', `--net=${pod.path}`, ...command];
   return spawn('taskset', [...onCore(cores.load), ...inside], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 

@@ -9,6 +9,9 @@ import type { Contestant } from './proxy-pair.ts';
 const TRAFFIC = join(import.meta.dirname, 'traffic.ts');
 const PACED = join(import.meta.dirname, '../paced.ts');
 
+/** In front of a command that a bench which is ended from outside shall not leave behind. */
+export const ENDS_WITH_BENCH = ['setpriv', '--pdeathsig', 'KILL'];
+
 /** What a generator counted. */
 export interface Outcome {
   /** Requests, tunnels, or gigabytes. */
@@ -28,7 +31,7 @@ export interface Latencies {
 }
 
 function startIn(pod: LabPod, cores: Cores, ...command: string[]): ChildProcess {
-  return spawn('taskset', [...onCore(cores.load), 'nsenter', `--net=${pod.path}`, ...command], {
+  return spawn('taskset', [...onCore(cores.load), ...ENDS_WITH_BENCH, 'nsenter', `--net=${pod.path}`, ...command], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
 }
@@ -65,14 +68,14 @@ export async function tunnels(
 
 export type Direction = 'to the server' | 'to the client';
 
-/** iperf3: as many bytes as arrive. @param seconds whole ones */
+/** iperf3: as many bytes as arrive. @param seconds it knows whole ones */
 export async function bulk(
   { pair, client, cores }: Contestant,
   direction: Direction,
   streams: number,
   seconds: number,
 ): Promise<Outcome> {
-  const numbers = ['-p', pair.ports.bulk, '-P', streams, '-t', seconds].map(String);
+  const numbers = ['-p', pair.ports.bulk, '-P', streams, '-t', Math.ceil(seconds)].map(String);
   const way = direction === 'to the client' ? ['--reverse'] : [];
   const report = JSON.parse(
     await output(startIn(client, cores, 'iperf3', '--json', '-c', pair.host, ...numbers, ...way)),

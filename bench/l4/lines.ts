@@ -1,5 +1,5 @@
 /** What is measured as fast as it goes: rates, CPU of both proxies for one unit, median latency. */
-import { median } from '../quantiles.ts';
+import { median, ratioByRound } from '../quantiles.ts';
 import { bulk, type Direction, type Outcome, tunnels, wrk } from './generators.ts';
 import { cpuUs } from './process-cost.ts';
 import type { Contestant } from './proxy-pair.ts';
@@ -106,7 +106,7 @@ function printLine({ name, unit }: Line, results: readonly Median[]): void {
     const cpu = unit === 'Gbit/s' ? `${number(result.cpuUsPerUnit / 1000)} ms/GB` : `${number(result.cpuUsPerUnit)} µs`;
     const p50 = Number.isNaN(result.p50Us) ? '' : `, p50 ${number(result.p50Us)} µs`;
     const ratio = (value: (sample: Sample) => number) =>
-      ours === undefined ? '' : (value(ours) / value(result)).toFixed(2);
+      ours === undefined ? '' : ratioByRound(ours.samples, result.samples, value).toFixed(2);
     const ratios = [`rate ${ratio((one) => one.rate)}`, `cpu ${ratio((one) => one.cpuUsPerUnit)}`];
     if (p50 !== '') ratios.push(`p50 ${ratio((one) => one.p50Us)}`);
     const against = result === ours ? '' : `the first against it: ${ratios.join(', ')}`;

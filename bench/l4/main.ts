@@ -1,10 +1,12 @@
 /**
  * L4 speed, latency and memory of an ambit tunnel pair against HAProxy as a mutual TLS TCP pair, in the same namespaces, one
- * data thread each, in turns; then requests against a pair of Envoy sidecars, and with two threads. Load and applications share one core, the proxies another: what a proxy costs is
- * what it gets done. Prints as it goes and writes bench/results/l4.json. Root is needed for the namespaces.
+ * data thread each, in turns; then requests against a pair of Envoy sidecars, and with two threads. Load and applications
+ * share one core, the proxies another: what a proxy costs is what it gets done. Prints as it goes and writes
+ * bench/results/l4.json. Root is needed for the namespaces.
  *
- * Run: make bench-l4        BENCH_ROUNDS (3) and BENCH_SECONDS (2) change how long each line is measured, BENCH_TUNNELS
- * (10000) how many idle tunnels are opened, half of which come and go in a burst, SETTLE_MS (60000) how long proxies rest after a burst.
+ * Run: make bench-l4        BENCH_ROUNDS (7) and BENCH_SECONDS (1) change how long each line is measured, BENCH_TUNNELS
+ * (10000) how many idle tunnels are opened, half of which come and go in a burst, SETTLE_MS (60000) how long proxies rest
+ * after a burst.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -26,8 +28,8 @@ import type { Contestant } from './proxy-pair.ts';
 enterPrivateNetns(import.meta.url);
 
 const REPETITION = {
-  rounds: Number(process.env['BENCH_ROUNDS'] ?? 3),
-  seconds: Number(process.env['BENCH_SECONDS'] ?? 2),
+  rounds: Number(process.env['BENCH_ROUNDS'] ?? 7),
+  seconds: Number(process.env['BENCH_SECONDS'] ?? 1),
 };
 const TUNNELS = Number(process.env['BENCH_TUNNELS'] ?? 10_000);
 const BURST = {

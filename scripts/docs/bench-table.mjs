@@ -1,5 +1,6 @@
 // The tables of bench/results/l4.json, for README.md and bench/README.md.
 import { readFileSync } from 'node:fs';
+import { ratioByRound } from '../../bench/quantiles.ts';
 import { table } from './markdown.mjs';
 
 const read = () => JSON.parse(readFileSync(new URL('../../bench/results/l4.json', import.meta.url), 'utf8'));
@@ -31,10 +32,13 @@ function cell({ unit }, { rate, cpuUsPerUnit, p50Us }) {
   ].join('<br>');
 }
 
+function ratioTo(line, peer, field) {
+  return ratioByRound(resultOf(line, 'ambit').samples, resultOf(line, peer).samples, (round) => round[field]);
+}
+
 function ratios(line) {
-  const [ours, theirs] = [resultOf(line, 'ambit'), resultOf(line, 'haproxy')];
-  const ratio = (field) => (ours[field] / theirs[field]).toFixed(2);
-  const p50 = typeof ours.p50Us === 'number' ? [`p50 ${ratio('p50Us')}`] : [];
+  const ratio = (field) => ratioTo(line, 'haproxy', field).toFixed(2);
+  const p50 = typeof resultOf(line, 'ambit').p50Us === 'number' ? [`p50 ${ratio('p50Us')}`] : [];
   return [`rate ${ratio('rate')}`, `CPU ${ratio('cpuUsPerUnit')}`, ...p50].join('<br>');
 }
 
@@ -63,9 +67,7 @@ function memoryTable({ memory }) {
 /** Where ambit is behind, in words: nobody has to look for it. */
 function losses({ lines, memory }) {
   const behind = (field, sign) =>
-    lines
-      .filter((line) => sign * resultOf(line, 'ambit')[field] < sign * resultOf(line, 'haproxy')[field])
-      .map(({ name }) => name);
+    lines.filter((line) => sign * ratioTo(line, 'haproxy', field) < sign).map(({ name }) => name);
   const found = [
     ['lower rate', behind('rate', 1)],
     ['more CPU', behind('cpuUsPerUnit', -1)],
@@ -85,7 +87,7 @@ export function benchTable() {
   const { date, commit, machine, rounds, seconds } = results;
   const where = `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`;
   return [
-    `Measured ${date.slice(0, 10)} at ${commit} on ${where}; medians of ${rounds} interleaved runs of ${seconds} s. CPU is that of\nboth sides together; below 1 is better for CPU and p50, above 1 for the rate.`,
+    `Measured ${date.slice(0, 10)} at ${commit} on ${where}; medians of ${rounds} rounds of ${seconds} s, in turns. CPU is that of\nboth sides together. Ratios are medians of those in each round; below 1 is better for CPU and p50, above 1 for the rate.`,
     speedTable(results),
     memoryTable(results),
     `Where ambit is behind HAProxy with the same redirection:\n\n${losses(results)}`,

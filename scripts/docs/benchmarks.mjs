@@ -1,5 +1,6 @@
 // docs/benchmarks.md: what bench/results holds, against what was aimed at; its plots.
 import { readFileSync } from 'node:fs';
+import { ratioByRound } from '../../bench/quantiles.ts';
 import { atLeast, atMost } from './aim.mjs';
 import { barPlot } from './bench-plot.mjs';
 import { controlAims, pushTable, reconnectTable } from './control-tables.mjs';
@@ -22,7 +23,7 @@ const where = ({ date, commit, machine }) => `${date.slice(0, 10)}, ${commit}, $
 
 /** `ambit / peer`, of a field of a line. */
 function ratio(line, peer, field) {
-  return of(line, 'ambit')[field] / of(line, peer)[field];
+  return ratioByRound(of(line, 'ambit').samples, of(line, peer).samples, (round) => round[field]);
 }
 
 /** What was aimed at: what, the ratio or number, the aim. */
@@ -164,7 +165,7 @@ export function l7Table() {
   );
   const routes = `- ${l7.memory.services.toLocaleString('en')} services with a route each: ${mb(l7.memory.addedBytes)} on top of ${mb(l7.memory.beforeBytes)} of a waypoint`;
   const titles = ['', 'contestant', 'requests/s', 'CPU per request'];
-  return `Measured ${where(l7)}; medians of ${l7.rounds} interleaved runs of ${l7.seconds} s.\n\n${table(titles, rows)}\n\n${[...pace, routes].join('\n')}`;
+  return `Measured ${where(l7)}; medians of ${l7.rounds} rounds of ${l7.seconds} s, in turns.\n\n${table(titles, rows)}\n\n${[...pace, routes].join('\n')}`;
 }
 
 /** By file name. */

@@ -103,6 +103,18 @@ export const LIMIT_GROUPS = [
         'With `XDS_ON_DEMAND`, questions after one another for one connection; then the route is what is known.',
       ],
       [
+        'ztunnel/config.ts',
+        'MAX_KEEP_ALIVE_HOURS',
+        'h',
+        'Longer times of TCP keep-alive are refused, as the kernel does.',
+      ],
+      [
+        'ztunnel/data/connection-metrics.ts',
+        'MAX_KNOWN',
+        '',
+        'Series of the connection metrics that are kept for two workloads; others are found by their labels.',
+      ],
+      [
         'ztunnel/data/pod-context.ts',
         'WORKLOAD_WAIT_MS',
         'ms',

@@ -41,11 +41,14 @@ export class EnvironmentReader {
     return this.#problem(name, text, `a whole number from ${min} to ${max}`, fallback);
   }
 
-  /** A duration such as `30s`, in milliseconds. */
-  durationMs(name: string, fallbackMs: number): number {
+  /** A duration such as `30s`, in milliseconds. @param maxHours above it the value is refused */
+  durationMs(name: string, fallbackMs: number, maxHours = Number.POSITIVE_INFINITY): number {
     const text = this.optional(name);
     if (text === undefined) return fallbackMs;
-    return parseDurationMs(text) ?? this.#problem(name, text, 'a duration such as 250ms, 30s, 5m or 24h', fallbackMs);
+    const value = parseDurationMs(text);
+    if (value !== undefined && value <= maxHours * 3_600_000) return value;
+    const most = maxHours === Number.POSITIVE_INFINITY ? '' : `, ${maxHours}h at most`;
+    return this.#problem(name, text, `a duration such as 250ms, 30s, 5m or 24h${most}`, fallbackMs);
   }
 
   /** One of the given words. */

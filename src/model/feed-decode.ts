@@ -157,23 +157,29 @@ function toAppProtocols(ports: readonly pb.Port[]): ReadonlyMap<number, AppProto
   return found;
 }
 
+function toPort(port: number, of: string): number {
+  if (port > 0xffff) throw new Refusal(`${of} with port ${port}`);
+  return port;
+}
+
 function toApplicationTunnel(tunnel: pb.ApplicationTunnel): NonNullable<Workload['applicationTunnel']> {
   const protocol = pick<'NONE' | 'PROXY'>({ 0: 'NONE', 1: 'PROXY' }, tunnel.protocol, 'application tunnel protocol');
-  return { protocol, port: tunnel.port === 0 ? undefined : tunnel.port };
+  return { protocol, port: tunnel.port === 0 ? undefined : toPort(tunnel.port, 'application tunnel') };
 }
 
 function toGateway(message: pb.GatewayAddress): GatewayAddress {
   const { destination } = message;
   if (destination === undefined) throw new Refusal('gateway address without destination');
+  const hboneMtlsPort = toPort(message.hboneMtlsPort, 'gateway address');
   if (destination.$case === 'hostname') {
     const { namespace, hostname } = destination.hostname;
     return {
       destination: { kind: 'hostname', hostname: { namespace, hostname } },
-      hboneMtlsPort: message.hboneMtlsPort,
+      hboneMtlsPort,
     };
   }
   const address: NetworkAddress = { network: destination.address.network, address: toIp(destination.address.address) };
-  return { destination: { kind: 'address', address }, hboneMtlsPort: message.hboneMtlsPort };
+  return { destination: { kind: 'address', address }, hboneMtlsPort };
 }
 
 function toService(message: pb.Service): Service {

@@ -1,5 +1,7 @@
 #include "connect-now.h"
 
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -11,12 +13,34 @@
 namespace ambit {
 namespace {
 
+// A link-local destination without a zone is meant for the first interface that has such an address.
+void GiveScope(SocketAddress* destination) {
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&destination->storage);
+  if (v6->sin6_family != AF_INET6 || v6->sin6_scope_id != 0 || !IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr)) return;
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) return;
+  for (const ifaddrs* one = all; one != nullptr && v6->sin6_scope_id == 0; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET6) continue;
+    const auto* own = reinterpret_cast<const sockaddr_in6*>(one->ifa_addr);
+    if (IN6_IS_ADDR_LINKLOCAL(&own->sin6_addr)) v6->sin6_scope_id = own->sin6_scope_id;
+  }
+  freeifaddrs(all);
+}
+
+// What is known against a connection that is under way: an ICMP answer to its SYN leaves it so.
+int PendingError(int fd) {
+  int error = 0;
+  socklen_t length = sizeof(error);
+  return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+}
+
 int Connect(int fd, const SocketAddress& destination) {
   int result = connect(fd, destination.raw(), destination.length);
   // Within one machine the answer came while the kernel sent the SYN; it counts from the end of that call on.
   if (result != 0 && errno == EINPROGRESS) result = connect(fd, destination.raw(), destination.length);
   if (result == 0 || errno == EISCONN) return 1;
-  return errno == EALREADY || errno == EINPROGRESS ? 0 : Failure(Step::kConnect, errno);
+  const int error = errno == EALREADY || errno == EINPROGRESS ? PendingError(fd) : errno;
+  return error == 0 ? 0 : Failure(Step::kConnect, error);
 }
 
 }  // namespace
@@ -29,12 +53,13 @@ Napi::Value ConnectNow(const Napi::CallbackInfo& info) {
   if (!info[2].IsNumber()) reader.Reject("port");
   if (!reader.Check()) return env.Undefined();
   const std::string address = info[1].As<Napi::String>().Utf8Value();
+  const int family = address.find(':') == std::string::npos ? AF_INET : AF_INET6;
   const int port = info[2].As<Napi::Number>().Int32Value();
   SocketAddress destination;
-  if (!ParseAddress(address, port, address.find(':') == std::string::npos ? AF_INET : AF_INET6, &destination)) {
-    reader.Reject("address");
-    if (!reader.Check()) return env.Undefined();
+  if (info[2].As<Napi::Number>().DoubleValue() != port || !ParseAddress(address, port, family, &destination)) {
+    return Napi::Number::New(env, Failure(Step::kConnect, EINVAL));
   }
+  GiveScope(&destination);
   return Napi::Number::New(env, Connect(info[0].As<Napi::Number>().Int32Value(), destination));
 }
 

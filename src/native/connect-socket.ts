@@ -3,9 +3,11 @@
  * asked for distant destinations alone.
  *
  * Invariant: the descriptor is the caller's again once it is connected, and closed when it is not.
+ *
+ * A connection may be there, or refused, without a turn of the loop: who tries again has to wait in between.
  */
 import type { Clock } from '../base/clock.ts';
-import { nativeAddon } from './addon.ts';
+import { type FdWatch, nativeAddon } from './addon.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readFailure } from './from-errno.ts';
 import { closeFd } from './sockets.ts';
@@ -41,8 +43,16 @@ function whenConnected(
   fd: number,
   destination: Endpoint,
   { clock, timeoutMs, signal }: ConnectLimits,
-): Promise<ConnectFailure | undefined> {
+): ConnectFailure | Promise<ConnectFailure | undefined> {
   const addon = nativeAddon();
+  let onEvent: (event: number) => void = () => undefined;
+  let watch: FdWatch;
+  try {
+    watch = new addon.FdWatch(fd, (event) => onEvent(event));
+  } catch (cause) {
+    closeFd(fd);
+    return { kind: 'system', error: new Error('the connect cannot be watched', { cause }) };
+  }
   return new Promise((resolve) => {
     const settle = (failure: ConnectFailure | undefined) => {
       timer.cancel();
@@ -52,12 +62,11 @@ function whenConnected(
       resolve(failure);
     };
     const onAbort = () => settle({ kind: 'aborted' });
-    const onEvent = (event: number) => {
+    onEvent = (event) => {
       const result = addon.connectNow(fd, destination.address, destination.port);
       if (result === 1) settle(undefined);
       else if (result < 0 || event < 0) settle(systemFailure(result < 0 ? result : event, destination));
     };
-    const watch = new addon.FdWatch(fd, onEvent);
     const timer = clock.after(timeoutMs, () => settle({ kind: 'timeout' }));
     signal?.addEventListener('abort', onAbort, { once: true });
     const started = watch.watch(WRITABLE);

@@ -63,7 +63,7 @@ function connectedSocket(fd: number, onread: ReadInto | undefined): Socket {
   return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true, onread });
 }
 
-/** For where nothing of the addon is asked for. */
+/** Without the addon, or without anything that only it can do. */
 function nodeSocket({ readInto, noDelay = true, keepAlive }: DialOptions): Socket {
   const socket = new Socket({
     allowHalfOpen: true,

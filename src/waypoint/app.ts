@@ -167,12 +167,10 @@ class Waypoint {
     });
     this.#clusters = new Clusters({ state: this.#state, clock, random, namespace: config.podNamespace });
     this.#credentials = new TlsCredentials(config.podNamespace, new FileTexts(clock));
+    const shared = { clock, traceIds: this.#traceIds, blocks: this.#blocks, tls: this.#tls };
     this.#upstreams = new Upstreams(config, {
-      traceIds: this.#traceIds,
+      ...shared,
       credentials: this.#credentials,
-      clock,
-      blocks: this.#blocks,
-      tls: this.#tls,
       dialer: outwardDialer({ clock, log: logger }),
       hostnames: hostnameResolver(deps),
     });

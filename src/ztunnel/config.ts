@@ -87,6 +87,8 @@ export interface ZtunnelConfig extends TunnelConfig {
   readonly logFormat: 'plain' | 'json';
 }
 
+/** The kernel takes 32,767 seconds (tcp(7)). */
+const MAX_KEEP_ALIVE_HOURS = 9;
 const HOUR_MS = 3_600_000;
 /** Environment variables that `PROXY_CONFIG` and the mesh file can set by another name (facts ztunnel-wire 13). */
 const PROXY_CONFIG_KEYS: Readonly<Record<string, string>> = {
@@ -179,8 +181,8 @@ function dataPathOf(env: EnvironmentReader, mode: 'shared' | 'dedicated') {
     ...readTunnelConfig(env),
     keepAlive: {
       enabled: env.flag('KEEPALIVE_ENABLED', true),
-      idleMs: env.durationMs('KEEPALIVE_TIME', 180_000),
-      intervalMs: env.durationMs('KEEPALIVE_INTERVAL', 180_000),
+      idleMs: env.durationMs('KEEPALIVE_TIME', 180_000, MAX_KEEP_ALIVE_HOURS),
+      intervalMs: env.durationMs('KEEPALIVE_INTERVAL', 180_000, MAX_KEEP_ALIVE_HOURS),
       probes: env.integer('KEEPALIVE_RETRIES', 9, 1, 127),
       userTimeoutEnabled: env.flag('USER_TIMEOUT_ENABLED', false),
     },

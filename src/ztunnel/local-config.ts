@@ -46,7 +46,7 @@ const portMap = z
   .transform((ports): PortMap => new Map(Object.entries(ports).map(([port, target]) => [Number(port), target])));
 
 const gatewayAddress = z
-  .strictObject({ destination: z.string(), hboneMtlsPort: z.number().int().default(15008) })
+  .strictObject({ destination: z.string(), hboneMtlsPort: z.number().int().min(1).max(65535).default(15008) })
   .transform(({ destination, hboneMtlsPort }, context): GatewayAddress => {
     const [left, right, ...rest] = destination.split('/');
     if (left === undefined || right === undefined || rest.length > 0) {

@@ -50,20 +50,28 @@ function connections(): readonly MicroBench[] {
   for (const labels of edges) metrics.open(labels, 'client');
   assert.equal(seriesOf(metrics), edges.length * SERIES_PER_TCP_EDGE);
   const page = { name: 'page of 10,000 series of connections', run: () => pageOf(metrics) };
-  return [{ name: 'count a connection: opened and closed', run: openAndClose() }, page];
+  return [
+    { name: 'count a connection: from 100 pods to one', run: openAndClose(100, 1) },
+    { name: 'count a connection: from one pod to 100', run: openAndClose(1, 100) },
+    page,
+  ];
 }
 
-/** From one pod to a hundred others. */
-function openAndClose(): () => void {
+/** Opens and closes a connection between two of so many pods. */
+function openAndClose(sources: number, destinations: number): () => void {
   const metrics = new ConnectionMetrics();
-  const workload = (name: string) => createWorkload({ uid: name, name, workloadName: name, namespace: 'bench' });
-  const source = workload('client');
-  const common = { direction: 'outbound', source, sourceIdentity: 'spiffe://td/ns/bench/sa/client' } as const;
-  const next = inTurns(Array.from({ length: 100 }, (_, index) => workload(`server-${index}`)));
+  const pods = (kind: string, count: number) =>
+    inTurns(
+      Array.from({ length: count }, (_, index) => {
+        const name = `${kind}-${index}`;
+        return createWorkload({ uid: name, name, workloadName: name, namespace: 'bench' });
+      }),
+    );
+  const [source, destination] = [pods('client', sources), pods('server', destinations)];
+  const identities = { sourceIdentity: 'spiffe://td/ns/bench/sa/a', destinationIdentity: 'spiffe://td/ns/bench/sa/b' };
   return () => {
-    const destination = next();
-    const facts = { ...common, destination, destinationIdentity: 'spiffe://td/ns/bench/sa/server', service: undefined };
-    metrics.open(facts, 'client').close('-', false);
+    const ends = { source: source(), destination: destination() };
+    metrics.open({ direction: 'outbound', ...ends, ...identities, service: undefined }, 'client').close('-', false);
   };
 }
 

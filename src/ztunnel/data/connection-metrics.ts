@@ -1,14 +1,14 @@
 /**
- * The connections of a data thread in the `istio_tcp_*` family. The series of one is kept with the workload at its other end:
+ * The connections of a data thread in the `istio_tcp_*` family. The series of one is kept with the two workloads that it is between:
  * to put 27 labels together takes longer than all else that metrics do for a connection.
  */
 import type { Workload } from '../../model/workload.ts';
 import type { MetricFamily } from '../../telemetry/exposition.ts';
 import { type ConnectionMeter, type SocketEnd, TcpMetrics, type TcpSeries } from '../../telemetry/tcp-metrics.ts';
 import { workloadPeer } from '../../telemetry/traffic-labels.ts';
-import type { ConnectionFacts } from './connection-report.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
 
-/** What labels are made of; the baggage counts for no workload of the feed alone. */
+/** What labels are made of. Baggage counts only where the feed does not know the source. */
 type SeriesFacts = Pick<
   ConnectionFacts,
   'direction' | 'source' | 'sourceBaggage' | 'sourceIdentity' | 'destination' | 'destinationIdentity' | 'service'
@@ -19,12 +19,13 @@ interface KnownSeries {
   readonly series: TcpSeries;
 }
 
-/** For each workload: who it talks with here, and by which services. */
+/** Of two workloads: their services, and whose proxy tells. */
 const MAX_KNOWN = 8;
 
 export class ConnectionMetrics {
   readonly #metrics = new TcpMetrics();
-  readonly #known = new WeakMap<Workload, KnownSeries[]>();
+  /** By the workload at the other end, then by the one of this node. */
+  readonly #known = new WeakMap<Workload, WeakMap<Workload, KnownSeries[]>>();
 
   /** Counts a new connection. */
   open(facts: SeriesFacts, socketEnd: SocketEnd): ConnectionMeter {
@@ -37,18 +38,26 @@ export class ConnectionMetrics {
   }
 
   #seriesOf(facts: SeriesFacts): TcpSeries {
-    const remote = facts.direction === 'outbound' ? facts.destination : facts.source;
-    if (remote === undefined) return this.#metrics.series(trafficLabels(facts));
-    const list = this.#known.get(remote);
-    const known = list?.find((one) => isSame(one.facts, facts));
-    return known?.series ?? this.#learn(remote, list ?? [], facts);
+    const { direction, source, destination } = facts;
+    const [remote, local] = direction === 'outbound' ? [destination, source] : [source, destination];
+    if (remote === undefined || local === undefined) return this.#metrics.series(trafficLabels(facts));
+    const list = this.#listOf(remote, local);
+    return list.find((one) => isSame(one.facts, facts))?.series ?? this.#learn(list, facts);
   }
 
-  #learn(remote: Workload, list: KnownSeries[], facts: SeriesFacts): TcpSeries {
+  #listOf(remote: Workload, local: Workload): KnownSeries[] {
+    const byLocal = this.#known.get(remote) ?? new WeakMap<Workload, KnownSeries[]>();
+    const list = byLocal.get(local);
+    if (list !== undefined) return list;
+    const fresh: KnownSeries[] = [];
+    this.#known.set(remote, byLocal.set(local, fresh));
+    return fresh;
+  }
+
+  #learn(list: KnownSeries[], facts: SeriesFacts): TcpSeries {
     const { direction, source, sourceBaggage, sourceIdentity, destination, destinationIdentity, service } = facts;
     const series = this.#metrics.series(trafficLabels(facts));
-    if (list.length === 0) this.#known.set(remote, list);
-    else if (list.length === MAX_KNOWN) list.shift();
+    if (list.length === MAX_KNOWN) list.shift();
     list.push({
       facts: { direction, source, sourceBaggage, sourceIdentity, destination, destinationIdentity, service },
       series,

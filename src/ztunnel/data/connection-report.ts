@@ -2,29 +2,9 @@
 import type { Clock } from '../../base/clock.ts';
 import type { LogFields, Logger } from '../../base/logger.ts';
 import { type ProxyError, responseFlag } from '../../hbone/proxy-error.ts';
-import type { Service } from '../../model/service.ts';
-import type { Workload } from '../../model/workload.ts';
 import type { ByteCounters, ConnectionMeter, SocketEnd } from '../../telemetry/tcp-metrics.ts';
-import type { PeerLabels } from '../../telemetry/traffic-labels.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
 import type { ConnectionMetrics } from './connection-metrics.ts';
-
-/** What is known of a connection when its route is. */
-export interface ConnectionFacts {
-  readonly direction: 'inbound' | 'outbound';
-  /** `ip:port` of the client. */
-  readonly sourceAddress: string;
-  readonly source: Workload | undefined;
-  /** What the peer's baggage claims, used when the source is none of the feed. */
-  readonly sourceBaggage?: PeerLabels | undefined;
-  readonly sourceIdentity: string | undefined;
-  /** `ip:port` that was dialled or accepted on. */
-  readonly destinationAddress: string;
-  /** The `:authority` of the tunnel. */
-  readonly hboneAddress: string | undefined;
-  readonly destination: Workload | undefined;
-  readonly service: Pick<Service, 'name' | 'namespace' | 'hostname'> | undefined;
-  readonly destinationIdentity: string | undefined;
-}
 
 export interface ReportDeps {
   readonly clock: Clock;

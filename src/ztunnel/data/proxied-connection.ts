@@ -7,7 +7,8 @@ import type { AmbitError } from '../../base/errors.ts';
 import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
 import type { RelayErrorCode } from '../../http2/relay.ts';
 import type { ByteCounters, SocketEnd } from '../../telemetry/tcp-metrics.ts';
-import { type ConnectionFacts, ConnectionReport, type ReportDeps } from './connection-report.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
+import { ConnectionReport, type ReportDeps } from './connection-report.ts';
 import type {
   ConnectionSummary,
   ConnectionTracker,

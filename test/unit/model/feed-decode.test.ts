@@ -172,6 +172,7 @@ describe('the feed', () => {
 
 describe('a resource', () => {
   const good = encodeWorkload(createWorkload({ uid: 'u' }));
+  const destination = { $case: 'hostname' as const, hostname: { namespace: 'n', hostname: 'h' } };
   const goodService = encodeService(createService({ namespace: 'n', hostname: 'h' }));
   const refusals: readonly (readonly [string, Uint8Array, RegExp])[] = [
     ['without content', new Uint8Array(0), /neither a workload nor a service/],
@@ -205,6 +206,16 @@ describe('a resource', () => {
       'with an empty waypoint',
       encodedWorkload({ ...good, waypoint: { destination: undefined, hboneMtlsPort: 1 } }),
       /gateway address without destination/,
+    ],
+    [
+      'with a waypoint at a port that is none',
+      encodedWorkload({ ...good, waypoint: { destination, hboneMtlsPort: 70_000 } }),
+      /gateway address with port 70000/,
+    ],
+    [
+      'with an application tunnel at a port that is none',
+      encodedWorkload({ ...good, applicationTunnel: { protocol: 0, port: 65_536 } }),
+      /application tunnel with port 65536/,
     ],
     [
       'with a prefix that does not fit',

@@ -4,6 +4,7 @@ import { closeSync, cpSync, mkdtempSync, openSync, rmSync, statSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { nativeAddon, type OpenSocketOptions } from '../../../src/native/addon.ts';
 import {
   closeFd,
@@ -100,6 +101,11 @@ describe('native sockets', () => {
     const limit = raiseFileLimit();
     const shown = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim();
     assert.equal(shown, `${limit}`);
+  });
+
+  it('ends with a thread that is stopped in the middle of a call', () => {
+    const script = fileURLToPath(new URL('../../helpers/ended-in-the-addon.ts', import.meta.url));
+    assert.equal(execFileSync(process.execPath, [script], { encoding: 'utf8' }), 'survived\n');
   });
 
   it('loads once per thread', () => {

@@ -85,6 +85,18 @@ describe('dialTcp', () => {
     await eventually('sockets are closed', () => openSocketCount() <= before);
   });
 
+  it('fails for an address or port that is none, and closes its socket', async () => {
+    const before = openSocketCount();
+    for (const address of ['300.1.1.1', 'a.example', 'fe80::1%nowhere']) {
+      await assert.rejects(dialTcp({ destination: { address, port }, ...NATIVE }), { code: 'CONNECT_FAILED' });
+    }
+    for (const wrong of [70_000, -1, Number.NaN, 1.5]) {
+      const destination = { address: '127.0.0.1', port: wrong };
+      await assert.rejects(dialTcp({ destination, ...NATIVE }), { code: 'CONNECT_FAILED' });
+    }
+    assert.equal(openSocketCount(), before);
+  });
+
   it('reaches an IPv6 address, and one with a zone', async () => {
     const wide = createServer((socket) => socket.end('here')).listen(0, '::');
     await once(wide, 'listening');

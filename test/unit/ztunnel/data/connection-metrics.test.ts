@@ -65,6 +65,16 @@ describe('the metrics of connections', () => {
     assert.deepEqual([...opened(copies).values()], [40]);
   });
 
+  it('are right for more services of two workloads than are kept', () => {
+    const services = Array.from({ length: 20 }, (_, index) => ({
+      ...FACTS,
+      service: { ...cart, name: `cart-${index}` },
+    }));
+    const found = opened(services);
+    assert.equal(found.size, 20);
+    assert.deepEqual([...new Set(found.values())], [2]);
+  });
+
   it('take no baggage into account where the feed knows the workload', () => {
     assert.equal(opened([FACTS, { ...FACTS, sourceBaggage: baggage('liar') }]).size, 1);
   });
