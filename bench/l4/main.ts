@@ -25,6 +25,8 @@ import { burstMemory, idleMemory } from './memory.ts';
 import { ONE_CORE, TWO_CORES } from './process-cost.ts';
 import type { Contestant } from './proxy-pair.ts';
 
+// Registries cannot be reached from the private namespace.
+fetchEnvoy();
 enterPrivateNetns(import.meta.url);
 
 const REPETITION = {
@@ -83,7 +85,6 @@ async function inOrder(lines: readonly Line[], contestants: readonly Contestant[
 }
 
 async function run(): Promise<void> {
-  fetchEnvoy();
   const burst = await among([AMBIT, HAPROXY], (contestants) => burstMemory(contestants, BURST));
   const oneCore = await among([AMBIT, HAPROXY, BARE], onOneCore);
   const sidecars = await among([AMBIT, ENVOY], (contestants) => inOrder(SIDECAR_LINES, contestants));
