@@ -5,9 +5,6 @@ set -eu
 cd "$ROOT"
 VERSION=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
 mkdir -p "$IMAGES"
-if ! has docker && ! has podman && ! has buildah && [ "$(id -u)" = 0 ]; then
-  apt-get update -qq && apt-get install -y -qq --no-install-recommends buildah >/dev/null
-fi
 BUILDER=$(builder)
 if has_lab && [ "$BUILDER" = buildah ]; then scripts/cluster/lab-bases.sh; fi
 

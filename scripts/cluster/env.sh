@@ -31,15 +31,20 @@ cluster_kind() {
 kubeconfig_path() {
   if [ "$(cluster_kind)" = lab ]; then echo "$LAB_DIR/kubeconfig"; else echo "$ROOT/build/kind.kubeconfig"; fi
 }
-# builder: the program that builds images. A docker client without its engine is no builder.
+# builder: the program that builds images; root on Debian gets one installed. A docker client without its engine is none.
 builder() {
   if has docker && docker info >/dev/null 2>&1; then
     echo docker
   elif has podman; then
     echo podman
-  elif has buildah; then
+  elif has buildah || install_buildah; then
     echo buildah
   else
     die "no program builds images here: install docker, podman or buildah (Debian: apt-get install buildah)"
   fi
+}
+install_buildah() {
+  [ "$(id -u)" = 0 ] && has apt-get || return 1
+  echo "installing: buildah" >&2
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends buildah >/dev/null
 }
