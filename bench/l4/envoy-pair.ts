@@ -9,14 +9,13 @@ import { join } from 'node:path';
 import { eventually } from '../../test/helpers/eventually.ts';
 import type { LabPod } from '../../test/helpers/netns.ts';
 import { endProcess } from '../end-process.ts';
+import { cluster, type EnvoyCredentials, httpFilter, mutualTls, socketAddress, TYPE } from '../envoy/config-parts.ts';
 import { ENVOY } from '../envoy/fetch-envoy.ts';
-import { type EnvoyCredentials, mutualTls } from '../envoy/transport-socket.ts';
 import { peerCredentials } from '../peer-credentials.ts';
 import { onCore } from './process-cost.ts';
 import { APPLICATIONS, type PairOptions, type ProxyPair } from './proxy-pair.ts';
 import { CAPTURE_PORT, PEER_PORT, redirect } from './redirection.ts';
 
-const TYPE = 'type.googleapis.com/envoy.extensions';
 /** SOL_SOCKET and SO_MARK (socket(7)) with ztunnel's mark: what Envoy opens is not redirected again. */
 const UNREDIRECTED = { level: 1, name: 36, int_value: 0x539, state: 'STATE_PREBIND' };
 
@@ -53,21 +52,24 @@ function clientConfig(serverIp: string, tls: EnvoyCredentials): object {
     typed_config: { '@type': `${TYPE}.filters.listener.original_dst.v3.OriginalDst` },
   };
   const listener = {
-    address: address('0.0.0.0', CAPTURE_PORT),
+    address: socketAddress('0.0.0.0', CAPTURE_PORT),
     listener_filters: [originalDestination],
-    filter_chains: [{ filter_chain_match: { destination_port: APPLICATIONS.http }, filters: [httpFilter('outbound')] }],
+    filter_chains: [{ filter_chain_match: { destination_port: APPLICATIONS.http }, filters: [forwardAll('outbound')] }],
   };
   return sidecar(listener, {
     ...cluster('outbound', serverIp, PEER_PORT),
     ...mutualTls('upstream', tls),
-    upstream_bind_config: { source_address: address('0.0.0.0', 0).socket_address, socket_options: [UNREDIRECTED] },
+    upstream_bind_config: {
+      source_address: socketAddress('0.0.0.0', 0).socket_address,
+      socket_options: [UNREDIRECTED],
+    },
   });
 }
 
 function serverConfig(tls: EnvoyCredentials): object {
   const listener = {
-    address: address('0.0.0.0', PEER_PORT),
-    filter_chains: [{ filters: [httpFilter('inbound')], ...mutualTls('downstream', tls) }],
+    address: socketAddress('0.0.0.0', PEER_PORT),
+    filter_chains: [{ filters: [forwardAll('inbound')], ...mutualTls('downstream', tls) }],
   };
   return sidecar(listener, cluster('inbound', '127.0.0.1', APPLICATIONS.http));
 }
@@ -76,26 +78,7 @@ function sidecar(listener: object, upstream: object): object {
   return { static_resources: { listeners: [listener], clusters: [upstream] } };
 }
 
-function httpFilter(upstream: string): object {
+function forwardAll(upstream: string): object {
   const routes = [{ match: { prefix: '/' }, route: { cluster: upstream, timeout: '0s' } }];
-  return {
-    name: 'envoy.filters.network.http_connection_manager',
-    typed_config: {
-      '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
-      stat_prefix: upstream,
-      route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes }] },
-      http_filters: [
-        { name: 'envoy.filters.http.router', typed_config: { '@type': `${TYPE}.filters.http.router.v3.Router` } },
-      ],
-    },
-  };
-}
-
-function cluster(name: string, host: string, port: number): object {
-  const endpoint = { endpoint: { address: address(host, port) } };
-  return { name, type: 'STATIC', load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [endpoint] }] } };
-}
-
-function address(host: string, port: number): { readonly socket_address: object } {
-  return { socket_address: { address: host, port_value: port } };
+  return httpFilter(upstream, [{ name: 'all', domains: ['*'], routes }]);
 }

@@ -1,5 +1,5 @@
 /** Envoy's configuration for the bench: a plain proxy, or one side of a sidecar pair with mutual TLS between them. */
-import { type EnvoyCredentials, mutualTls } from '../envoy/transport-socket.ts';
+import { cluster, type EnvoyCredentials, httpFilter, mutualTls, socketAddress, TYPE } from '../envoy/config-parts.ts';
 import { type ConfigurationOptions, ISSUER } from './engine-configuration.ts';
 
 export interface EnvoyOptions extends ConfigurationOptions {
@@ -11,36 +11,23 @@ export interface EnvoyOptions extends ConfigurationOptions {
   readonly spoken?: 'http1' | 'http2';
 }
 
-const TYPE = 'type.googleapis.com/envoy.extensions';
-
 /** As JSON, which is YAML. No access log, no limits. */
 export function envoyConfig({ listen, upstream, tls, spoken, ...configured }: EnvoyOptions): string {
-  const address = ({ address: host, port }: EnvoyOptions['listen']) => ({
-    socket_address: { address: host, port_value: port },
-  });
-  const filter = {
-    name: 'envoy.filters.network.http_connection_manager',
-    typed_config: {
-      '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
-      stat_prefix: 'in',
-      route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes: routesOf(configured.routes) }] },
-      http_filters: [
-        ...tokenFilters(configured.jwks),
-        ...policyFilters(configured.policies),
-        { name: 'envoy.filters.http.router', typed_config: { '@type': `${TYPE}.filters.http.router.v3.Router` } },
-      ],
-    },
-  };
+  const virtualHost = { name: 'all', domains: ['*'], routes: routesOf(configured.routes) };
+  const filters = [...tokenFilters(configured.jwks), ...policyFilters(configured.policies)];
+  const filter = httpFilter('in', [virtualHost], filters);
   const socket = (side: 'upstream' | 'downstream') => (tls?.side === side ? mutualTls(side, tls) : {});
-  const endpoint = { endpoint: { address: address(upstream) } };
   return JSON.stringify({
     static_resources: {
-      listeners: [{ address: address(listen), filter_chains: [{ filters: [filter], ...socket('downstream') }] }],
+      listeners: [
+        {
+          address: socketAddress(listen.address, listen.port),
+          filter_chains: [{ filters: [filter], ...socket('downstream') }],
+        },
+      ],
       clusters: [
         {
-          name: 'site',
-          type: 'STATIC',
-          load_assignment: { cluster_name: 'site', endpoints: [{ lb_endpoints: [endpoint] }] },
+          ...cluster('site', upstream.address, upstream.port),
           ...socket('upstream'),
           ...(spoken === 'http2' && HTTP2_ENDPOINT),
         },

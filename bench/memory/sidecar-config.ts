@@ -3,7 +3,7 @@
  * speaks mutual TLS each; one listener for what leaves the application, one for what comes in; few statistics (Istio's
  * inclusion list), no access log.
  */
-import { type EnvoyCredentials, mutualTls } from '../envoy/transport-socket.ts';
+import { cluster, type EnvoyCredentials, httpFilter, mutualTls, socketAddress } from '../envoy/config-parts.ts';
 
 export interface SidecarOptions extends EnvoyCredentials {
   /** Where the application's calls are captured, and where other sidecars call. */
@@ -15,7 +15,7 @@ export interface SidecarOptions extends EnvoyCredentials {
   readonly services: readonly { readonly name: string; readonly endpointPort: number }[];
 }
 
-const TYPE = 'type.googleapis.com/envoy.extensions';
+const LOOPBACK = '127.0.0.1';
 const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 /** What sidecars of Istio count (facts l7-and-control 7). */
 const COUNTED = ['reporter=', 'cluster_manager', 'listener_manager', 'server', 'cluster.xds-grpc', 'wasm'];
@@ -23,7 +23,7 @@ const COUNTED = ['reporter=', 'cluster_manager', 'listener_manager', 'server', '
 /** As JSON, which is YAML. */
 export function sidecarConfig(options: SidecarOptions): string {
   const { outboundPort, inboundPort, applicationPort, services } = options;
-  const inbound = cluster('inbound', applicationPort, {});
+  const inbound = sidecarCluster('inbound', applicationPort, {});
   return JSON.stringify({
     stats_config: {
       stats_matcher: { inclusion_list: { patterns: COUNTED.map((prefix) => ({ prefix })) } },
@@ -39,7 +39,7 @@ export function sidecarConfig(options: SidecarOptions): string {
       ],
       clusters: [
         ...services.map(({ name, endpointPort }) =>
-          cluster(clusterName(name), endpointPort, mutualTls('upstream', options)),
+          sidecarCluster(clusterName(name), endpointPort, mutualTls('upstream', options)),
         ),
         inbound,
       ],
@@ -64,22 +64,13 @@ function route(to: string): object {
 }
 
 function listener(port: number, virtualHosts: readonly object[], chain: object): object {
-  const manager = {
-    '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
-    stat_prefix: `port_${port}`,
-    route_config: { virtual_hosts: virtualHosts },
-    http_filters: [
-      { name: 'envoy.filters.http.router', typed_config: { '@type': `${TYPE}.filters.http.router.v3.Router` } },
-    ],
-  };
-  const filters = [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }];
-  return { address: address(port), filter_chains: [{ filters, ...chain }] };
+  const filters = [httpFilter(`port_${port}`, virtualHosts)];
+  return { address: socketAddress(LOOPBACK, port), filter_chains: [{ filters, ...chain }] };
 }
 
-function cluster(name: string, port: number, more: object): object {
+function sidecarCluster(name: string, port: number, more: object): object {
   return {
-    name,
-    type: 'STATIC',
+    ...cluster(name, LOOPBACK, port),
     connect_timeout: '10s',
     circuit_breakers: { thresholds: [{ max_connections: 4_294_967_295, max_requests: 4_294_967_295 }] },
     typed_extension_protocol_options: {
@@ -88,14 +79,6 @@ function cluster(name: string, port: number, more: object): object {
         use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: {} },
       },
     },
-    load_assignment: {
-      cluster_name: name,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
-    },
     ...more,
   };
-}
-
-function address(port: number): object {
-  return { socket_address: { address: '127.0.0.1', port_value: port } };
 }

@@ -9,7 +9,7 @@
 import type { Clock } from '../base/clock.ts';
 import { type FdWatch, nativeAddon } from './addon.ts';
 import type { Endpoint } from './endpoint.ts';
-import { readFailure } from './from-errno.ts';
+import { asNodeError } from './from-errno.ts';
 import { closeFd } from './sockets.ts';
 
 const WRITABLE = 2;
@@ -75,7 +75,5 @@ function whenConnected(
 }
 
 function systemFailure(result: number, { address, port }: Endpoint): ConnectFailure {
-  const { errnoName: code } = readFailure(result);
-  const error = Object.assign(new Error(`connect ${code} ${address}:${port}`), { code, syscall: 'connect' });
-  return { kind: 'system', error };
+  return { kind: 'system', error: asNodeError(result, 'connect', `${address}:${port}`) };
 }

@@ -53,13 +53,23 @@ export interface NativeFailure {
   readonly step: string;
   /** Such as `EADDRINUSE`. */
   readonly errnoName: string;
+  /** Below zero, as Node counts. */
+  readonly errno: number;
 }
 
 /** Takes a failure apart. `result` is below zero. */
 export function readFailure(result: number): NativeFailure {
   const value = -result;
   const step = STEPS[(value >> ERRNO_BITS) - 1] ?? 'unknown step';
-  return { step, errnoName: getSystemErrorName(-(value & ((1 << ERRNO_BITS) - 1))) };
+  const errno = -(value & ((1 << ERRNO_BITS) - 1));
+  return { step, errnoName: getSystemErrorName(errno), errno };
+}
+
+/** A failure as node:net says it, of what the addon does in its place. @param peer of a connect: `10.0.0.1:80` */
+export function asNodeError(result: number, syscall: 'connect' | 'write', peer?: string): Error {
+  const { errnoName: code, errno } = readFailure(result);
+  const message = [syscall, code, peer].filter((part) => part !== undefined).join(' ');
+  return Object.assign(new Error(message), { code, errno, syscall });
 }
 
 /** Whether a failure says no more than "nothing to do now". */

@@ -7,9 +7,8 @@
  * - Nothing is written to a descriptor that the socket gave up: its number may be another connection's by now.
  */
 import type { Socket } from 'node:net';
-import { getSystemErrorMap } from 'node:util';
 import { hasNativeAddon, type NativeAddon, type NativeRecordKeys, nativeAddon } from './addon.ts';
-import { readFailure } from './from-errno.ts';
+import { asNodeError } from './from-errno.ts';
 import { ContentType } from './record-keys.ts';
 
 /** What node:net keeps under a socket; it lets go of it when the socket closes. */
@@ -48,7 +47,7 @@ export class SocketSender {
   send(bytes: Uint8Array): number {
     if (!this.#isFree()) return 0;
     const taken = this.#addon.sendNow(this.#fd, bytes);
-    if (taken < 0) this.#socket.destroy(writeError(taken));
+    if (taken < 0) this.#socket.destroy(asNodeError(taken, 'write'));
     return Math.max(taken, 0);
   }
 
@@ -59,7 +58,7 @@ export class SocketSender {
   sendSealed(keys: NativeRecordKeys, bytes: Uint8Array): Buffer | undefined {
     const left = this.#isFree() ? keys.sealAndSend(this.#fd, bytes) : keys.seal(ContentType.APPLICATION_DATA, bytes);
     if (typeof left === 'object') return left;
-    if (left !== 0) this.#socket.destroy(left === undefined ? undefined : writeError(left));
+    if (left !== 0) this.#socket.destroy(left === undefined ? undefined : asNodeError(left, 'write'));
     return undefined;
   }
 
@@ -67,11 +66,4 @@ export class SocketSender {
     const socket = this.#socket;
     return handleOf(socket) === this.#handle && socket.writable && socket.writableLength === 0;
   }
-}
-
-/** As node:net says it. */
-function writeError(failure: number): Error {
-  const { errnoName: code } = readFailure(failure);
-  const errno = [...getSystemErrorMap()].find(([, [name]]) => name === code)?.[0];
-  return Object.assign(new Error(`write ${code}`), { code, errno, syscall: 'write' });
 }

@@ -25,7 +25,7 @@ import type { SpiffeId } from '../model/spiffe.ts';
 import { type Workload, workloadIdentity } from '../model/workload.ts';
 import type { HostnameResolver } from '../net/hostname-resolver.ts';
 import type { TrafficPolicy } from '../proto/gen/ambit.ts';
-import { formatBaggage } from '../telemetry/baggage.ts';
+import { OwnBaggage } from '../telemetry/baggage.ts';
 import type { TraceIds } from '../telemetry/trace-ids.ts';
 import type { WaypointConfig } from './config.ts';
 import { type OriginateOptions, originateTls, wantsTls } from './originate-tls.ts';
@@ -61,6 +61,7 @@ export interface UpstreamsDeps {
 export class Upstreams {
   readonly #deps: UpstreamsDeps;
   readonly #pool: TunnelPool;
+  readonly #baggage = new OwnBaggage();
 
   constructor(config: WaypointConfig, deps: UpstreamsDeps) {
     this.#deps = deps;
@@ -137,7 +138,7 @@ export class Upstreams {
     this.#pool.redeem(tunnel.value);
     const request = {
       authority: formatAddress(ip, endpoint.port),
-      baggage: formatBaggage(self),
+      baggage: this.#baggage.of(self),
       forwarded,
       traceparent: newTraceparent(this.#deps.traceIds),
     };

@@ -1,6 +1,6 @@
 /**
- * The connections of a data thread in the `istio_tcp_*` family. The series of one is kept with the two workloads that it is between:
- * to put 27 labels together takes longer than all else that metrics do for a connection.
+ * The connections of a data thread in the `istio_tcp_*` family. The series of one is kept with the two workloads that it is
+ * between: to put 27 labels together takes longer than all else that metrics do for a connection.
  */
 import type { Workload } from '../../model/workload.ts';
 import type { MetricFamily } from '../../telemetry/exposition.ts';
@@ -14,8 +14,8 @@ type SeriesFacts = Pick<
   'direction' | 'source' | 'sourceBaggage' | 'sourceIdentity' | 'destination' | 'destinationIdentity' | 'service'
 >;
 
-interface KnownSeries {
-  readonly facts: SeriesFacts;
+/** Of two workloads that are known: what else tells their connections apart. */
+interface KnownSeries extends Pick<SeriesFacts, 'direction' | 'service' | 'sourceIdentity' | 'destinationIdentity'> {
   readonly series: TcpSeries;
 }
 
@@ -42,7 +42,7 @@ export class ConnectionMetrics {
     const [remote, local] = direction === 'outbound' ? [destination, source] : [source, destination];
     if (remote === undefined || local === undefined) return this.#metrics.series(trafficLabels(facts));
     const list = this.#listOf(remote, local);
-    return list.find((one) => isSame(one.facts, facts))?.series ?? this.#learn(list, facts);
+    return list.find((one) => isSame(one, facts))?.series ?? this.#learn(list, facts);
   }
 
   #listOf(remote: Workload, local: Workload): KnownSeries[] {
@@ -55,26 +55,20 @@ export class ConnectionMetrics {
   }
 
   #learn(list: KnownSeries[], facts: SeriesFacts): TcpSeries {
-    const { direction, source, sourceBaggage, sourceIdentity, destination, destinationIdentity, service } = facts;
+    const { direction, service, sourceIdentity, destinationIdentity } = facts;
     const series = this.#metrics.series(trafficLabels(facts));
     if (list.length === MAX_KNOWN) list.shift();
-    list.push({
-      facts: { direction, source, sourceBaggage, sourceIdentity, destination, destinationIdentity, service },
-      series,
-    });
+    list.push({ direction, service, sourceIdentity, destinationIdentity, series });
     return series;
   }
 }
 
-function isSame(a: SeriesFacts, b: SeriesFacts): boolean {
+function isSame(known: KnownSeries, facts: SeriesFacts): boolean {
   return (
-    a.destination === b.destination &&
-    a.source === b.source &&
-    a.service === b.service &&
-    a.direction === b.direction &&
-    a.sourceIdentity === b.sourceIdentity &&
-    a.destinationIdentity === b.destinationIdentity &&
-    (a.source !== undefined || a.sourceBaggage === b.sourceBaggage)
+    known.service === facts.service &&
+    known.direction === facts.direction &&
+    known.sourceIdentity === facts.sourceIdentity &&
+    known.destinationIdentity === facts.destinationIdentity
   );
 }
 

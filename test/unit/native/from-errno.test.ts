@@ -34,7 +34,11 @@ describe('fromErrno', () => {
   });
 
   it('survives steps and errors it does not know', () => {
-    assert.deepEqual(readFailure(failure(99, constants.errno.EIO)), { step: 'unknown step', errnoName: 'EIO' });
+    assert.deepEqual(readFailure(failure(99, constants.errno.EIO)), {
+      step: 'unknown step',
+      errnoName: 'EIO',
+      errno: -constants.errno.EIO,
+    });
     assert.equal(fromErrno(failure(BIND, constants.errno.EIO), 'x').code, 'NATIVE_FAILED');
   });
 });
