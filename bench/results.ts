@@ -1,6 +1,6 @@
 /** Where results go: bench/results/NAME.json, with what is needed to read them later. */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 
@@ -13,6 +13,7 @@ export function writeResults(name: string, results: object): void {
   const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version };
   const document = { date: new Date().toISOString(), commit, machine, ...results };
   const file = join(FOLDER, `${name}.json`);
+  mkdirSync(FOLDER, { recursive: true });
   writeFileSync(file, `${JSON.stringify(document, null, 2)}\n`);
   console.log(`written to ${file}`);
 }
