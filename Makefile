@@ -125,7 +125,7 @@ bench: bench-micro bench-l4 bench-l7 bench-memory-sidecars bench-push bench-reco
 
 .PHONY: bench-smoke
 bench-smoke: build ## every bench for some seconds, to see that it runs; nothing is measured
-	BENCH_ROUNDS=1 BENCH_SECONDS=1 PUSH_SECONDS=1 BENCH_TUNNELS=3200 MEMORY_PODS=2 MEMORY_SERVICES=10 SETTLE_MS=1000 ROUNDS=1 BENCH_WORKLOADS=1000 BENCH_PROXIES=10 scripts/bench-smoke.sh
+	BENCH_ROUNDS=1 BENCH_SECONDS=1 BENCH_WARM_UP=0 PUSH_SECONDS=1 BENCH_TUNNELS=3200 MEMORY_PODS=2 MEMORY_SERVICES=10 SETTLE_MS=1000 ROUNDS=1 BENCH_WORKLOADS=1000 BENCH_PROXIES=10 scripts/bench-smoke.sh
 
 .PHONY: bench-gate
 bench-gate: ## fails when a bench in BENCH_RESULTS lost against its peers what bench/results had won

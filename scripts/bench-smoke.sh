@@ -9,7 +9,9 @@ export MICRO_SMOKE=1
 trap 'rm -rf "$BENCH_RESULTS"' EXIT
 for bench in micro/main l4/main l7/main memory/main control/push control/reconnect micro/engine micro/http1; do
   echo "== bench/$bench.ts"
+  began=$(date +%s)
   timeout --kill-after=10 240 "$node" "bench/$bench.ts"
+  echo "$(($(date +%s) - began)) s"
 done
 for result in micro l4 l7 memory-sidecars push reconnect; do
   [ -s "$BENCH_RESULTS/$result.json" ] || { echo "bench-smoke: no results of $result" >&2; exit 1; }

@@ -55,7 +55,8 @@ export interface Repetition {
   readonly seconds: number;
 }
 
-const WARM_UP_SECONDS = 4;
+/** At most; none for runs that measure nothing. */
+const WARM_UP_SECONDS = Number(process.env['BENCH_WARM_UP'] ?? 4);
 
 async function measure(line: Line, contestant: Contestant, seconds: number): Promise<Sample> {
   const { clientPid, serverPid } = contestant.pair;
@@ -77,8 +78,9 @@ export async function measureLine(
 ): Promise<Omit<Line, 'load'> & { readonly results: readonly Median[] }> {
   const samples = contestants.map((): Sample[] => []);
   // Compiled code and pools that are still being filled are not counted.
-  for (const contestant of contestants)
-    await line.load(contestant, line.parallel, Math.min(WARM_UP_SECONDS, rounds * seconds));
+  const warmUpSeconds = Math.min(WARM_UP_SECONDS, rounds * seconds);
+  if (warmUpSeconds > 0)
+    for (const contestant of contestants) await line.load(contestant, line.parallel, warmUpSeconds);
   for (let round = 0; round < rounds; round++) {
     for (const [index, contestant] of contestants.entries())
       samples[index]?.push(await measure(line, contestant, seconds));

@@ -10,8 +10,8 @@ export interface Rounds {
   readonly seconds: number;
 }
 
-/** Until a program that compiles itself has compiled what matters. */
-const WARM_UP_SECONDS = 3;
+/** Until a program that compiles itself has compiled what matters; none for runs that measure nothing. */
+const WARM_UP_SECONDS = Number(process.env['BENCH_WARM_UP'] ?? 3);
 
 interface Sample {
   readonly perSecond: number;
@@ -32,8 +32,8 @@ export async function measure(
 ): Promise<Line> {
   const samples = contestants.map((): Sample[] => []);
   // Compiled code, pools and caches of a first round are not counted.
-  const warmUpSeconds = Math.max(seconds, Math.min(WARM_UP_SECONDS, rounds * seconds));
-  for (const contestant of contestants) await sample(contestant, load, warmUpSeconds);
+  const warmUpSeconds = Math.min(WARM_UP_SECONDS, rounds * seconds);
+  if (warmUpSeconds > 0) for (const contestant of contestants) await sample(contestant, load, warmUpSeconds);
   for (let round = 0; round < rounds; round++) {
     for (const [index, one] of contestants.entries()) samples[index]?.push(await sample(one, load, seconds));
   }

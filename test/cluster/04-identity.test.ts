@@ -11,7 +11,8 @@ import {
 } from '../helpers/cluster-objects.ts';
 
 const NS = 'identity';
-const ROUNDS = 10;
+/** Addresses are used again from the second round on; ten make two hundred pods. */
+const ROUNDS = Number(process.env['IDENTITY_ROUNDS'] ?? 10);
 const PODS_PER_ROUND = 20;
 
 /** Lets only one account in. */
