@@ -1,4 +1,5 @@
 /** The CONNECT request of a tunnelled connection, and its answer (facts ztunnel-wire 7.2, 7.3). */
+import type { Clock, Timer } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import type { Http2Connection } from '../http2/connection.ts';
 import type { Header } from '../http2/header.ts';
@@ -20,19 +21,34 @@ export interface ConnectRequest {
 /** Called once: with the accepted stream and the peer's headers, or with the reason why there is none. */
 export type ConnectAnswer = (result: Result<{ stream: Http2Stream; headers: readonly Header[] }, ProxyError>) => void;
 
+/** The other end's own connect takes 10 s at most; what it asks others for before that, as much again and more. */
+export const ANSWER_TIMEOUT_MS = 30_000;
+
+/** How long to wait for the answer. */
+export interface AnswerLimit {
+  readonly clock: Clock;
+  /** Default `ANSWER_TIMEOUT_MS`. */
+  readonly timeoutMs?: number;
+}
+
 /**
  * Asks the tunnel's other end for a connection. Until the caller gives the accepted stream a handler of its own,
- * which it does before it returns from `answer`, this one holds it.
+ * which it does before it returns from `answer`, this one holds it. A peer that never answers keeps nothing: PINGs only tell
+ * that its HTTP/2 lives.
  * @returns the stream, to give up while no answer came; undefined when the request could not be sent
  */
 export function requestConnect(
   connection: Http2Connection,
   request: ConnectRequest,
+  { clock, timeoutMs = ANSWER_TIMEOUT_MS }: AnswerLimit,
   answer: ConnectAnswer,
 ): Http2Stream | undefined {
   const pending = new PendingConnect(connection, answer);
   const opened = connection.request(requestHeaders(request), pending);
-  if (opened.ok) return opened.value;
+  if (opened.ok) {
+    pending.giveUpAfter(timeoutMs, opened.value, clock);
+    return opened.value;
+  }
   answer(fail(proxyError('H2_FAILED', `h2 failed: ${opened.error.message}`, { cause: opened.error })));
   return undefined;
 }
@@ -67,10 +83,20 @@ class PendingConnect implements StreamHandler {
   readonly #connection: Http2Connection;
   readonly #answer: ConnectAnswer;
   #answered = false;
+  #timer: Timer | undefined;
 
   constructor(connection: Http2Connection, answer: ConnectAnswer) {
     this.#connection = connection;
     this.#answer = answer;
+  }
+
+  giveUpAfter(timeoutMs: number, stream: Http2Stream, clock: Clock): void {
+    if (this.#answered) return;
+    this.#timer = clock.after(timeoutMs, () => {
+      const text = `h2 failed: no answer to CONNECT in ${timeoutMs / 1000} s; the proxy at the other end takes tunnels, but serves none`;
+      this.#settle(fail(proxyError('H2_FAILED', text)));
+      stream.reset(Http2Code.CANCEL);
+    });
   }
 
   onHeaders(stream: Http2Stream, headers: readonly Header[], endStream: boolean): void {
@@ -106,6 +132,7 @@ class PendingConnect implements StreamHandler {
   #settle(result: Parameters<ConnectAnswer>[0]): void {
     if (this.#answered) return;
     this.#answered = true;
+    this.#timer?.cancel();
     this.#answer(result);
   }
 }

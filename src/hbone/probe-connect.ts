@@ -1,11 +1,11 @@
 /** Asks a new tunnel for a connection that carries nothing, and closes the tunnel. */
 import type { Clock } from '../base/clock.ts';
-import { fail, ok, type Result } from '../base/result.ts';
+import { ok, type Result } from '../base/result.ts';
 import type { Http2Connection } from '../http2/connection.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 import type { StreamHandler } from '../http2/stream.ts';
 import { type ConnectRequest, requestConnect } from './connect-request.ts';
-import { type ProxyError, proxyError } from './proxy-error.ts';
+import type { ProxyError } from './proxy-error.ts';
 
 /** The other end's own connect timeout is 10 s. */
 const ANSWER_MS = 12_000;
@@ -31,12 +31,7 @@ function ask(
   clock: Clock,
 ): Promise<Result<undefined, ProxyError>> {
   return new Promise((resolve) => {
-    const timer = clock.after(ANSWER_MS, () => {
-      resolve(fail(proxyError('H2_FAILED', `no answer in ${ANSWER_MS / 1000} s`)));
-      stream?.reset(Http2Code.CANCEL);
-    });
-    const stream = requestConnect(connection, request, (answer) => {
-      timer.cancel();
+    requestConnect(connection, request, { clock, timeoutMs: ANSWER_MS }, (answer) => {
       if (!answer.ok) return resolve(answer);
       const accepted = answer.value.stream;
       accepted.setHandler(goodbye(() => linger.cancel()));

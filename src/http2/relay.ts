@@ -7,6 +7,7 @@
  *   stream does not take more. So at most a stream window waits on one side and one read on the other.
  * - What is borrowed is sent or copied before `onData` returns; a piece that waits is freed once the kernel took it, when
  *   no other can lie in the same memory.
+ * - A socket that failed, or a stream that was broken off, never reads as the end of data at the other end.
  * - `onDone` is called exactly once, when the socket is closed and the stream is over.
  */
 import type { Socket } from 'node:net';
@@ -235,7 +236,8 @@ class Relay implements StreamHandler {
       stream.releaseCredit();
     } else {
       if (this.#owedBytes > 0 && socket.errored === null) this.#error ??= disconnected(this.#options.socketSide);
-      stream.reset(Http2Code.CANCEL);
+      // What CANCEL says reads as the end of data (RFC 9113 8.5): half an answer would pass for a whole one.
+      stream.reset(socket.errored === null ? Http2Code.CANCEL : Http2Code.CONNECT_ERROR);
     }
   }
 

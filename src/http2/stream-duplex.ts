@@ -65,6 +65,11 @@ class StreamDuplex extends Duplex implements StreamHandler {
     done(error);
   }
 
+  resetAndDestroy(): void {
+    this.#stream.resetAndDestroy();
+    this.destroy();
+  }
+
   onHeaders(_stream: Http2Stream, _headers: readonly Header[]): void {
     // A tunnel has no trailers.
   }
@@ -108,7 +113,7 @@ function closedError(detail: string): AmbitError<StreamDuplexErrorCode> {
   return new AmbitError('HTTP2_STREAM_CLOSED', `HTTP/2 stream is over: ${detail}`, { side: 'upstream' });
 }
 
-/** A Duplex over `stream`, which gets a new handler. Destroying it resets the stream with CANCEL. */
-export function streamDuplex(stream: Http2Stream): Duplex {
+/** A Duplex over `stream`, which gets a new handler. Destroying it resets the stream with CANCEL, breaking it off with INTERNAL_ERROR. */
+export function streamDuplex(stream: Http2Stream): Duplex & { resetAndDestroy(): void } {
   return new StreamDuplex(stream);
 }

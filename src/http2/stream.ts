@@ -187,9 +187,9 @@ export class Http2Stream {
     if (this.#state !== 'closed') this.#host.resetStream(this, code);
   }
 
-  /** The same under the name that sockets have for it. */
-  destroy(): void {
-    this.reset();
+  /** Breaks it off, under the name that sockets have for that: the peer does not take it for the end of data. */
+  resetAndDestroy(): void {
+    this.reset(Http2Code.INTERNAL_ERROR);
   }
 
   /** Gives flow-control credit back for received bytes that left this process. */

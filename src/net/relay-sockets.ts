@@ -49,6 +49,8 @@ export function relaySockets(
     socket.on('end', () => other.end());
     socket.on('drain', () => other.resume());
     if (socket.closed) queueMicrotask(() => socket.emit('close', true));
+    // An end that came before there was anywhere to pass it on to.
+    else if (socket.readableEnded) other.end();
   }
   downstream.on('data', (chunk: Buffer) => {
     counters.bytesFromSocket += chunk.length;

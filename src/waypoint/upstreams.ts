@@ -142,7 +142,7 @@ export class Upstreams {
       forwarded,
       traceparent: newTraceparent(this.#deps.traceIds),
     };
-    requestConnect(tunnel.value.connection, request, (opened) =>
+    requestConnect(tunnel.value.connection, request, this.#deps, (opened) =>
       answer(opened.ok ? ok({ kind: 'tunnel', stream: opened.value.stream }) : opened),
     );
   }

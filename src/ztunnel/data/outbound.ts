@@ -184,7 +184,7 @@ export class Outbound {
   ): void {
     const request = this.#request(capture, route, authority);
     proxied.peerKeys = tunnel.peerKeys;
-    const stream = requestConnect(tunnel.connection, request, (answer) => {
+    const stream = requestConnect(tunnel.connection, request, this.#context, (answer) => {
       if (!answer.ok) {
         proxied.end(answer.error);
         discard(capture.socket);
@@ -221,7 +221,7 @@ export class Outbound {
       ...this.#request(capture, route, route.authority),
       originNetwork: this.#context.config.network,
     };
-    requestConnect(inner.value.connection, request, (answer) => {
+    requestConnect(inner.value.connection, request, this.#context, (answer) => {
       if (!answer.ok) return failed(answer.error);
       this.#relay(capture, answer.value.stream, proxied, () => inner.value.connection.drain());
     });

@@ -28,9 +28,9 @@ export interface ProxiedConnectionDeps extends ReportDeps {
   readonly tracker: ConnectionTracker;
 }
 
-/** What can be closed at once: a socket, or a stream. */
-export interface Closable {
-  destroy(): unknown;
+/** What can be broken off: a socket, or a stream. Its peer does not take that for the end of data. */
+export interface Breakable {
+  resetAndDestroy(): unknown;
 }
 
 export class ProxiedConnection implements TrackedConnection {
@@ -41,7 +41,7 @@ export class ProxiedConnection implements TrackedConnection {
   peerKeys: readonly string[] | undefined;
   readonly #tracker: ConnectionTracker;
   readonly #report: ConnectionReport;
-  #ends: Closable[] = [];
+  #ends: Breakable[] = [];
   #ended = false;
 
   constructor(options: ProxiedConnectionOptions, deps: ProxiedConnectionDeps) {
@@ -62,16 +62,16 @@ export class ProxiedConnection implements TrackedConnection {
     return this.#ended;
   }
 
-  /** Names what an abort has to close; after one it is closed at once. */
-  holds(end: Closable): void {
-    if (this.#ended) end.destroy();
+  /** Names what an abort has to break off; after one it is broken off at once. */
+  holds(end: Breakable): void {
+    if (this.#ended) end.resetAndDestroy();
     else this.#ends.push(end);
   }
 
   abort(error: ProxyError): void {
     const ends = this.#ends;
     this.end(error);
-    for (const end of ends) end.destroy();
+    for (const end of ends) end.resetAndDestroy();
   }
 
   /** Reports the end; only the first call counts. */

@@ -26,6 +26,14 @@ async function listen(server: net.Server): Promise<number> {
   return (server.address() as net.AddressInfo).port;
 }
 
+/** The code of its error, or that it ended in order. */
+function howItEnds(socket: net.Socket): Promise<string> {
+  return new Promise((resolve) => {
+    socket.on('end', () => resolve('end of data')).resume();
+    socket.on('error', ({ code = '' }: NodeJS.ErrnoException) => resolve(code));
+  });
+}
+
 interface Ended {
   readonly error: Error | undefined;
   readonly fromSocket: number;
@@ -155,15 +163,36 @@ test('a client that half-closes still gets the answer that comes after', async (
   assert.equal((await readAll(socket)).toString(), 'got 12345');
 });
 
-test('a reset of the destination is an ordinary end, and closes the client', async () => {
+test('a reset of the destination is an ordinary end, and resets the client', async () => {
   const target = net.createServer((socket) => socket.once('data', () => socket.resetAndDestroy()));
   const pair = await tunnel(await listen(target));
   const socket = net.connect({ host: '127.0.0.1', port: pair.port });
-  socket.on('error', () => undefined);
   socket.write('x');
-  await once(socket, 'close');
+  assert.equal(await howItEnds(socket), 'ECONNRESET');
   await until(() => pair.clientDone.length === 1 && pair.serverDone.length === 1);
   assert.deepEqual([pair.clientDone[0]?.error, pair.serverDone[0]?.error], [undefined, undefined]);
+});
+
+test('a reset of the client resets the destination', async () => {
+  let ends: Promise<string> | undefined;
+  const target = net.createServer((socket) => {
+    ends = howItEnds(socket.resume());
+  });
+  const pair = await tunnel(await listen(target));
+  const socket = net.connect({ host: '127.0.0.1', port: pair.port });
+  socket.write('half a question');
+  await until(() => ends !== undefined);
+  socket.resetAndDestroy();
+  assert.equal(await ends, 'ECONNRESET');
+});
+
+test('a stream that is broken off at one end resets the socket at the other', async () => {
+  const target = net.createServer((socket) => socket.on('error', () => undefined).write('half an answer'));
+  const pair = await tunnel(await listen(target));
+  const socket = net.connect({ host: '127.0.0.1', port: pair.port });
+  await once(socket, 'data');
+  pair.serverStreams[0]?.resetAndDestroy();
+  assert.equal(await howItEnds(socket), 'ECONNRESET');
 });
 
 test('RST_STREAM NO_ERROR and CANCEL read as the end of data', async () => {
@@ -192,10 +221,7 @@ test('a tunnel that is lost resets the client instead of ending its data', async
   const pair = await tunnel(await listen(target));
   const socket = net.connect({ host: '127.0.0.1', port: pair.port });
   await once(socket, 'data');
-  const ended = new Promise((resolve) => {
-    socket.on('end', () => resolve('end of data'));
-    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code));
-  });
+  const ended = howItEnds(socket);
   pair.client.destroy();
   assert.equal(await ended, 'ECONNRESET');
 });
