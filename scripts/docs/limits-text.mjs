@@ -35,6 +35,7 @@ export const LIMIT_GROUPS = [
         'ms',
         'Out of descriptors: one waiting connection is refused and accepting rests this long.',
       ],
+      ['hbone/connect-request.ts', 'ANSWER_TIMEOUT_MS', 'ms', 'A CONNECT that is not answered is given up.'],
       ['hbone/tunnel-settings.ts', 'HANDSHAKE_TIMEOUT_MS', 'ms', 'A TLS handshake that takes longer fails.'],
       ['tls/tls-record.ts', 'MAX_FRAGMENT_BYTES', 'bytes', 'A longer TLS record ends the tunnel (RFC 8446 5.2).'],
       [

@@ -5,12 +5,13 @@
  * Invariants:
  * - node:tls reads nothing that its successor reads, and writes nothing once the connection was taken back.
  * - No nonce is used twice: the records that node:tls wrote with the keys of the connection are counted, and opened again
- *   to be sure that they are such. A client writes none: its last flight still belongs to the handshake.
+ *   to be sure that they are such. What a client writes first still belongs to the handshake, and opens with other keys.
+ * - Once the connection was taken back nothing of the handshake is kept: neither secrets nor bytes.
  */
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { ContentType, recordKeys } from '../native/record-keys.ts';
+import { ContentType, type RecordKeysOptions, recordKeys } from '../native/record-keys.ts';
 import { MAX_FRAGMENT_BYTES, RECORD_HEADER_BYTES, recordBytesAt } from '../tls/tls-record.ts';
 import { RecordTransport, type TunnelReading } from './record-transport.ts';
 
@@ -84,10 +85,18 @@ export class HandshakeStream extends Duplex {
     this.#setState('taken-back');
     secured.destroy();
     const sequence = this.#recordsWritten(suite, secrets.write);
-    // What was written cannot be told from what was not: nothing may be written any more.
-    if (sequence === undefined) this.#socket.destroy();
     const writeKeys = recordKeys({ suite, secret: secrets.write, direction: 'write', sequence: sequence ?? 0 });
-    return writeKeys && new RecordTransport(this.#socket, this.#reading, { readKeys, writeKeys, early: this.#held });
+    // Where what was written cannot be told from what was not, nothing may be written any more.
+    if (sequence === undefined || writeKeys === undefined) this.#socket.destroy();
+    const early = this.#held;
+    this.#forget();
+    return writeKeys && new RecordTransport(this.#socket, this.#reading, { readKeys, writeKeys, early });
+  }
+
+  #forget(): void {
+    this.#secrets.clear();
+    this.#lastFlight.length = 0;
+    this.#held = NO_BYTES;
   }
 
   override _read(): void {
@@ -177,17 +186,19 @@ export class HandshakeStream extends Duplex {
     }
   }
 
-  /** How many records of the last flight were protected by the key of this side: a server's tickets, nothing of a client's. */
+  /**
+   * How many records of the last flight were protected by the key of this side: a server's tickets, and of a client's
+   * what follows its part of the handshake, which is mostly nothing.
+   * @returns undefined when that cannot be told
+   */
   #recordsWritten(suite: string, secret: Buffer): number | undefined {
-    const keys = recordKeys({ suite, secret, direction: 'read' });
-    if (this.#role === 'client' || keys === undefined) return keys && 0;
     const bytes = Buffer.concat(this.#lastFlight);
-    const result = new Int32Array(4);
     let count = 0;
-    for (let at = 0; at < bytes.length; count++) {
+    for (let at = 0; at < bytes.length; ) {
       const record = bytes.subarray(at, at + (recordBytesAt(bytes, at) ?? 0));
-      if (record.length === 0 || keys.open(record, Buffer.alloc(record.length), result) !== 0) return undefined;
-      if (result[0] !== record.length) return undefined;
+      if (record.length === 0) return undefined;
+      if (opens(record, { suite, secret, direction: 'read', sequence: count })) count++;
+      else if (this.#role === 'server' || count > 0) return undefined;
       at += record.length;
     }
     return count;
@@ -210,4 +221,11 @@ function isRecord(bytes: Buffer, length: number): boolean {
   const type = bytes[0] ?? 0;
   const isKnown = type >= 20 && type <= ContentType.APPLICATION_DATA && bytes[1] === 3;
   return isKnown && length > RECORD_HEADER_BYTES && length <= RECORD_HEADER_BYTES + MAX_FRAGMENT_BYTES;
+}
+
+/** Whether it is a whole record that these keys, as they are now, protect. */
+function opens(record: Buffer, options: RecordKeysOptions): boolean {
+  const result = new Int32Array(4);
+  const alert = recordKeys(options)?.open(record, Buffer.alloc(record.length), result);
+  return alert === 0 && result[0] === record.length;
 }

@@ -9,7 +9,7 @@ import { Http2Connection } from '../http2/connection.ts';
 import { formatAddress } from '../model/address.ts';
 import type { SpiffeId } from '../model/spiffe.ts';
 import { connectMeshTls } from '../tls/mesh-tls.ts';
-import { type Dialer, isConnectTimeout } from './dialer.ts';
+import { connectError, type Dialer, isConnectTimeout } from './dialer.ts';
 import { type ProxyError, proxyError, tlsFailed } from './proxy-error.ts';
 import type { Revocations } from './revocations.ts';
 import type { TlsStore } from './tls-store.ts';
@@ -41,7 +41,7 @@ export async function openTunnel(
   const dialled = await deps.network.dial(target, reading && { readInto: reading.intake.onread });
   if (!dialled.ok) return fail(blamePolicy(dialled.error, key));
   const stream = tunnelStream(dialled.value, reading, 'client');
-  return secure(stream, own.value.context, key.identities, onClosed, deps);
+  return orDestroy(stream, secure(stream, own.value.context, key.identities, onClosed, deps));
 }
 
 /** TLS and HTTP/2 over a stream that is connected already: a tunnel inside another tunnel. */
@@ -57,7 +57,17 @@ export async function openTunnelOver(
     stream.destroy();
     return own;
   }
-  return secure(stream, own.value.context, identities, onClosed, deps);
+  return orDestroy(stream, secure(stream, own.value.context, identities, onClosed, deps));
+}
+
+/** Opening answers with its failures; where it throws all the same, nobody else has the connection. */
+async function orDestroy<T>(stream: Duplex, opening: Promise<Result<T, ProxyError>>): Promise<Result<T, ProxyError>> {
+  try {
+    return await opening;
+  } catch (error) {
+    stream.destroy();
+    return fail(connectError(error));
+  }
 }
 
 async function secure(
@@ -77,7 +87,7 @@ async function secure(
   });
   if (!secured.ok) return fail(tlsFailed(secured.error));
   const { peer, certificate } = secured.value;
-  let close = (): unknown => stream.destroy();
+  let close = destroying(stream);
   const watched = revocations?.watch(certificate, 'source', () => close());
   const connection = new Http2Connection(
     await tunnelTransport(stream, secured.value.socket),
@@ -92,6 +102,11 @@ async function secure(
   );
   close = () => connection.destroy();
   return ok({ connection, peer: peer.id, peerKeys: watched?.keys });
+}
+
+/** Not written where it is used: what a tunnel calls at its end would keep the stream of its handshake until then. */
+function destroying(stream: Duplex): () => unknown {
+  return () => stream.destroy();
 }
 
 /** A tunnel port that answers nothing is most often a NetworkPolicy (facts ztunnel-wire 7.5). */

@@ -24,6 +24,7 @@ export class RecordMemory {
       this.#small = undefined;
       return small;
     }
+    if (bytes > this.readBuffer.length) return Buffer.allocUnsafeSlow(bytes);
     const large = this.#large ?? Buffer.allocUnsafeSlow(this.readBuffer.length);
     this.#large = undefined;
     return large;

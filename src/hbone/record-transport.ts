@@ -83,13 +83,15 @@ export class RecordTransport implements ByteTransport {
     const socket = this.#socket;
     this.#sink = sink;
     this.#setState('open');
-    socket.on('end', () => this.#peerEnded());
     socket.on('close', () => this.#closed());
     process.nextTick(() => {
       if (socket.closed) return this.#closed();
       const early = this.#early;
       this.#early = NO_BYTES;
       if (early.length > 0) this.#receive(early);
+      // What came early came before the end.
+      if (socket.readableEnded) return this.#peerEnded();
+      socket.on('end', () => this.#peerEnded());
       socket.resume();
     });
   }

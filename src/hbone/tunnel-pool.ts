@@ -14,6 +14,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import type { Http2Connection } from '../http2/connection.ts';
 import type { SpiffeId } from '../model/spiffe.ts';
+import { connectError } from './dialer.ts';
 import { type ProxyError, proxyError } from './proxy-error.ts';
 
 /** What makes two connections share a tunnel. */
@@ -161,7 +162,7 @@ export class TunnelPool {
   async #create(slot: Slot, key: TunnelKey): Promise<Result<Tunnel, ProxyError>> {
     let closed = false;
     let opened: Http2Connection | undefined;
-    const created = await this.#deps.open(key, () => {
+    const created = await this.#tryOpen(key, () => {
       closed = true;
       if (opened !== undefined) this.#closed(keyText(key), opened);
     });
@@ -184,6 +185,15 @@ export class TunnelPool {
     slot.tunnels.push({ connection, peer, peerKeys, lastUsedMs: this.#deps.clock.monotonicMs() });
     this.#scheduleSweep();
     return created;
+  }
+
+  /** Opening answers with its failures; one that throws would leave its key without a tunnel for good. */
+  async #tryOpen(key: TunnelKey, onClosed: () => void): Promise<Result<Tunnel, ProxyError>> {
+    try {
+      return await this.#deps.open(key, onClosed);
+    } catch (error) {
+      return fail(connectError(error));
+    }
   }
 
   #closed(text: string, connection: Http2Connection): void {

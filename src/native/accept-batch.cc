@@ -82,4 +82,13 @@ Napi::Value AcceptBatch(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, count);
 }
 
+Napi::Value AcceptOne(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  OptionReader reader(env, Napi::Object::New(env));
+  if (!info[0].IsNumber()) reader.Reject("listenFd");
+  if (!reader.Check()) return env.Undefined();
+  const int fd = accept4(info[0].As<Napi::Number>().Int32Value(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  return Napi::Number::New(env, fd >= 0 ? fd : Failure(Step::kAccept, errno));
+}
+
 }  // namespace ambit

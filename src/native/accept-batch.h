@@ -10,4 +10,7 @@ namespace ambit {
 // socket holds for accepted ones as well: Linux copies it (tcp(7)).
 Napi::Value AcceptBatch(const Napi::CallbackInfo& info);
 
+// acceptOne(listenFd) -> descriptor or a Failure() value. For a listener of any family.
+Napi::Value AcceptOne(const Napi::CallbackInfo& info);
+
 }  // namespace ambit

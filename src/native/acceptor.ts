@@ -2,7 +2,8 @@
  * Accepts connections on a listening descriptor.
  *
  * Invariants:
- * - the acceptor owns the listening descriptor; the callback owns the descriptors of the records it is given;
+ * - the acceptor owns the listening descriptor, unless its constructor throws; the callback owns the descriptors of the
+ *   records it is given;
  * - a wake-up accepts at most `maxBatch` connections, so that other events get their turn; the kernel wakes again
  *   while more wait;
  * - out of descriptors, one waiting connection is refused with the reserved descriptor (it would otherwise keep the
@@ -44,13 +45,18 @@ export class Acceptor {
   #reserveFd: number;
 
   constructor(listenFd: number, options: AcceptorOptions, deps: AcceptorDeps) {
-    const addon = nativeAddon();
     this.#listenFd = listenFd;
     this.#options = options;
     this.#deps = deps;
     this.#clock = deps.clock ?? systemClock;
-    this.#watch = new addon.FdWatch(listenFd, (event) => this.#onReadable(event));
+    // Before the watch: that owns the listening descriptor, and nobody could close it any more where this failed.
     this.#reserveFd = openSync('/dev/null', 'r');
+    try {
+      this.#watch = new (nativeAddon().FdWatch)(listenFd, (event) => this.#onReadable(event));
+    } catch (error) {
+      closeSync(this.#reserveFd);
+      throw error;
+    }
   }
 
   /** Starts or goes on accepting. */
@@ -105,7 +111,7 @@ export class Acceptor {
 
   #refuseOne(): void {
     if (this.#reserveFd >= 0) closeSync(this.#reserveFd);
-    const fd = nativeAddon().seqpacketAccept(this.#listenFd);
+    const fd = nativeAddon().acceptOne(this.#listenFd);
     if (fd >= 0) nativeAddon().closeFd(fd);
     try {
       this.#reserveFd = openSync('/dev/null', 'r');

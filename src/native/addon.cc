@@ -22,7 +22,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("openUdpSocket", Napi::Function::New<ambit::OpenUdpSocket>(env, "openUdpSocket"));
   exports.Set("closeFd", Napi::Function::New<ambit::CloseFd>(env, "closeFd"));
   exports.Set("acceptBatch", Napi::Function::New<ambit::AcceptBatch>(env, "acceptBatch"));
-  exports.Set("originalDestination", Napi::Function::New<ambit::OriginalDestination>(env, "originalDestination"));
+  exports.Set("acceptOne", Napi::Function::New<ambit::AcceptOne>(env, "acceptOne"));
   exports.Set("localEndpoint", Napi::Function::New<ambit::LocalEndpoint>(env, "localEndpoint"));
   exports.Set("connectNow", Napi::Function::New<ambit::ConnectNow>(env, "connectNow"));
   exports.Set("sendNow", Napi::Function::New<ambit::SendNow>(env, "sendNow"));
@@ -32,7 +32,6 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("trimMemory", Napi::Function::New<ambit::TrimMemory>(env, "trimMemory"));
   exports.Set("seqpacketListen", Napi::Function::New<ambit::SeqpacketListen>(env, "seqpacketListen"));
   exports.Set("seqpacketConnect", Napi::Function::New<ambit::SeqpacketConnect>(env, "seqpacketConnect"));
-  exports.Set("seqpacketAccept", Napi::Function::New<ambit::SeqpacketAccept>(env, "seqpacketAccept"));
   exports.Set("seqpacketSend", Napi::Function::New<ambit::SeqpacketSend>(env, "seqpacketSend"));
   exports.Set("seqpacketReceive", Napi::Function::New<ambit::SeqpacketReceive>(env, "seqpacketReceive"));
   exports.Set("dropRedirected", Napi::Function::New<ambit::DropRedirected>(env, "dropRedirected"));

@@ -111,7 +111,8 @@ export interface NativeAddon {
   openUdpSocket(options: OpenSocketOptions): number;
   closeFd(fd: number): number;
   acceptBatch(listenFd: number, maxCount: number, originalDst: boolean, out: AcceptedRecord[]): number;
-  originalDestination(fd: number): Endpoint | number;
+  /** Accepts from a listener of any family: a descriptor or a failure. */
+  acceptOne(listenFd: number): number;
   localEndpoint(fd: number): Endpoint | number;
   /** Connects, without waiting: 1 once it is connected, 0 while that is under way, or a failure. */
   connectNow(fd: number, address: string, port: number): number;
@@ -131,7 +132,6 @@ export interface NativeAddon {
   receiveNow(fd: number, maxBytes: number): Buffer | number;
   seqpacketListen(path: string, backlog: number): number;
   seqpacketConnect(path: string): number;
-  seqpacketAccept(listenFd: number): number;
   seqpacketSend(fd: number, bytes: Uint8Array, passedFd: number): number;
   seqpacketReceive(fd: number): SeqpacketMessage | number;
   readonly FdWatch: new (fd: number, onEvent: (event: number) => void) => FdWatch;

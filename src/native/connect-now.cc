@@ -1,30 +1,47 @@
 #include "connect-now.h"
 
 #include <ifaddrs.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 
 #include "ip-address.h"
 #include "js-options.h"
+#include "netns-scope.h"
 #include "status.h"
 
 namespace ambit {
 namespace {
 
-// A link-local destination without a zone is meant for the first interface that has such an address.
-void GiveScope(SocketAddress* destination) {
-  auto* v6 = reinterpret_cast<sockaddr_in6*>(&destination->storage);
-  if (v6->sin6_family != AF_INET6 || v6->sin6_scope_id != 0 || !IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr)) return;
+// The first interface of the thread's network namespace that has a link-local address; 0 when there is none.
+uint32_t FirstLinkLocalInterface() {
+  uint32_t index = 0;
   ifaddrs* all = nullptr;
-  if (getifaddrs(&all) != 0) return;
-  for (const ifaddrs* one = all; one != nullptr && v6->sin6_scope_id == 0; one = one->ifa_next) {
+  if (getifaddrs(&all) != 0) return 0;
+  for (const ifaddrs* one = all; one != nullptr && index == 0; one = one->ifa_next) {
     if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET6) continue;
     const auto* own = reinterpret_cast<const sockaddr_in6*>(one->ifa_addr);
-    if (IN6_IS_ADDR_LINKLOCAL(&own->sin6_addr)) v6->sin6_scope_id = own->sin6_scope_id;
+    if (IN6_IS_ADDR_LINKLOCAL(&own->sin6_addr)) index = own->sin6_scope_id;
   }
   freeifaddrs(all);
+  return index;
+}
+
+// A link-local destination without a zone is meant for the first interface that has such an address, where the socket is.
+void GiveScope(int fd, SocketAddress* destination) {
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&destination->storage);
+  if (v6->sin6_family != AF_INET6 || v6->sin6_scope_id != 0 || !IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr)) return;
+  // A process that may not ask, or not enter, could not open a socket elsewhere either: it is in the thread's namespace.
+  const int netns_fd = ioctl(fd, SIOCGSKNS);
+  {
+    const NetnsScope scope(netns_fd);
+    v6->sin6_scope_id = FirstLinkLocalInterface();
+  }
+  if (netns_fd >= 0) close(netns_fd);
 }
 
 // What is known against a connection that is under way: an ICMP answer to its SYN leaves it so.
@@ -59,8 +76,9 @@ Napi::Value ConnectNow(const Napi::CallbackInfo& info) {
   if (info[2].As<Napi::Number>().DoubleValue() != port || !ParseAddress(address, port, family, &destination)) {
     return Napi::Number::New(env, Failure(Step::kConnect, EINVAL));
   }
-  GiveScope(&destination);
-  return Napi::Number::New(env, Connect(info[0].As<Napi::Number>().Int32Value(), destination));
+  const int fd = info[0].As<Napi::Number>().Int32Value();
+  GiveScope(fd, &destination);
+  return Napi::Number::New(env, Connect(fd, destination));
 }
 
 }  // namespace ambit

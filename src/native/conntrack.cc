@@ -103,11 +103,13 @@ int Send(int fd, const Bytes& message) {
 
 // Takes what is wanted out of one packet of the dump. Returns 0 to go on, 1 at the end, or a Failure() value.
 int ReadPacket(const char* packet, size_t length, const std::vector<uint16_t>& ports, std::vector<Bytes>* requests) {
-  auto left = static_cast<unsigned>(length);
+  // Signed: the last message may end before its alignment, which is taken off all the same.
+  auto left = static_cast<int>(length);
   auto* message = reinterpret_cast<const nlmsghdr*>(packet);
   for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
     if (message->nlmsg_type == NLMSG_DONE) return 1;
     if (message->nlmsg_type == NLMSG_ERROR) {
+      if (message->nlmsg_len < NLMSG_LENGTH(sizeof(nlmsgerr))) return Failure(Step::kReceive, EBADMSG);
       const auto* error = reinterpret_cast<const nlmsgerr*>(reinterpret_cast<const char*>(message) + NLMSG_HDRLEN);
       return Failure(Step::kReceive, -error->error);
     }
@@ -122,9 +124,13 @@ int Collect(int fd, const std::vector<uint16_t>& ports, std::vector<Bytes>* requ
   if (sent != 0) return sent;
   alignas(nlmsghdr) char buffer[kBufferBytes];
   for (;;) {
-    const ssize_t length = recv(fd, buffer, sizeof(buffer), 0);
+    sockaddr_nl sender = {};
+    socklen_t sender_length = sizeof(sender);
+    const ssize_t length = recvfrom(fd, buffer, sizeof(buffer), 0, reinterpret_cast<sockaddr*>(&sender), &sender_length);
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) return Failure(Step::kReceive, errno);
+    // Other processes may write to the socket, too; 0 is the kernel.
+    if (sender.nl_pid != 0) continue;
     const int result = ReadPacket(buffer, static_cast<size_t>(length), ports, requests);
     if (result != 0) return result < 0 ? result : 0;
   }

@@ -1,15 +1,14 @@
 #include "process-memory.h"
 
+#include <fcntl.h>
+#include <link.h>
 #include <malloc.h>
-
-#include <limits.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cinttypes>
-#include <cstdio>
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <vector>
 
 namespace ambit {
@@ -45,53 +44,66 @@ Napi::Value TrimMemory(const Napi::CallbackInfo& info) { return Napi::Boolean::N
 
 namespace {
 
-struct Mapping {
-  uintptr_t begin = 0;
-  uintptr_t end = 0;
-  bool isReadOnlyProgram = false;
+// What /proc/self/pagemap says of a page (pagemap in the kernel's documentation, since Linux 3.5).
+constexpr uint64_t kIsFilePage = uint64_t{1} << 61;
+constexpr uint64_t kIsSwapped = uint64_t{1} << 62;
+constexpr uint64_t kIsPresent = uint64_t{1} << 63;
+constexpr size_t kPiecePages = 512;
+
+struct Range {
+  uintptr_t begin;
+  uintptr_t end;
 };
 
-// "begin-end mode offset device inode path"
-bool ReadMapping(const char* line, const char* program, Mapping* mapping) {
-  // Names of fields, too, may begin like a number: nothing is kept of a line before all of it is read.
-  uintptr_t begin = 0;
-  uintptr_t end = 0;
-  char mode[5] = "";
-  int pathAt = 0;
-  if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %*s %n", &begin, &end, mode, &pathAt) < 3) return false;
-  const size_t length = std::strcspn(line + pathAt, "\n");
-  const bool isProgram = std::strlen(program) == length && std::strncmp(line + pathAt, program, length) == 0;
-  *mapping = {begin, end, isProgram && (std::strcmp(mode, "r-xp") == 0 || std::strcmp(mode, "r--p") == 0)};
-  return true;
+// What the linker put into segments that are never written to: of the program alone, which comes first, and not what V8 maps
+// of the same file for each isolate, which goes with its thread. Data that is read-only from the start's end on (RELRO) lies
+// in writable segments.
+int AddReadOnlySegments(dl_phdr_info* program, size_t, void* data) {
+  auto* found = static_cast<std::vector<Range>*>(data);
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  for (size_t index = 0; index < program->dlpi_phnum; index++) {
+    const auto& segment = program->dlpi_phdr[index];
+    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
+    const uintptr_t at = program->dlpi_addr + segment.p_vaddr;
+    const Range range = {(at + page - 1) / page * page, (at + segment.p_memsz) / page * page};
+    if (range.begin < range.end) found->push_back(range);
+  }
+  return 1;
 }
 
-// Where the program's own file is mapped, for reading only, and no page was ever changed: a changed one would be lost.
-std::vector<Mapping> FindProgram() {
-  std::vector<Mapping> found;
-  char program[PATH_MAX] = "";
-  if (readlink("/proc/self/exe", program, sizeof program - 1) <= 0) return found;
-  std::FILE* maps = std::fopen("/proc/self/smaps", "re");
-  if (maps == nullptr) return found;
-  Mapping mapping;
-  char line[PATH_MAX + 128];
-  while (std::fgets(line, sizeof line, maps) != nullptr) {
-    unsigned long anonymousKib = 0;
-    if (ReadMapping(line, program, &mapping) || !mapping.isReadOnlyProgram) continue;
-    if (std::sscanf(line, "Anonymous: %lu kB", &anonymousKib) == 1 && anonymousKib == 0) found.push_back(mapping);
+// Whether every page is as in the file: a changed one (a relocation in the text, a breakpoint, text moved to huge pages) would
+// be lost. It counts as changed, too, where that cannot be known.
+bool IsUnchanged(int pagemap, const Range& piece, size_t page) {
+  uint64_t entries[kPiecePages];
+  const size_t bytes = (piece.end - piece.begin) / page * sizeof(uint64_t);
+  const auto at = static_cast<off_t>(piece.begin / page * sizeof(uint64_t));
+  if (pread(pagemap, entries, bytes, at) != static_cast<ssize_t>(bytes)) return false;
+  return std::all_of(entries, entries + bytes / sizeof(uint64_t), [](uint64_t entry) {
+    return (entry & (kIsPresent | kIsSwapped)) == 0 || (entry & kIsFilePage) != 0;
+  });
+}
+
+bool Release(int pagemap, const Range& range) {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  bool isReleased = false;
+  for (uintptr_t at = range.begin; at < range.end; at += kPiecePages * page) {
+    const Range piece = {at, std::min(range.end, at + kPiecePages * page)};
+    if (!IsUnchanged(pagemap, piece, page)) continue;
+    isReleased |= madvise(reinterpret_cast<void*>(piece.begin), piece.end - piece.begin, MADV_DONTNEED) == 0;
   }
-  std::fclose(maps);
-  return found;
+  return isReleased;
 }
 
 }  // namespace
 
 Napi::Value ReleaseProgram(const Napi::CallbackInfo& info) {
-  // They stay where they are as long as the process runs.
-  static const std::vector<Mapping> program = FindProgram();
+  std::vector<Range> program;
+  dl_iterate_phdr(AddReadOnlySegments, &program);
   bool isReleased = false;
-  for (const Mapping& mapping : program) {
-    isReleased |= madvise(reinterpret_cast<void*>(mapping.begin), mapping.end - mapping.begin, MADV_DONTNEED) == 0;
-  }
+  const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  if (pagemap < 0) return Napi::Boolean::New(info.Env(), false);
+  for (const Range& range : program) isReleased |= Release(pagemap, range);
+  close(pagemap);
   return Napi::Boolean::New(info.Env(), isReleased);
 }
 

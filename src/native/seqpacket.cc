@@ -138,12 +138,6 @@ Napi::Value SeqpacketConnect(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), Connect(info[0].As<Napi::String>().Utf8Value()));
 }
 
-Napi::Value SeqpacketAccept(const Napi::CallbackInfo& info) {
-  if (!CheckArguments(info, false)) return info.Env().Undefined();
-  const int fd = accept4(info[0].As<Napi::Number>().Int32Value(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  return Napi::Number::New(info.Env(), fd >= 0 ? fd : Failure(Step::kAccept, errno));
-}
-
 Napi::Value SeqpacketSend(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   OptionReader reader(env, Napi::Object::New(env));

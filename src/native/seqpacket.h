@@ -9,8 +9,6 @@ namespace ambit {
 Napi::Value SeqpacketListen(const Napi::CallbackInfo& info);
 // seqpacketConnect(path) -> descriptor or a Failure() value.
 Napi::Value SeqpacketConnect(const Napi::CallbackInfo& info);
-// seqpacketAccept(listenFd) -> descriptor or a Failure() value.
-Napi::Value SeqpacketAccept(const Napi::CallbackInfo& info);
 // seqpacketSend(fd, bytes, passedFd or -1) -> 0 or a Failure() value.
 Napi::Value SeqpacketSend(const Napi::CallbackInfo& info);
 // seqpacketReceive(fd) -> {bytes, fds} or a Failure() value. No bytes means that the peer is gone.

@@ -154,7 +154,7 @@ export class SeqpacketServer {
     this.#fd = fd;
     this.#path = path;
     this.#watch = new addon.FdWatch(fd, () => {
-      const accepted = nativeAddon().seqpacketAccept(this.#fd);
+      const accepted = nativeAddon().acceptOne(this.#fd);
       if (accepted >= 0) onConnection(new SeqpacketConnection(accepted));
       else if (!isWouldBlock(accepted)) this.#rest();
     });

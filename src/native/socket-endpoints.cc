@@ -21,20 +21,6 @@ int ReadLocalEndpoint(int fd, TextAddress* out) {
   return 0;
 }
 
-Napi::Value EndpointOf(const Napi::CallbackInfo& info, int (*read)(int, TextAddress*)) {
-  const Napi::Env env = info.Env();
-  OptionReader reader(env, Napi::Object::New(env));
-  if (!info[0].IsNumber()) reader.Reject("fd");
-  if (!reader.Check()) return env.Undefined();
-  TextAddress text;
-  const int failure = read(info[0].As<Napi::Number>().Int32Value(), &text);
-  if (failure != 0) return Napi::Number::New(env, failure);
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("address", text.address);
-  result.Set("port", text.port);
-  return result;
-}
-
 }  // namespace
 
 int ReadOriginalDestination(int fd, TextAddress* out) {
@@ -49,8 +35,18 @@ int ReadOriginalDestination(int fd, TextAddress* out) {
   return 0;
 }
 
-Napi::Value OriginalDestination(const Napi::CallbackInfo& info) { return EndpointOf(info, ReadOriginalDestination); }
-
-Napi::Value LocalEndpoint(const Napi::CallbackInfo& info) { return EndpointOf(info, ReadLocalEndpoint); }
+Napi::Value LocalEndpoint(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  OptionReader reader(env, Napi::Object::New(env));
+  if (!info[0].IsNumber()) reader.Reject("fd");
+  if (!reader.Check()) return env.Undefined();
+  TextAddress text;
+  const int failure = ReadLocalEndpoint(info[0].As<Napi::Number>().Int32Value(), &text);
+  if (failure != 0) return Napi::Number::New(env, failure);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("address", text.address);
+  result.Set("port", text.port);
+  return result;
+}
 
 }  // namespace ambit

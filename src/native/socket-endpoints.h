@@ -10,8 +10,6 @@ namespace ambit {
 // Asks for IPv4 first, then IPv6. Returns 0 or a Failure() value.
 int ReadOriginalDestination(int fd, TextAddress* out);
 
-// originalDestination(fd) -> {address, port} or a Failure() value.
-Napi::Value OriginalDestination(const Napi::CallbackInfo& info);
 // localEndpoint(fd) -> {address, port} or a Failure() value.
 Napi::Value LocalEndpoint(const Napi::CallbackInfo& info);
 

@@ -30,15 +30,6 @@ export function openUdpSocket(options: OpenSocketOptions): number {
 }
 
 /**
- * The destination before REDIRECT, asked for IPv4 first, then IPv6 (facts ztunnel-wire 1.2); undefined when the
- * connection is not in conntrack.
- */
-export function originalDestination(fd: number): Endpoint | undefined {
-  const result = nativeAddon().originalDestination(fd);
-  return typeof result === 'number' ? undefined : result;
-}
-
-/**
  * The address and port a socket is bound to.
  * @throws AmbitError NATIVE_*
  */

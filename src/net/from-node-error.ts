@@ -1,5 +1,5 @@
 /** The one translator of the errors of node:net and node:dgram. */
-import { AmbitError, type ErrorSide, errorText, systemErrorCode } from '../base/errors.ts';
+import { AmbitError, errorText, systemErrorCode } from '../base/errors.ts';
 import type { Endpoint } from '../native/endpoint.ts';
 
 /** Why a connection was not established. */
@@ -19,9 +19,6 @@ export type ListenErrorCode =
   | 'LISTEN_ADDRESS_UNAVAILABLE'
   | 'LISTEN_PERMISSION'
   | 'LISTEN_FAILED';
-
-/** Why an established stream ended early. */
-export type StreamErrorCode = 'STREAM_RESET' | 'STREAM_TIMEOUT' | 'STREAM_UNREACHABLE' | 'STREAM_FAILED';
 
 interface Meaning<C> {
   readonly code: C;
@@ -46,14 +43,6 @@ const LISTEN: Readonly<Record<string, Meaning<ListenErrorCode>>> = {
   EACCES: { code: 'LISTEN_PERMISSION', text: 'ports below 1024 need CAP_NET_BIND_SERVICE' },
 };
 
-const STREAM: Readonly<Record<string, Meaning<StreamErrorCode>>> = {
-  ECONNRESET: { code: 'STREAM_RESET', text: 'the peer reset the connection' },
-  EPIPE: { code: 'STREAM_RESET', text: 'the peer no longer reads' },
-  ETIMEDOUT: { code: 'STREAM_TIMEOUT', text: 'the peer stopped answering' },
-  EHOSTUNREACH: { code: 'STREAM_UNREACHABLE', text: 'the route to the peer is gone' },
-  ENETUNREACH: { code: 'STREAM_UNREACHABLE', text: 'the route to the peer is gone' },
-};
-
 /** An endpoint as text, `10.0.0.1:80` or `[::1]:80`. */
 export function endpointText({ address, port }: Endpoint): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
@@ -73,12 +62,6 @@ export function fromConnectError(error: unknown, destination: Endpoint): AmbitEr
 export function fromListenError(error: unknown, endpoint: Endpoint): AmbitError<ListenErrorCode> {
   const meaning = LISTEN[systemErrorCode(error)] ?? { code: 'LISTEN_FAILED' as const, text: errorText(error) };
   return new AmbitError(meaning.code, `listen on ${endpointText(endpoint)}: ${meaning.text}`, { cause: error });
-}
-
-/** The end of an established stream. `side` says whose stream it was. */
-export function fromStreamError(error: unknown, side: ErrorSide): AmbitError<StreamErrorCode> {
-  const meaning = STREAM[systemErrorCode(error)] ?? { code: 'STREAM_FAILED' as const, text: errorText(error) };
-  return new AmbitError(meaning.code, meaning.text, { side, cause: error });
 }
 
 /** How sockets say that their peer left in the middle; ordinary for tunnels (facts ztunnel-wire 7.7). */

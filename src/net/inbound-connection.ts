@@ -29,6 +29,7 @@ export class NativeInboundConnection implements InboundConnection {
   readonly local: Endpoint;
   readonly originalDestination: Endpoint;
   readonly #fd: number;
+  #isDecided = false;
 
   constructor(record: AcceptedRecord) {
     this.#fd = record.fd;
@@ -41,17 +42,25 @@ export class NativeInboundConnection implements InboundConnection {
   }
 
   open(readInto?: ReadInto): Socket {
-    return new Socket({
+    const socket = new Socket({
       fd: this.#fd,
       readable: true,
       writable: true,
       allowHalfOpen: true,
       ...(readInto === undefined ? {} : { onread: readInto }),
     });
+    this.#isDecided = true;
+    return socket;
   }
 
   reject(): void {
+    this.#isDecided = true;
     closeFd(this.#fd);
+  }
+
+  /** Rejects it where its handler failed before it decided. */
+  abandon(): void {
+    if (!this.#isDecided) this.reject();
   }
 }
 
@@ -65,6 +74,7 @@ export class NodeInboundConnection implements InboundConnection {
   readonly local: Endpoint;
   readonly originalDestination: Endpoint;
   readonly #socket: Socket;
+  #isOpened = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -75,6 +85,7 @@ export class NodeInboundConnection implements InboundConnection {
 
   open(readInto?: ReadInto): Socket {
     const socket = this.#socket;
+    this.#isOpened = true;
     if (readInto === undefined) return socket;
     socket.on('data', (chunk: Buffer) => {
       if (!readInto.callback(chunk.length, chunk)) socket.pause();
@@ -84,5 +95,10 @@ export class NodeInboundConnection implements InboundConnection {
 
   reject(): void {
     this.#socket.destroy();
+  }
+
+  /** Rejects it where its handler failed before it decided. */
+  abandon(): void {
+    if (!this.#isOpened) this.reject();
   }
 }

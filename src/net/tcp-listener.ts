@@ -4,10 +4,11 @@
  */
 import { createServer, isIPv6, type Server } from 'node:net';
 import { type Clock, systemClock } from '../base/clock.ts';
+import { AmbitError } from '../base/errors.ts';
 import { Acceptor } from '../native/acceptor.ts';
 import { hasNativeAddon, type OpenSocketOptions, type StreamSocketOptions } from '../native/addon.ts';
 import type { Endpoint } from '../native/endpoint.ts';
-import { localEndpoint, openTcpSocket } from '../native/sockets.ts';
+import { closeFd, localEndpoint, openTcpSocket } from '../native/sockets.ts';
 import { fromListenError } from './from-node-error.ts';
 import { type InboundConnection, NativeInboundConnection, NodeInboundConnection } from './inbound-connection.ts';
 
@@ -68,8 +69,22 @@ function needsAddon({ netnsFd, mark, transparent, originalDst, userTimeoutMs }: 
 }
 
 function listenNative(options: TcpListenerOptions, deps: TcpListenerDeps): TcpListener {
-  const { endpoint, backlog = DEFAULT_BACKLOG, originalDst = false, maxBatch, ...rest } = options;
-  const socket: OpenSocketOptions = {
+  const fd = openTcpSocket(listeningSocket(options));
+  let acceptor: Acceptor | undefined;
+  try {
+    acceptor = acceptFrom(fd, options, deps);
+    acceptor.resume();
+    return nativeListener(acceptor, localEndpoint(fd));
+  } catch (error) {
+    // With SO_REUSEPORT a socket that nobody accepts from keeps its share of the connections.
+    if (acceptor === undefined) closeFd(fd);
+    else acceptor.close();
+    throw error instanceof AmbitError ? error : fromListenError(error, options.endpoint);
+  }
+}
+
+function listeningSocket({ endpoint, backlog = DEFAULT_BACKLOG, ...rest }: TcpListenerOptions): OpenSocketOptions {
+  return {
     ...pick(rest, 'netnsFd'),
     ...pick(rest, 'mark'),
     ...pick(rest, 'transparent'),
@@ -82,28 +97,41 @@ function listenNative(options: TcpListenerOptions, deps: TcpListenerDeps): TcpLi
     ...pick(rest, 'keepAlive'),
     ...pick(rest, 'userTimeoutMs'),
   };
-  const fd = openTcpSocket(socket);
-  const acceptor = new Acceptor(
+}
+
+function acceptFrom(fd: number, { originalDst = false, ...rest }: TcpListenerOptions, deps: TcpListenerDeps): Acceptor {
+  return new Acceptor(
     fd,
-    {
-      originalDst,
-      ...(maxBatch === undefined ? {} : { maxBatch }),
-    },
+    { originalDst, ...pick(rest, 'maxBatch') },
     {
       onAccept: (batch) => {
-        for (const record of batch) deps.onConnection(new NativeInboundConnection(record));
+        for (const record of batch) handOut(new NativeInboundConnection(record), deps);
       },
       ...pick(deps, 'onError'),
       clock: deps.clock ?? systemClock,
     },
   );
-  acceptor.resume();
+}
+
+function nativeListener(acceptor: Acceptor, endpoint: Endpoint): TcpListener {
   return {
-    endpoint: localEndpoint(fd),
+    endpoint,
     pause: () => acceptor.pause(),
     resume: () => acceptor.resume(),
     close: () => acceptor.close(),
   };
+}
+
+/** A defect in the handling of one connection ends that one alone; it is an uncaught exception when the others have begun. */
+function handOut(connection: NativeInboundConnection | NodeInboundConnection, { onConnection }: TcpListenerDeps): void {
+  try {
+    onConnection(connection);
+  } catch (error) {
+    connection.abandon();
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
 }
 
 /** One property as an object, or nothing when it is not set. */
@@ -118,7 +146,7 @@ function listenNode(options: TcpListenerOptions, deps: TcpListenerDeps): Promise
     noDelay,
     ...(keepAlive === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: keepAlive.idleSec * 1000 }),
   });
-  server.on('connection', (socket) => deps.onConnection(new NodeInboundConnection(socket)));
+  server.on('connection', (socket) => handOut(new NodeInboundConnection(socket), deps));
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(fromListenError(error, endpoint)));
     server.listen({ host: endpoint.address, port: endpoint.port, backlog, reusePort }, () => {

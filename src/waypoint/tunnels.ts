@@ -7,12 +7,13 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import { fail, ok, type Result } from '../base/result.ts';
 import { type Authority, headerValue, readConnect } from '../hbone/authority.ts';
-import { PendingHandshakes } from '../hbone/pending-handshakes.ts';
-import { type ProxyError, refusalStatus, tlsFailed } from '../hbone/proxy-error.ts';
+import { type ProxyError, proxyError, refusalStatus } from '../hbone/proxy-error.ts';
 import type { WorkloadTls } from '../hbone/tls-store.ts';
+import { TunnelAcceptor } from '../hbone/tunnel-acceptor.ts';
 import { tunnelSettings } from '../hbone/tunnel-settings.ts';
-import { acceptedTunnelStream, tunnelTransport } from '../hbone/tunnel-stream.ts';
+import { tunnelTransport } from '../hbone/tunnel-stream.ts';
 import type { BlockPool } from '../http2/block-pool.ts';
 import { Http2Connection } from '../http2/connection.ts';
 import type { Header } from '../http2/header.ts';
@@ -59,12 +60,17 @@ export class Tunnels {
   readonly #config: WaypointConfig;
   readonly #deps: TunnelsDeps;
   readonly #open = new Set<Http2Connection>();
-  readonly #handshakes = new PendingHandshakes();
+  readonly #acceptor: TunnelAcceptor;
   #draining = false;
 
   constructor(config: WaypointConfig, deps: TunnelsDeps) {
     this.#config = config;
     this.#deps = deps;
+    this.#acceptor = new TunnelAcceptor({
+      tls: () => this.#tls(),
+      serve: (connection, stream, peer) => this.#serve(connection, stream, peer),
+      onFailed: (connection, error) => this.#log(connection, error),
+    });
   }
 
   get size(): number {
@@ -73,7 +79,7 @@ export class Tunnels {
 
   /** Takes a TCP connection; failures before the first request are logged and close it. */
   accept(connection: InboundConnection): void {
-    void this.#handshake(connection);
+    this.#acceptor.accept(connection);
   }
 
   /** Tells peers to open no more streams; tunnels end with their connections. */
@@ -84,30 +90,13 @@ export class Tunnels {
 
   stop(): void {
     this.#draining = true;
-    this.#handshakes.clear();
+    this.#acceptor.stop();
     for (const tunnel of [...this.#open]) tunnel.destroy();
   }
 
-  async #handshake(connection: InboundConnection): Promise<void> {
-    let close = () => connection.reject();
-    let givenUp = false;
-    const leave = this.#handshakes.enter(() => {
-      givenUp = true;
-      close();
-    });
+  async #tls(): Promise<Result<WorkloadTls, ProxyError>> {
     const tls = await this.#deps.tls();
-    if (givenUp) return;
-    if (tls === undefined) {
-      leave();
-      return connection.reject();
-    }
-    const stream = acceptedTunnelStream(connection, tls.records);
-    close = () => stream.resetAndDestroy();
-    tls.server.accept(stream, (result) => {
-      if (result.ok) return void this.#serve(connection, stream, result.value).finally(leave);
-      leave();
-      this.#log(connection, tlsFailed(result.error));
-    });
+    return tls === undefined ? fail(proxyError('IDENTITY', 'identity error: no certificate')) : ok(tls);
   }
 
   async #serve(

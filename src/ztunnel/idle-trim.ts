@@ -4,6 +4,7 @@
  * hold their buffers for good. Every thread asks for itself: one cannot give back what lies at the end of another's memory.
  */
 import type { Clock } from '../base/clock.ts';
+import { hasNativeAddon } from '../native/addon.ts';
 import { trimMemory } from '../native/sockets.ts';
 import { IdleRest } from './idle-rest.ts';
 
@@ -40,5 +41,6 @@ const THIS_PROCESS: TrimmedProcess = {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   },
-  trim: trimMemory,
+  // Without the addon a proxy runs all the same, and keeps what it has.
+  trim: () => void (hasNativeAddon() && trimMemory()),
 };

@@ -242,11 +242,12 @@ export class DataPlane {
     this.#pods.get(pod.uid)?.stop();
     const { config, state, clock, logger, onDemand } = this.#context;
     const ask = onDemand && (() => onDemand.hint(podUidKey(config.clusterId, pod.info)));
+    const network = createPodNetwork(config, pod.netnsFd, { clock, logger, random: this.#deps.random });
     const proxy = new PodProxy({
       ...this.#context,
       podUid: pod.uid,
-      network: createPodNetwork(config, pod.netnsFd, { clock, logger, random: this.#deps.random }),
-      dnsNetwork: createDnsNetwork(config, pod.netnsFd, { clock, logger }),
+      network,
+      dnsNetwork: createDnsNetwork(config, pod.netnsFd, { clock, logger, isClosed: () => network.isClosed }),
       servedPorts: pod.servedPorts,
       local: new LocalWorkload(pod.info, state, clock, ask),
     });

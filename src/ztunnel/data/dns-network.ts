@@ -23,6 +23,8 @@ export interface DnsNetwork {
 export interface DnsNetworkDeps {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Whether nothing may be opened any more: the namespace's descriptor may be another's. */
+  readonly isClosed?: () => boolean;
 }
 
 /** The network of a pod, or of this process itself when there is no namespace (dedicated mode). */
@@ -33,23 +35,32 @@ export function createDnsNetwork(config: ZtunnelConfig, netnsFd: number | undefi
   };
   const shared = { ...place, reusePort: config.reusePort && netnsFd !== undefined };
   return {
-    listenTcp: (endpoint, onConnection) =>
-      listenTcp(
-        { ...shared, endpoint, noDelay: true },
-        {
-          onConnection,
-          onError: (error) => deps.logger.warn('accept failed', { port: endpoint.port, error: errorText(error) }),
-        },
-      ),
-    listenUdp: (endpoint) => bindUdp({ ...shared, endpoint }),
+    async listenTcp(endpoint, onConnection) {
+      refuseWhenClosed(deps);
+      const onError = (error: Error) =>
+        deps.logger.warn('accept failed', { port: endpoint.port, error: errorText(error) });
+      return listenTcp({ ...shared, endpoint, noDelay: true }, { onConnection, onError });
+    },
+    async listenUdp(endpoint) {
+      refuseWhenClosed(deps);
+      return bindUdp({ ...shared, endpoint });
+    },
     async connectUdp(server) {
+      refuseWhenClosed(deps);
       const wildcard = isIPv6(server.address) ? '::' : '0.0.0.0';
       const socket = await bindUdp({ ...place, endpoint: { address: wildcard, port: 0 } });
       return connected(socket, server);
     },
-    connectTcp: (destination, timeoutMs) =>
-      dialTcp({ ...place, destination, timeoutMs, noDelay: true }, { clock: deps.clock, log: deps.logger }),
+    async connectTcp(destination, timeoutMs) {
+      refuseWhenClosed(deps);
+      const options = { ...place, destination, timeoutMs, noDelay: true };
+      return dialTcp(options, { clock: deps.clock, log: deps.logger });
+    },
   };
+}
+
+function refuseWhenClosed({ isClosed }: DnsNetworkDeps): void {
+  if (isClosed?.()) throw new AmbitError('CONNECT_ABORTED', 'the pod was stopped: nothing is opened for it any more');
 }
 
 /**

@@ -9,13 +9,14 @@
 import type { AuthorizationInput } from '../../authz/evaluate.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { type Authority, authorityText, headerValue, readConnect } from '../../hbone/authority.ts';
-import { PendingHandshakes } from '../../hbone/pending-handshakes.ts';
-import { type ProxyError, proxyError, refusalStatus, tlsFailed } from '../../hbone/proxy-error.ts';
+import { type ProxyError, proxyError, refusalStatus } from '../../hbone/proxy-error.ts';
 import type { WorkloadTls } from '../../hbone/tls-store.ts';
+import { TunnelAcceptor } from '../../hbone/tunnel-acceptor.ts';
 import { tunnelSettings } from '../../hbone/tunnel-settings.ts';
-import { acceptedTunnelStream, tunnelTransport } from '../../hbone/tunnel-stream.ts';
+import { tunnelTransport } from '../../hbone/tunnel-stream.ts';
 import { Http2Connection } from '../../http2/connection.ts';
 import type { Header } from '../../http2/header.ts';
+import { Http2Code } from '../../http2/http2-error.ts';
 import { relay } from '../../http2/relay.ts';
 import { SocketIntake } from '../../http2/socket-intake.ts';
 import type { Http2Stream, StreamHandler } from '../../http2/stream.ts';
@@ -59,17 +60,22 @@ interface InboundRequest {
 export class Inbound {
   readonly #context: PodContext;
   readonly #tunnels = new Set<Http2Connection>();
-  readonly #handshakes = new PendingHandshakes();
+  readonly #acceptor: TunnelAcceptor;
   readonly #baggage = new OwnBaggage();
   #draining = false;
 
   constructor(context: PodContext) {
     this.#context = context;
+    this.#acceptor = new TunnelAcceptor({
+      tls: () => this.#ownTls(),
+      serve: (connection, stream, peer) => this.#serve(connection, stream, peer),
+      onFailed: (connection, error) => this.#log(connection, error),
+    });
   }
 
   /** Takes a connection of a peer; failures before the first request are logged and close it. */
   accept(connection: InboundConnection): void {
-    void this.#handshake(connection);
+    this.#acceptor.accept(connection);
   }
 
   /** Tells peers to open no more streams; the tunnels end with their connections. */
@@ -81,30 +87,8 @@ export class Inbound {
   /** Ends every tunnel, those that are not up yet included. */
   stop(): void {
     this.#draining = true;
-    this.#handshakes.clear();
+    this.#acceptor.stop();
     for (const tunnel of [...this.#tunnels]) tunnel.destroy();
-  }
-
-  async #handshake(connection: InboundConnection): Promise<void> {
-    let close = () => connection.reject();
-    let givenUp = false;
-    const leave = this.#handshakes.enter(() => {
-      givenUp = true;
-      close();
-    });
-    const own = await this.#ownTls();
-    if (givenUp) return this.#log(connection, proxyError('TLS_FAILED', 'tls error: too many handshakes at once'));
-    if (!own.ok) {
-      leave();
-      return this.#refuse(connection, own.error);
-    }
-    const stream = acceptedTunnelStream(connection, own.value.records);
-    close = () => stream.resetAndDestroy();
-    own.value.server.accept(stream, (result) => {
-      if (result.ok) return void this.#serve(connection, stream, result.value).finally(leave);
-      leave();
-      this.#log(connection, tlsFailed(result.error));
-    });
   }
 
   async #ownTls(): Promise<Result<WorkloadTls, ProxyError>> {
@@ -120,7 +104,7 @@ export class Inbound {
     stream: HandshakeSocket,
     { peer, certificate, socket: secured }: MeshPeer,
   ): Promise<void> {
-    let close = (): unknown => stream.resetAndDestroy();
+    let close = resetting(stream);
     const watched = this.#context.revocations?.watch(certificate, 'destination', () => close());
     const transport = await tunnelTransport(stream, secured);
     const { http2 } = this.#context.config;
@@ -265,20 +249,23 @@ export class Inbound {
     const socket = upstream.value;
     if (proxied.ended) return discard(socket);
     proxied.holds(socket);
-    const baggage = this.#context.config.responseBaggage ? this.#baggage.of(local) : '';
-    stream.respond(
-      baggage === ''
-        ? [[':status', '200']]
-        : [
-            [':status', '200'],
-            ['baggage', baggage],
-          ],
-    );
+    if (!stream.respond(this.#acceptance(local))) {
+      // A peer that takes no headers of this size: data without them would be an error of ours.
+      proxied.end(proxyError('H2_FAILED', 'h2 failed: the answer to CONNECT cannot be sent', { side: 'downstream' }));
+      stream.reset(Http2Code.INTERNAL_ERROR);
+      return discard(socket);
+    }
     const header = proxyHeader(tunnel, request.target);
     if (header !== undefined) socket.write(header);
     const options = { socketSide: 'destination' as const, intake };
     relay(socket, stream, proxied.bytes, (error) => proxied.end(relayError(error)), options);
     holder.release(stream);
+  }
+
+  #acceptance(local: Workload): readonly Header[] {
+    const status: Header = [':status', '200'];
+    const baggage = this.#context.config.responseBaggage ? this.#baggage.of(local) : '';
+    return baggage === '' ? [status] : [status, ['baggage', baggage]];
   }
 
   /** The pod's own address with the peer's as source; the loopback for application tunnels (facts 1.3). */
@@ -347,11 +334,6 @@ export class Inbound {
     stream.respond([[':status', String(refusalStatus(error))]], true);
   }
 
-  #refuse(connection: InboundConnection, error: ProxyError): void {
-    this.#log(connection, error);
-    connection.reject();
-  }
-
   #log({ peer, local }: InboundConnection, error: ProxyError): void {
     this.#context.accessLog.warn('connection failed', {
       'src.addr': formatAddress(peer.address, peer.port),
@@ -360,6 +342,11 @@ export class Inbound {
       error: error.message,
     });
   }
+}
+
+/** Not written where it is used: what a tunnel calls at its end would keep the stream of its handshake until then. */
+function resetting(stream: HandshakeSocket): () => unknown {
+  return () => stream.resetAndDestroy();
 }
 
 /** The PROXY header for an application tunnel: who called, and what was asked for (facts 7.6). */

@@ -9,8 +9,8 @@ import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
 import type { StreamSocketOptions } from '../../native/addon.ts';
 import type { InboundConnection } from '../../net/inbound-connection.ts';
 import { readPortRange, SourcePorts } from '../../net/source-ports.ts';
-import { dialTcp } from '../../net/tcp-dialer.ts';
-import { listenTcp, type TcpListener } from '../../net/tcp-listener.ts';
+import { type DialDeps, dialTcp } from '../../net/tcp-dialer.ts';
+import { listenTcp, type TcpListener, type TcpListenerOptions } from '../../net/tcp-listener.ts';
 import type { ZtunnelConfig } from '../config.ts';
 
 /** What a listener is for; decides about its socket options. */
@@ -28,6 +28,7 @@ export interface PodNetwork extends Dialer {
   dial(destination: Address, options?: PodDialOptions): Promise<Result<Socket, ProxyError>>;
   /** Refuses to open anything from now on: the namespace's descriptor may soon be another's. */
   close(): void;
+  readonly isClosed: boolean;
 }
 
 export interface PodNetworkDeps {
@@ -39,46 +40,70 @@ export interface PodNetworkDeps {
 
 /** The network of a pod, or of this process itself when there is no namespace (dedicated mode). */
 export function createPodNetwork(config: ZtunnelConfig, netnsFd: number | undefined, deps: PodNetworkDeps): PodNetwork {
-  let closed = false;
-  const place = {
-    ...(netnsFd !== undefined && { netnsFd }),
-    ...(config.packetMark !== undefined && { mark: config.packetMark }),
-  };
-  const stream = streamOptions(config);
-  const dialOptions = { ...place, ...stream };
-  const ports = new SourcePorts(readPortRange(), deps.random);
-  const dialDeps = { clock: deps.clock, log: deps.logger, sourcePorts: () => ports.candidates() };
-  return {
-    listen(kind, port, onConnection) {
-      const options = {
-        ...place,
-        ...(config.originalSource === 'off' ? {} : { transparent: config.originalSource }),
-        // Tunnels have HTTP/2 pings of their own.
-        ...(kind === 'inbound-tunnel' ? { noDelay: true } : stream),
-        // In dedicated mode nobody else has a right to the port: a conflict has to show.
-        reusePort: config.reusePort && config.mode === 'shared',
-        originalDst: kind !== 'inbound-tunnel' && kind !== 'socks5',
-      };
-      const listen = (address: string) =>
-        listenTcp(
-          { ...options, endpoint: { address, port } },
-          { onConnection, onError: (error) => deps.logger.warn('accept failed', { port, error: errorText(error) }) },
-        );
-      return kind === 'socks5' ? listen('127.0.0.1') : listenWildcard(config.ipv6Enabled, port, listen);
-    },
-    async dial(destination, { spoofedSource, readInto } = {}) {
-      if (closed) return fail(proxyError('DRAINED', 'connection closed due to connection drain'));
-      const spoofed = config.originalSource === 'off' ? undefined : spoofedSource;
-      try {
-        return ok(await dialTcp({ ...dialOptions, spoofedSource: spoofed, readInto, destination }, dialDeps));
-      } catch (error) {
-        return fail(connectError(error));
-      }
-    },
-    close: () => {
-      closed = true;
-    },
-  };
+  return new OwnPodNetwork(config, netnsFd, deps);
+}
+
+class OwnPodNetwork implements PodNetwork {
+  readonly #config: ZtunnelConfig;
+  readonly #deps: PodNetworkDeps;
+  readonly #place: { readonly netnsFd?: number; readonly mark?: number };
+  readonly #stream: StreamSocketOptions;
+  readonly #dialDeps: DialDeps;
+  #isClosed = false;
+
+  constructor(config: ZtunnelConfig, netnsFd: number | undefined, deps: PodNetworkDeps) {
+    this.#config = config;
+    this.#deps = deps;
+    this.#place = {
+      ...(netnsFd !== undefined && { netnsFd }),
+      ...(config.packetMark !== undefined && { mark: config.packetMark }),
+    };
+    this.#stream = streamOptions(config);
+    const ports = new SourcePorts(readPortRange(), deps.random);
+    this.#dialDeps = { clock: deps.clock, log: deps.logger, sourcePorts: () => ports.candidates() };
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  listen(kind: ListenerKind, port: number, onConnection: (connection: InboundConnection) => void) {
+    const onError = (error: Error) => this.#deps.logger.warn('accept failed', { port, error: errorText(error) });
+    const options = this.#listenOptions(kind);
+    const listen = async (address: string) => {
+      if (this.#isClosed) throw new AmbitError('LISTEN_FAILED', `cannot listen on port ${port}: the pod was stopped`);
+      return listenTcp({ ...options, endpoint: { address, port } }, { onConnection, onError });
+    };
+    return kind === 'socks5' ? listen('127.0.0.1') : listenWildcard(this.#config.ipv6Enabled, port, listen);
+  }
+
+  async dial(destination: Address, { spoofedSource, readInto }: PodDialOptions = {}) {
+    if (this.#isClosed) return fail(proxyError('DRAINED', 'connection closed due to connection drain'));
+    const spoofed = this.#config.originalSource === 'off' ? undefined : spoofedSource;
+    const options = { ...this.#place, ...this.#stream, spoofedSource: spoofed, readInto, destination };
+    try {
+      return ok(await dialTcp(options, this.#dialDeps));
+    } catch (error) {
+      return fail(connectError(error));
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  #listenOptions(kind: ListenerKind): Omit<TcpListenerOptions, 'endpoint'> {
+    const { originalSource, reusePort, mode } = this.#config;
+    return {
+      ...this.#place,
+      ...(originalSource === 'off' ? {} : { transparent: originalSource }),
+      // Tunnels have HTTP/2 pings of their own.
+      ...(kind === 'inbound-tunnel' ? { noDelay: true } : this.#stream),
+      // In dedicated mode nobody else has a right to the port: a conflict has to show.
+      reusePort: reusePort && mode === 'shared',
+      originalDst: kind !== 'inbound-tunnel' && kind !== 'socks5',
+    };
+  }
 }
 
 /** Both families when there is IPv6, else IPv4 alone. */

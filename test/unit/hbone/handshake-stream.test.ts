@@ -340,6 +340,22 @@ describe('a client whose connection is taken back', () => {
     await sink.closed;
   });
 
+  it('uses no nonce again that node:tls used before, which it does where it ends its side at once', async () => {
+    const { stream, secured, accepted } = await clientTunnel();
+    secured.write('first ');
+    const transport = await tunnelTransport(stream, secured);
+    assert.ok(transport instanceof RecordTransport);
+    await eventually('the server', () => accepted.socket !== undefined);
+    const heard: Buffer[] = [];
+    accepted.socket?.on('data', (chunk: Buffer) => heard.push(chunk));
+    const sink = new RecordingSink();
+    transport.start(sink);
+    transport.write(Buffer.from('second'), () => undefined);
+    await eventually('both records', () => Buffer.concat(heard).toString() === 'first second');
+    transport.destroy();
+    await sink.closed;
+  });
+
   it('is lost while it is taken back, which ends the transport and not the process', async () => {
     for (const error of [undefined, new Error('read ECONNRESET')]) {
       const { stream, socket, secured } = await clientTunnel();

@@ -13,6 +13,15 @@ describe('the memory of tunnels', () => {
     assert.equal(memory.take(memory.readBuffer.length), large);
   });
 
+  it('is as much as was asked for, also where that is more than one read brings', () => {
+    const memory = new RecordMemory();
+    const bytes = memory.readBuffer.length + 1;
+    const huge = memory.take(bytes);
+    assert.ok(huge.length >= bytes);
+    memory.giveBack(huge);
+    assert.equal(memory.take(memory.readBuffer.length).length, memory.readBuffer.length);
+  });
+
   it('is never shared by two that hold it', () => {
     const memory = new RecordMemory();
     const [one, other] = [memory.take(100_000), memory.take(100_000)];

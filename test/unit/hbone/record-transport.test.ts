@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
+import { RecordMemory } from '../../../src/hbone/record-memory.ts';
 import { RecordTransport } from '../../../src/hbone/record-transport.ts';
+import { SocketIntake } from '../../../src/http2/socket-intake.ts';
 import type { ByteTransport } from '../../../src/http2/transport.ts';
+import { recordKeys } from '../../../src/native/record-keys.ts';
 import { eventually } from '../../helpers/eventually.ts';
 import { recordPeer } from '../../helpers/record-peer.ts';
 import { RecordingSink, securePair, type TlsKind } from '../../helpers/secure-pair.ts';
@@ -14,6 +18,21 @@ const KINDS: readonly (readonly [TlsKind, TlsKind])[] = [
   ['own', 'node'],
   ['node', 'own'],
 ];
+
+/** A TCP connection of which one end is read as tunnels are. */
+async function readPair() {
+  const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const accepted = once(server, 'connection');
+  const memory = new RecordMemory();
+  const reading = { intake: new SocketIntake(memory.readBuffer), memory };
+  const { port } = server.address() as AddressInfo;
+  const near = connect({ port, host: '127.0.0.1', allowHalfOpen: true, onread: reading.intake.onread });
+  await once(near, 'connect');
+  const [far] = (await accepted) as [Socket];
+  server.close();
+  return { near, far, reading };
+}
 
 /** Writes all of it, each piece when the one before was taken. */
 async function writeAll(transport: ByteTransport, pieces: readonly Buffer[]): Promise<void> {
@@ -107,6 +126,27 @@ describe('records of a peer', () => {
       const types = peer.opened().map(({ type }) => type);
       assert.deepEqual(types, [DATA, ALERT]);
     }
+  });
+
+  it('end with a FIN that came before anybody read them, behind what came with the handshake', async () => {
+    const suite = 'TLS_AES_128_GCM_SHA256';
+    const secret = randomBytes(32);
+    const [readKeys, writeKeys] = (['read', 'write'] as const).map((direction) =>
+      recordKeys({ suite, secret, direction }),
+    );
+    assert.ok(readKeys && writeKeys);
+    const { near, far, reading } = await readPair();
+    far.end();
+    await once(near, 'end');
+    const early = new TestRecords(suite, secret).seal(DATA, Buffer.from('last'));
+    const transport = new RecordTransport(near, reading, { readKeys, writeKeys, early });
+    const sink = new RecordingSink();
+    transport.start(sink);
+    await eventually('the end', () => sink.ended);
+    assert.equal(sink.bytes.toString(), 'last');
+    transport.destroy();
+    await sink.closed;
+    far.destroy();
   });
 
   it('end with the error of a reset, and a wish for new keys behind our end is not answered', async () => {

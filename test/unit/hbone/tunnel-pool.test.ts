@@ -88,6 +88,28 @@ describe('TunnelPool', () => {
     assert.equal(connections[0]?.drained, true);
   });
 
+  it('answers with a failure where opening throws, and opens again for whoever asks next', async () => {
+    let opened = 0;
+    const pool = new TunnelPool(
+      { maxStreams: MAX_STREAMS, idleMs: 1000 },
+      {
+        clock: new ManualClock(),
+        open: async () => {
+          opened++;
+          if (opened === 1) throw new Error('a defect');
+          return ok({ connection: new FakeConnection() as unknown as Http2Connection, peer: PEER });
+        },
+      },
+    );
+    const [first, waiting] = await Promise.all([pool.acquire(KEY), pool.acquire(KEY)]);
+    for (const failed of [first, waiting]) {
+      assert.equal(failed.ok ? '' : failed.error.code, 'CONNECT_FAILED');
+      assert.match(failed.ok ? '' : failed.error.message, /a defect/);
+    }
+    assert.equal((await pool.acquire(KEY)).ok, true);
+    assert.equal(opened, 2);
+  });
+
   it('shares a tunnel while it has room, and never again one that was full', async () => {
     const { pool, connections, use } = setUp();
     for (let stream = 0; stream < MAX_STREAMS + 1; stream++) await use();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { connect, Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +10,7 @@ import { Acceptor } from '../../../src/native/acceptor.ts';
 import type { AcceptedRecord } from '../../../src/native/addon.ts';
 import { closeFd, localEndpoint, openTcpSocket } from '../../../src/native/sockets.ts';
 import { eventually } from '../../helpers/eventually.ts';
-import { openSocketCount } from '../../helpers/open-descriptors.ts';
+import { openDescriptors, openSocketCount } from '../../helpers/open-descriptors.ts';
 
 function listen(address = '127.0.0.1') {
   const family = address.includes(':') ? 6 : 4;
@@ -99,6 +100,15 @@ describe('Acceptor', () => {
     acceptor.resume();
     const [error] = await once(connect({ host: '127.0.0.1', port }), 'error');
     assert.equal(error.code, 'ECONNREFUSED');
+  });
+
+  it('leaves the descriptor to the caller when it cannot be watched, and keeps none of its own', () => {
+    // epoll refuses ordinary files.
+    const fd = openSync(process.execPath, 'r');
+    const before = openDescriptors().length;
+    assert.throws(() => new Acceptor(fd, {}, { onAccept: () => undefined }), /cannot watch/);
+    assert.equal(openDescriptors().length, before);
+    closeSync(fd);
   });
 
   it('refuses one connection and rests when descriptors run out, then goes on', () => {

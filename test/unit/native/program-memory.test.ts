@@ -24,6 +24,27 @@ const PROGRAM = `
   console.log(JSON.stringify({ before, after: fileKib(), isReleased, isWell: results.every(Boolean) }));
 `;
 
+/** Prints how much of V8's own mapping for a thread is resident, in KiB, before and after. */
+const THREAD = `
+  import { readFileSync } from 'node:fs';
+  import { Worker } from 'node:worker_threads';
+  import { releaseProgram } from ${JSON.stringify(MODULE)};
+  const EXECUTABLE = /^(\\S+) r-xp .*\\/node\\n(?:[A-Z].*\\n)*?Rss: +(\\d+)/gm;
+  const residentKib = () => {
+    const shown = readFileSync('/proc/self/smaps', 'utf8').matchAll(EXECUTABLE);
+    return new Map(Array.from(shown, ([, range, kib]) => [range, Number(kib)]));
+  };
+  const own = residentKib();
+  const program = 'import { parentPort } from "node:worker_threads"; parentPort.on("message", () => 0).postMessage(1)';
+  const worker = new Worker(program, { eval: true });
+  await new Promise((resolve) => worker.once('message', resolve));
+  const ofThread = () => [...residentKib()].filter(([range]) => !own.has(range)).reduce((sum, [, kib]) => sum + kib, 0);
+  const before = ofThread();
+  releaseProgram();
+  console.log(JSON.stringify({ before, after: ofThread() }));
+  process.exit();
+`;
+
 describe('the memory of the program itself', () => {
   it('is given up where it is not used, and comes back where it is', () => {
     const flags = ['--input-type=module', '--disable-warning=ExperimentalWarning'];
@@ -31,6 +52,13 @@ describe('the memory of the program itself', () => {
     const { before, after, isReleased, isWell } = JSON.parse(text);
     assert.deepEqual([isReleased, isWell], [true, true]);
     assert.ok(after < before / 2, `${before} KiB became ${after}`);
+  });
+
+  it('is given up without what is mapped for a thread, which is something else once that has ended', () => {
+    const flags = ['--input-type=module', '--disable-warning=ExperimentalWarning'];
+    const text = execFileSync(process.execPath, [...flags, '-e', THREAD], { encoding: 'utf8' });
+    const { before, after } = JSON.parse(text);
+    assert.ok(before > 0 && after >= before, `${before} KiB became ${after}`);
   });
 
   it('is given up when a start is over, and again every five minutes', () => {

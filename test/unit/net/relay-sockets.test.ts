@@ -67,7 +67,7 @@ describe('a relay between two sockets', () => {
   }
 
   it('keeps the other direction open after one has ended', async () => {
-    const target = await listen(async (socket) => socket.end(`got ${await text(socket)}`));
+    const target = await listen((socket) => void text(socket).then((question) => socket.end(`got ${question}`)));
     const { port } = await proxy(target);
     const socket = client(port);
     socket.end('question');

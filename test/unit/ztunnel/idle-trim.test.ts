@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { idleTrim } from '../../../src/ztunnel/idle-trim.ts';
 import { ManualClock } from '../../helpers/manual-clock.ts';
@@ -51,6 +55,23 @@ describe('the memory of a process that has nothing to do', () => {
     used.cpuMs += 50;
     clock.advance(10_000);
     assert.equal(used.trimmed, 1);
+  });
+
+  it('is left alone without the addon', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'no-addon-'));
+    cpSync(join(import.meta.dirname, '../../../src'), join(folder, 'src'), { recursive: true });
+    cpSync(join(import.meta.dirname, '../../helpers'), join(folder, 'test/helpers'), { recursive: true });
+    const program = `
+      import { idleTrim } from '${folder}/src/ztunnel/idle-trim.ts';
+      import { ManualClock } from '${folder}/test/helpers/manual-clock.ts';
+      const clock = new ManualClock();
+      idleTrim(clock).start();
+      clock.advance(60_000);
+      console.log('goes on');`;
+    const flags = ['--input-type=module', '--disable-warning=ExperimentalWarning'];
+    const output = execFileSync(process.execPath, [...flags, '-e', program], { encoding: 'utf8' });
+    rmSync(folder, { recursive: true });
+    assert.equal(output, 'goes on\n');
   });
 
   it('is left alone when the process ends', () => {
