@@ -150,8 +150,8 @@ async function run([
   // Opening the connections is not measured.
   for (let index = 0; index < Number(connections); index++) line.due(nowMs());
   await finished(line, Number(connections));
+  if (line.failures > 0) throw new Error(`${line.failures} of the connections to ${url} failed`);
   line.latenciesUs.length = 0;
-  line.failures = 0;
   const count = Math.round(Number(perSecond) * Number(seconds));
   const pace: Pace = { intervalMs: 1000 / Number(perSecond), count };
   const metronome = new Worker(new URL(import.meta.url), { workerData: pace });

@@ -1,22 +1,26 @@
 /**
  * An agent as it runs on a node, with the API server of the bench. The account of its pod lies in a mount namespace of its
- * own, and it has a network namespace of its own: nothing of the machine changes.
+ * own, and it shares a network namespace with that server, into which it writes the rules of a node: nothing of the machine
+ * changes.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { endProcess } from '../end-process.ts';
+import { ENDS_WITH_BENCH, endProcess } from '../end-process.ts';
 import { BenchApi } from './bench-api.ts';
 
 const AMBIT = join(import.meta.dirname, '../../bin/ambit');
 const ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
+const CNI_CONFIG = '{"cniVersion":"1.0.0","name":"n","plugins":[{"type":"bridge"}]}';
 const READY_LIMIT_MS = 60_000;
 const PODS = 1000;
 const SERVICES = 10;
 
 interface Kubeconfig {
-  readonly clusters: readonly { readonly cluster: { server: string; 'certificate-authority-data': string } }[];
+  readonly clusters: readonly {
+    readonly cluster: { readonly server: string; readonly 'certificate-authority-data': string };
+  }[];
 }
 
 export class AgentUnderTest implements AsyncDisposable {
@@ -29,7 +33,7 @@ export class AgentUnderTest implements AsyncDisposable {
 
   /** Resolves when the agent knows its pods and has installed the plugin. */
   static async start(): Promise<AgentUnderTest> {
-    const bench = new AgentUnderTest(await BenchApi.start(PODS, SERVICES));
+    const bench = new AgentUnderTest(await BenchApi.startApart(PODS, SERVICES));
     try {
       await bench.#startAgent();
       return bench;
@@ -49,41 +53,54 @@ export class AgentUnderTest implements AsyncDisposable {
   }
 
   async #startAgent(): Promise<void> {
-    const file = (name: string) => join(this.#api.folder, name);
-    const { clusters } = JSON.parse(readFileSync(this.#api.kubeconfig, 'utf8')) as Kubeconfig;
-    const cluster = clusters[0]?.cluster ?? { server: '', 'certificate-authority-data': '' };
-    const server = new URL(cluster.server);
-    for (const name of ['account', 'net.d', 'bin', 'state']) mkdirSync(file(name));
-    writeFileSync(join(file('account'), 'ca.crt'), Buffer.from(cluster['certificate-authority-data'], 'base64'));
-    writeFileSync(join(file('account'), 'token'), 'api-token');
-    writeFileSync(join(file('account'), 'namespace'), 'istio-system');
-    writeFileSync(
-      join(file('net.d'), '10-net.conflist'),
-      '{"cniVersion":"1.0.0","name":"n","plugins":[{"type":"bridge"}]}',
-    );
+    const { hostname, port } = this.#writeAccount();
+    for (const name of ['net.d', 'bin', 'state']) mkdirSync(this.#file(name));
+    writeFileSync(join(this.#file('net.d'), '10-net.conflist'), CNI_CONFIG);
     // The folder of the account is made on a file system of its own, which nobody else sees.
-    const script = `mount -t tmpfs none /var/run && mkdir -p ${ACCOUNT} && cp ${file('account')}/* ${ACCOUNT} && exec "$@"`;
-    const flags = Object.entries({
-      'ztunnel-uds-address': file('zds.sock'),
-      'cni-event-address': file('pluginevent.sock'),
-      'readiness-address': '127.0.0.1:0',
-      'monitoring-address': '127.0.0.1:0',
-      'rule-backend': 'nft',
-      'node-name': 'node-0',
-      'cni-net-dir': file('net.d'),
-      'cni-bin-dir': file('bin'),
-      'state-dir': file('state'),
-    }).flatMap(([name, value]) => [`--${name}`, value]);
-    this.#agent = spawn('unshare', ['--mount', 'sh', '-c', script, 'sh', AMBIT, 'agent', ...flags], {
+    const script = `mount -t tmpfs none /var/run && mkdir -p ${ACCOUNT} && cp ${this.#file('account')}/* ${ACCOUNT} && exec "$@"`;
+    const apart = ['nsenter', `--net=${this.#api.netns}`, 'unshare', '--mount', 'sh', '-c', script, 'sh'];
+    const [command = '', ...args] = [...ENDS_WITH_BENCH, ...apart, AMBIT, 'agent', ...this.#flags()];
+    this.#agent = spawn(command, args, {
       env: {
         ...process.env,
-        KUBERNETES_SERVICE_HOST: server.hostname,
-        KUBERNETES_SERVICE_PORT: server.port,
+        KUBERNETES_SERVICE_HOST: hostname,
+        KUBERNETES_SERVICE_PORT: port,
         POD_NAMESPACE: 'istio-system',
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     await this.#serves();
+  }
+
+  #file(name: string): string {
+    return join(this.#api.folder, name);
+  }
+
+  /** Writes what a pod finds of its account. @returns where the API server is */
+  #writeAccount(): URL {
+    const { clusters } = JSON.parse(readFileSync(this.#api.kubeconfig, 'utf8')) as Kubeconfig;
+    const [entry] = clusters;
+    if (entry === undefined) throw new Error(`no cluster in ${this.#api.kubeconfig}`);
+    const folder = this.#file('account');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'ca.crt'), Buffer.from(entry.cluster['certificate-authority-data'], 'base64'));
+    writeFileSync(join(folder, 'token'), 'api-token');
+    writeFileSync(join(folder, 'namespace'), 'istio-system');
+    return new URL(entry.cluster.server);
+  }
+
+  #flags(): string[] {
+    return Object.entries({
+      'ztunnel-uds-address': this.#file('zds.sock'),
+      'cni-event-address': this.#file('pluginevent.sock'),
+      'readiness-address': '127.0.0.1:0',
+      'monitoring-address': '127.0.0.1:0',
+      'rule-backend': 'nft',
+      'node-name': 'node-0',
+      'cni-net-dir': this.#file('net.d'),
+      'cni-bin-dir': this.#file('bin'),
+      'state-dir': this.#file('state'),
+    }).flatMap(([name, value]) => [`--${name}`, value]);
   }
 
   async #serves(): Promise<void> {

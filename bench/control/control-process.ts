@@ -43,10 +43,6 @@ export class ControlUnderTest implements AsyncDisposable {
     return this.#ports['grpc-port'];
   }
 
-  get monitoringUrl(): string {
-    return `http://127.0.0.1:${this.#ports['monitoring-port']}/metrics`;
-  }
-
   get readyUrl(): string {
     return `http://127.0.0.1:${this.#ports['http-port']}/ready`;
   }

@@ -2,7 +2,8 @@
  * Memory of the control plane when small, with 2,000 and with 100,000 pods, and its CPU while nothing changes; memory of the
  * agent. Writes bench/results/memory.json.
  *
- * Run: make bench-memory    as root, for the agent's sockets
+ * Run as root, for the agent's namespaces: make bench-memory      BENCH_WORKLOADS (20,2000,100000); memory is taken SETTLE_MS
+ * (5000) after the start, CPU in BENCH_IDLE_MS (four times that) afterwards
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { cpuUs, memoryBytes } from '../l4/process-cost.ts';
@@ -11,9 +12,17 @@ import { writeResults } from '../results.ts';
 import { AgentUnderTest } from './agent-process.ts';
 import { ControlUnderTest } from './control-process.ts';
 
+const SIZES = (process.env['BENCH_WORKLOADS'] ?? '20,2000,100000').split(',').map(Number);
+const MAX_SERVICES = 200;
+const PODS_PER_SERVICE = 4;
+const AIMS: Readonly<Record<number, string>> = {
+  20: 'RSS <= 110 MB (istiod: 127 MiB)',
+  2000: 'RSS <= 150 MB (istiod: 167 MiB)',
+  100000: 'RSS <= 1 GB, CPU <= 2 %',
+};
 const SETTLE_MS = Number(process.env['SETTLE_MS'] ?? 5000);
 /** For how long CPU is looked at. */
-const IDLE_MS = Number(process.env['BENCH_IDLE_MS'] ?? 20_000);
+const IDLE_MS = Number(process.env['BENCH_IDLE_MS'] ?? 4 * SETTLE_MS);
 
 interface Line {
   readonly what: string;
@@ -39,13 +48,11 @@ async function take(what: string, aim: string, pid: number): Promise<void> {
   lines.push({ what, rssMb: rss / 1e6, anonymousMb: anonymous / 1e6, pssMb, peakMb: peak / 1e6, idleCpuPercent, aim });
 }
 
-for (const [what, aim, pods, services] of [
-  ['control plane, 20 pods, 5 services', 'RSS <= 110 MB (istiod: 127 MiB)', 20, 5],
-  ['control plane, 2,000 pods, 200 services', 'RSS <= 150 MB (istiod: 167 MiB)', 2000, 200],
-  ['control plane, 100,000 pods, 200 services', 'RSS <= 1 GB, CPU <= 2 %', 100_000, 200],
-] as const) {
+const count = (number: number) => number.toLocaleString('en');
+for (const pods of SIZES) {
+  const services = Math.min(MAX_SERVICES, Math.ceil(pods / PODS_PER_SERVICE));
   await using control = await ControlUnderTest.start(pods, services);
-  await take(what, aim, control.pid);
+  await take(`control plane, ${count(pods)} pods, ${count(services)} services`, AIMS[pods] ?? '', control.pid);
 }
 {
   await using agent = await AgentUnderTest.start();

@@ -3,8 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LabPod, NetnsLab } from '../../test/helpers/netns.ts';
+import { ENDS_WITH_BENCH } from '../end-process.ts';
 import { haproxyResponder } from '../haproxy-responder.ts';
-import { ENDS_WITH_BENCH, inPod, output } from './generators.ts';
+import { inPod, output } from './generators.ts';
 import { type Cores, onCore } from './process-cost.ts';
 import { APPLICATIONS, type Contestant, type PairOptions, type ProxyPair } from './proxy-pair.ts';
 

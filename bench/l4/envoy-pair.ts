@@ -27,7 +27,7 @@ export async function startEnvoyPair(options: PairOptions): Promise<ProxyPair> {
   const start = (side: string, pod: LabPod, config: object) => {
     const path = join(folder, `envoy-${side}.json`);
     writeFileSync(path, JSON.stringify(config));
-    const envoy = [ENVOY, '--concurrency', String(threads), '--use-dynamic-base-id', '-l', 'off', '-c', path];
+    const envoy = [ENVOY, '--concurrency', String(threads), '--disable-hot-restart', '-l', 'off', '-c', path];
     const command = ['nsenter', `--net=${pod.path}`, ...envoy];
     return spawn('taskset', [...onCore(cores), ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
   };

@@ -2,15 +2,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { LabPod } from '../../test/helpers/netns.ts';
+import { ENDS_WITH_BENCH } from '../end-process.ts';
 import { readWrkReport } from '../wrk-report.ts';
 import { type Cores, onCore } from './process-cost.ts';
 import type { Contestant } from './proxy-pair.ts';
 
 const TRAFFIC = join(import.meta.dirname, 'traffic.ts');
 const PACED = join(import.meta.dirname, '../paced.ts');
-
-/** In front of a command that a bench which is ended from outside shall not leave behind. */
-export const ENDS_WITH_BENCH = ['setpriv', '--pdeathsig', 'KILL'];
 
 /** What a generator counted. */
 export interface Outcome {

@@ -10,7 +10,12 @@ export interface Line {
   /** @param parallel connections or streams */
   readonly load: (contestant: Contestant, parallel: number, seconds: number) => Promise<Outcome>;
   readonly parallel: number;
+  /** Default `WARM_UP_SECONDS`. */
+  readonly warmUpSeconds?: number;
 }
+
+/** At most; none for runs that measure nothing. */
+const WARM_UP_SECONDS = Number(process.env['BENCH_WARM_UP'] ?? 4);
 
 const requests = (parallel: number): Line => ({
   name: `1 KB requests, ${parallel} connection${parallel === 1 ? '' : 's'}`,
@@ -18,7 +23,14 @@ const requests = (parallel: number): Line => ({
   load: wrk,
   parallel,
 });
-const newTunnels: Line = { name: 'new tunnels, 16 parallel', unit: 'tunnels/s', load: tunnels, parallel: 16 };
+const newTunnels: Line = {
+  name: 'new tunnels, 16 parallel',
+  unit: 'tunnels/s',
+  load: tunnels,
+  parallel: 16,
+  // What a program does once for each connection it compiles later than what it does for each request.
+  warmUpSeconds: 8,
+};
 const streams = (parallel: number, direction: Direction = 'to the server'): Line => ({
   name: `bulk${direction === 'to the client' ? ` ${direction}` : ''}, ${parallel} stream${parallel === 1 ? '' : 's'}`,
   unit: 'Gbit/s',
@@ -55,9 +67,6 @@ export interface Repetition {
   readonly seconds: number;
 }
 
-/** At most; none for runs that measure nothing. */
-const WARM_UP_SECONDS = Number(process.env['BENCH_WARM_UP'] ?? 4);
-
 async function measure(line: Line, contestant: Contestant, seconds: number): Promise<Sample> {
   const { clientPid, serverPid } = contestant.pair;
   const before = cpuUs(clientPid) + cpuUs(serverPid);
@@ -78,7 +87,7 @@ export async function measureLine(
 ): Promise<Omit<Line, 'load'> & { readonly results: readonly Median[] }> {
   const samples = contestants.map((): Sample[] => []);
   // Compiled code and pools that are still being filled are not counted.
-  const warmUpSeconds = Math.min(WARM_UP_SECONDS, rounds * seconds);
+  const warmUpSeconds = WARM_UP_SECONDS === 0 ? 0 : (line.warmUpSeconds ?? Math.min(WARM_UP_SECONDS, rounds * seconds));
   if (warmUpSeconds > 0)
     for (const contestant of contestants) await line.load(contestant, line.parallel, warmUpSeconds);
   for (let round = 0; round < rounds; round++) {

@@ -27,7 +27,7 @@ import type { Contestant } from './proxy-pair.ts';
 
 // Registries cannot be reached from the private namespace.
 fetchEnvoy();
-enterPrivateNetns(import.meta.url);
+enterPrivateNetns(import.meta.url, { ownProcesses: true });
 
 const REPETITION = {
   rounds: Number(process.env['BENCH_ROUNDS'] ?? 7),
@@ -46,6 +46,7 @@ const AMBIT: Entry = { name: 'ambit', start: startAmbitPair, ...ONE };
 const HAPROXY: Entry = { name: 'haproxy', start: startHaproxyPair, ...ONE };
 const ENVOY: Entry = { name: 'envoy', start: startEnvoyPair, ...ONE };
 const BARE: Entry = { name: 'haproxy-bare', start: startBareHaproxyPair, ...ONE };
+const doubled = (entry: Entry): Entry => ({ ...entry, ...TWO, name: `${entry.name}-2` });
 
 /** Contestants for as long as `use` takes. */
 async function among<T>(
@@ -88,17 +89,16 @@ async function run(): Promise<void> {
   const burst = await among([AMBIT, HAPROXY], (contestants) => burstMemory(contestants, BURST));
   const oneCore = await among([AMBIT, HAPROXY, BARE], onOneCore);
   const sidecars = await among([AMBIT, ENVOY], (contestants) => inOrder(SIDECAR_LINES, contestants));
-  const doubled = [AMBIT, HAPROXY].map((entry) => ({ ...entry, ...TWO, name: `${entry.name}-2` }));
   const cores = cpus().length;
   if (cores < 4)
     console.log(`two cores for proxies and two for load: this machine has ${cores}, so that is not measured`);
   const twoCores =
     cores < 4
       ? []
-      : await among([AMBIT, ...doubled.slice(0, 1), HAPROXY, ...doubled.slice(1)], (contestants) =>
+      : await among([AMBIT, doubled(AMBIT), HAPROXY, doubled(HAPROXY)], (contestants) =>
           inOrder(TWO_CORE_LINES, contestants),
         );
-  writeResults('l4', { ...REPETITION, ...oneCore, sidecars, twoCores, burst });
+  writeResults('l4', { ...REPETITION, ...oneCore, sidecars, twoCores, burst }, ['envoy', 'haproxy', 'wrk', 'iperf3']);
 }
 
 await run();

@@ -51,12 +51,13 @@ async function tunnels(
     while (performance.now() < endMs && begun < most) {
       begun++;
       const socket = await connect(host, port);
-      await new Promise<void>((resolve) => {
+      await new Promise<void>((resolve, reject) => {
         socket.once('data', () => {
           count++;
+          resolve();
           socket.destroy();
         });
-        socket.once('close', () => resolve());
+        socket.once('close', () => reject(new Error('a tunnel closed before its byte came back')));
         socket.write('x');
       });
     }

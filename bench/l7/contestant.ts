@@ -1,6 +1,6 @@
 /** What takes part in the L7 bench, and the programs that are started for it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { endProcess } from '../end-process.ts';
+import { ENDS_WITH_BENCH, endProcess } from '../end-process.ts';
 import { LOAD_CORE, onCore } from '../l4/process-cost.ts';
 
 export interface Contestant {
@@ -19,7 +19,8 @@ export class Programs {
 
   /** Starts one on a core. @returns its process id */
   start(core: number, ...command: string[]): number {
-    const child = spawn('taskset', [...onCore(core), ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const args = [...onCore(core), ...ENDS_WITH_BENCH, ...command];
+    const child = spawn('taskset', args, { stdio: ['ignore', 'ignore', 'inherit'] });
     this.#children.push(child);
     return child.pid ?? 0;
   }
@@ -33,7 +34,8 @@ export class Programs {
 /** Runs a program beside the load. @throws Error when it fails */
 export function runOnLoadCore(...command: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn('taskset', [...onCore(LOAD_CORE), ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const args = [...onCore(LOAD_CORE), ...ENDS_WITH_BENCH, ...command];
+    const child = spawn('taskset', args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let text = '';
     let errors = '';
     child.stdout.on('data', (chunk: Buffer) => {

@@ -1,66 +1,30 @@
 /** Lines of the L7 bench through a mesh: ztunnel, waypoint, ztunnel against a pair of Envoy sidecars over mutual TLS. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../test/helpers/eventually.ts';
 import { LocalMesh } from '../../test/helpers/local-mesh.ts';
 import { BODY, haproxyResponder } from '../haproxy-responder.ts';
-import { LOAD_CORE, memoryBytes, onCore, PROXY_CORE } from '../l4/process-cost.ts';
+import { LOAD_CORE, onCore, PROXY_CORE } from '../l4/process-cost.ts';
 import { peerCredentials } from '../peer-credentials.ts';
 import { median } from '../quantiles.ts';
 import type { Contestant } from './contestant.ts';
 import { http1Load } from './load.ts';
 import { type Line, measure, type Rounds } from './measure.ts';
+import { GATEWAY, namespace, pod, service } from './mesh-objects.ts';
+import { pidsOf } from './mesh-processes.ts';
 import { envoy } from './peers.ts';
 
 const PACE_PER_SEC = 1000;
 const PACE_CONNECTIONS = 32;
 const WINDOW_SECONDS = 1;
 const WINDOWS_PER_ROUND = 5;
-const CONFIG_OBJECTS = 5000;
-
-const GATEWAY = {
-  apiVersion: 'gateway.networking.k8s.io/v1',
-  kind: 'Gateway',
-  metadata: { name: 'gate', namespace: 'bench' },
-  spec: { gatewayClassName: 'istio-waypoint', listeners: [{ name: 'mesh', port: 15008, protocol: 'HBONE' }] },
-};
-
-function namespace(name: string, labels: Record<string, string> = {}): object {
-  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
-}
-
-function pod(namespaceName: string, name: string, nodeName: string, command: readonly string[]): object {
-  const containers = [{ name: 'main', image: 'none', command }];
-  const metadata = { name, namespace: namespaceName, labels: { app: name } };
-  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { nodeName, containers } };
-}
-
-function service(name: string): object {
-  const spec = { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] };
-  return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'bench' }, spec };
-}
-
-/** Processes of the mesh whose command line has the text. @throws Error where there are not so many: CPU would be missed */
-function pidsOf(mesh: LocalMesh, text: string, count: number): number[] {
-  const pids = mesh
-    .processes()
-    .map((entry) => Number(entry.split(' ')[0]))
-    .filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').includes(text));
-  if (pids.length !== count) throw new Error(`${pids.length} processes of "${text}" run, and not ${count}`);
-  return pids;
-}
 
 function pin(pids: readonly number[], core: number): void {
   for (const pid of pids) execFileSync('taskset', ['-a', '-p', '-c', String(core), String(pid)], { stdio: 'ignore' });
 }
 
 /** A mesh of two nodes, and beside it two pods with a sidecar each. */
-export async function meshLines(
-  folder: string,
-  rounds: Rounds,
-): Promise<{ lines: Line[]; pace: object[]; memory: object }> {
+export async function meshLines(folder: string, rounds: Rounds): Promise<{ lines: Line[]; pace: object[] }> {
   const mesh = new LocalMesh();
   try {
     const tls = await peerCredentials(folder);
@@ -72,7 +36,7 @@ export async function meshLines(
         upstream: { address: '127.0.0.1', port: 8080 },
         tls: { ...tls, side: 'downstream' },
       },
-      73,
+      'server',
     );
     mesh.write(
       'mesh.yaml',
@@ -97,7 +61,7 @@ export async function meshLines(
         upstream: { address: siteIp, port: 15_006 },
         tls: { ...tls, side: 'upstream' },
       },
-      72,
+      'client',
     );
     mesh.write('sidecar.yaml', pod('sidecars', 'client', 'node1', client));
     await eventually('the sidecar', () => mesh.readyPods().length === 5);
@@ -117,9 +81,8 @@ export async function meshLines(
       const answers = await Promise.all(callers.map(({ url, run }) => run('curl', '-s', url).catch(() => '')));
       return answers.every((text) => text === BODY);
     });
-    const waypoints = pidsOf(mesh, ' proxy waypoint', 1);
-    const ours = [...pidsOf(mesh, ' ztunnel', 2), ...waypoints];
-    const envoys = pidsOf(mesh, '--base-id', 2);
+    const ours = [...pidsOf(mesh, ' ztunnel', 2), ...pidsOf(mesh, ' proxy waypoint', 1)];
+    const envoys = [...pidsOf(mesh, 'envoy-client.json', 1), ...pidsOf(mesh, 'envoy-server.json', 1)];
     pin([...ours, ...envoys], PROXY_CORE);
     pin(pidsOf(mesh, 'mesh-responder.cfg', 2), LOAD_CORE);
     const contestants: readonly Contestant[] = [
@@ -132,7 +95,7 @@ export async function meshLines(
       await measure({ title, connections: 64, load: http1Load(64) }, contestants, rounds),
     ];
     const pace = await paced(contestants, rounds);
-    return { lines, pace, memory: await configurationMemory(mesh, waypoints[0] ?? 0, callers[0].run) };
+    return { lines, pace };
   } finally {
     await mesh[Symbol.asyncDispose]();
   }
@@ -163,44 +126,4 @@ async function atPace({ url, run }: Contestant, seconds: number): Promise<{ p50U
   const outcome = JSON.parse(await run(process.execPath, generator, url, ...numbers));
   if (outcome.failures > 0) throw new Error(`${outcome.failures} of the requests at a fixed pace failed: ${url}`);
   return outcome;
-}
-
-/** What thousands of routes and backends take on top. */
-async function configurationMemory(mesh: LocalMesh, pid: number, run: Contestant['run']): Promise<object> {
-  const before = memoryBytes(pid).anonymous;
-  const objects = Array.from({ length: CONFIG_OBJECTS }, (_, index) => [
-    service(`s${index}`),
-    {
-      apiVersion: 'networking.istio.io/v1',
-      kind: 'VirtualService',
-      metadata: { name: `v${index}`, namespace: 'bench' },
-      spec: {
-        hosts: [`s${index}`],
-        http: [
-          {
-            match: [{ uri: { prefix: `/api/${index}/` } }],
-            route: [{ destination: { host: `s${(index + 1) % CONFIG_OBJECTS}` } }],
-            timeout: '5s',
-          },
-          { route: [{ destination: { host: `s${index}` } }] },
-        ],
-      },
-    },
-  ]).flat();
-  mesh.write('many.yaml', ...objects);
-  // Who knows it has no endpoint for it.
-  const curl = ['curl', '-s', '-o', '/dev/null', '-w', '%{http_code}'];
-  const last = CONFIG_OBJECTS - 1;
-  const ask = () => run(...curl, `http://s${last}/api/${last}/`).catch(() => 'not reached');
-  await eventually('the last route', async () => (await ask()) === '503');
-  await eventually('the configuration', async () => {
-    const after = memoryBytes(pid).anonymous;
-    await delay(5000);
-    return after - before > 5e6 && Math.abs(memoryBytes(pid).anonymous - after) < 1e6;
-  });
-  const bytes = memoryBytes(pid).anonymous - before;
-  console.log(
-    `${CONFIG_OBJECTS} services with a route each: ${(bytes / 1e6).toFixed(1)} MB on top of ${(before / 1e6).toFixed(1)} MB`,
-  );
-  return { services: CONFIG_OBJECTS, beforeBytes: before, addedBytes: bytes };
 }

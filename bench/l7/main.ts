@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fetchEnvoy } from '../envoy/fetch-envoy.ts';
 import { writeResults } from '../results.ts';
+import { configurationMemory } from './configuration-memory.ts';
 import { meshLines } from './in-mesh.ts';
 import { PROFILE_NAME } from './load.ts';
 import { plainLines } from './plain.ts';
@@ -22,7 +23,8 @@ try {
   fetchEnvoy();
   const lines = await plainLines(folder, rounds);
   const mesh = await meshLines(folder, rounds);
-  writeResults('l7', { ...rounds, lines: [...lines, ...mesh.lines], pace: mesh.pace, memory: mesh.memory });
+  const results = { ...rounds, lines: [...lines, ...mesh.lines], pace: mesh.pace, memory: await configurationMemory() };
+  writeResults('l7', results, ['envoy', 'haproxy', 'nginx', 'wrk', 'h2load']);
 } finally {
   rmSync(folder, { recursive: true, force: true });
   for (const kind of ['cpu', 'mem']) rmSync(join('/tmp', `${PROFILE_NAME}.${kind}`), { force: true });

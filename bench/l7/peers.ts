@@ -7,11 +7,11 @@ import { envoyConfig } from './envoy-config.ts';
 
 export type Spoken = 'http1' | 'http2';
 
-/** @param folder for its file @returns the command */
-export function envoy(folder: string, options: EnvoyOptions, baseId: number): string[] {
-  const file = join(folder, `envoy-${baseId}.json`);
+/** @param folder for its file @param name of the file, by which its process is found @returns the command */
+export function envoy(folder: string, options: EnvoyOptions, name: string): string[] {
+  const file = join(folder, `envoy-${name}.json`);
   writeFileSync(file, envoyConfig(options));
-  return [ENVOY, '--concurrency', '1', '--base-id', String(baseId), '-l', 'off', '-c', file];
+  return [ENVOY, '--concurrency', '1', '--disable-hot-restart', '-l', 'off', '-c', file];
 }
 
 export function haproxy(folder: string, port: number, endpoint: number, spoken: Spoken): string[] {

@@ -112,7 +112,7 @@ function startContestants(programs: Programs, folder: string, setup: Setup): Con
         spoken,
         ...configuration,
       },
-      71,
+      'plain',
     ),
     haproxy: haproxy(folder, LISTEN.haproxy, endpoint, spoken),
     nginx: nginx(folder, LISTEN.nginx, endpoint, setup.nginx ?? 'http1'),

@@ -65,13 +65,19 @@ export function plainPods(size: ClusterSize): object[] {
   return [...serviceObjects, ...podObjects];
 }
 
+interface MeshService {
+  readonly name: string;
+  readonly endpointPort: number;
+}
+
+const outboundPort = (pod: number) => FIRST_PORT + 3 * pod;
+
 /** Each calls the service of its neighbour through its own sidecar, whose configuration has all services. */
 export function podsWithSidecars(size: ClusterSize, tls: { readonly ca: string; readonly leaf: string }): object[] {
-  const { node, pods, services, callsPerSec } = size;
-  const outbound = (pod: number) => FIRST_PORT + 3 * pod;
+  const { pods, services } = size;
   const mesh = Array.from({ length: services }, (_, index) => ({
     name: `s${index}`,
-    endpointPort: outbound(index % pods) + 1,
+    endpointPort: outboundPort(index % pods) + 1,
   }));
   const secret = {
     apiVersion: 'v1',
@@ -79,31 +85,34 @@ export function podsWithSidecars(size: ClusterSize, tls: { readonly ca: string; 
     metadata: { name: 'tls', namespace: NAMESPACE },
     stringData: { 'ca.pem': tls.ca, 'leaf.pem': tls.leaf },
   };
-  const objects = Array.from({ length: pods }, (_, pod) => {
-    const ports = { outboundPort: outbound(pod), inboundPort: outbound(pod) + 1, applicationPort: outbound(pod) + 2 };
-    const config = sidecarConfig({ ...ports, services: mesh, ca: '/tls/ca.pem', leaf: '/tls/leaf.pem' });
-    const name = `sidecar-${pod}`;
-    const sidecar = {
-      name: 'envoy',
-      image: 'ambit-bench-envoy:1',
-      imagePullPolicy: 'Never',
-      command: ['envoy', '--concurrency', '1', '--base-id', String(pod), '-l', 'off', '-c', '/config/envoy.json'],
-      volumeMounts: [
-        { name: 'config', mountPath: '/config' },
-        { name: 'tls', mountPath: '/tls' },
-      ],
-    };
-    const url = `http://127.0.0.1:${outbound(pod)}/`;
-    const host = `s${target(pod, size)}.bench`;
-    const volumes = [
-      { name: 'config', configMap: { name } },
-      { name: 'tls', secret: { secretName: 'tls' } },
-    ];
-    const containers = [program({ port: ports.applicationPort, url, host, callsPerSec }), sidecar];
-    return [
-      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: NAMESPACE }, data: { 'envoy.json': config } },
-      deployed(`p${pod}`, node, { hostNetwork: true, containers, volumes }),
-    ];
-  });
-  return [secret, ...objects.flat()];
+  return [secret, ...Array.from({ length: pods }, (_, pod) => podWithSidecar(pod, size, mesh)).flat()];
 }
+
+function podWithSidecar(pod: number, size: ClusterSize, services: readonly MeshService[]): object[] {
+  const outbound = outboundPort(pod);
+  const ports = { outboundPort: outbound, inboundPort: outbound + 1, applicationPort: outbound + 2 };
+  const config = sidecarConfig({ ...ports, services, ca: '/tls/ca.pem', leaf: '/tls/leaf.pem' });
+  const name = `sidecar-${pod}`;
+  const url = `http://127.0.0.1:${outbound}/`;
+  const host = `s${target(pod, size)}.bench`;
+  const application = program({ port: ports.applicationPort, url, host, callsPerSec: size.callsPerSec });
+  const volumes = [
+    { name: 'config', configMap: { name } },
+    { name: 'tls', secret: { secretName: 'tls' } },
+  ];
+  return [
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: NAMESPACE }, data: { 'envoy.json': config } },
+    deployed(`p${pod}`, size.node, { hostNetwork: true, containers: [application, SIDECAR], volumes }),
+  ];
+}
+
+const SIDECAR = {
+  name: 'envoy',
+  image: 'ambit-bench-envoy:1',
+  imagePullPolicy: 'Never',
+  command: ['envoy', '--concurrency', '1', '--disable-hot-restart', '-l', 'off', '-c', '/config/envoy.json'],
+  volumeMounts: [
+    { name: 'config', mountPath: '/config' },
+    { name: 'tls', mountPath: '/tls' },
+  ],
+};

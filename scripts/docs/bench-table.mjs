@@ -1,9 +1,8 @@
 // The tables of bench/results/l4.json, for README.md and bench/README.md.
-import { readFileSync } from 'node:fs';
-import { ratioByRound } from '../../bench/quantiles.ts';
+import { measured, readResults } from './bench-results.mjs';
 import { table } from './markdown.mjs';
+import { named, ratioOf, ratioText, spreadOf, spreadText, timeText } from './samples.mjs';
 
-const read = () => JSON.parse(readFileSync(new URL('../../bench/results/l4.json', import.meta.url), 'utf8'));
 /** Contestants as the tables call them; `haproxy` is the one that ratios are against. */
 export const CONTESTANTS = {
   ambit: 'ambit',
@@ -11,7 +10,6 @@ export const CONTESTANTS = {
   'haproxy-bare': 'HAProxy, called directly',
   envoy: 'Envoy sidecars',
 };
-const number = (value) => (value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(1));
 
 function contestants({ lines }) {
   const names = lines[0].results.map(({ name }) => name);
@@ -20,25 +18,26 @@ function contestants({ lines }) {
   return names;
 }
 
-const resultOf = ({ results }, name) => results.find((result) => result.name === name);
+/** CPU of one request, connection or GB. */
+function cpuText({ unit }, result) {
+  const { middle, least, most } = spreadOf(result, 'cpuUsPerUnit');
+  if (unit !== 'Gbit/s') return `${spreadText({ middle, least, most })} µs`;
+  return `${spreadText({ middle: middle / 1000, least: least / 1000, most: most / 1000 })} ms/GB`;
+}
 
 /** What one line measured of one contestant: rate, CPU of both sides, median latency. */
-function cell({ unit }, { rate, cpuUsPerUnit, p50Us }) {
-  const cpu = unit === 'Gbit/s' ? `${number(cpuUsPerUnit / 1000)} ms/GB` : `${number(cpuUsPerUnit)} µs`;
+export function cell(line, result) {
   return [
-    `${number(rate)} ${unit}`,
-    `${cpu} CPU`,
-    ...(typeof p50Us === 'number' ? [`p50 ${number(p50Us)} µs`] : []),
+    `${spreadText(spreadOf(result, 'rate'))} ${line.unit}`,
+    `CPU ${cpuText(line, result)}`,
+    ...(typeof result.p50Us === 'number' ? [`p50 ${timeText(spreadOf(result, 'p50Us'))}`] : []),
   ].join('<br>');
 }
 
-function ratioTo(line, peer, field) {
-  return ratioByRound(resultOf(line, 'ambit').samples, resultOf(line, peer).samples, (round) => round[field]);
-}
-
-function ratios(line) {
-  const ratio = (field) => ratioTo(line, 'haproxy', field).toFixed(2);
-  const p50 = typeof resultOf(line, 'ambit').p50Us === 'number' ? [`p50 ${ratio('p50Us')}`] : [];
+/** The ratios of the same. */
+export function ratioCell({ results }, peer) {
+  const ratio = (field) => ratioText(ratioOf(results, 'ambit', peer, field));
+  const p50 = typeof named(results, 'ambit').p50Us === 'number' ? [`p50 ${ratio('p50Us')}`] : [];
   return [`rate ${ratio('rate')}`, `CPU ${ratio('cpuUsPerUnit')}`, ...p50].join('<br>');
 }
 
@@ -46,8 +45,8 @@ function speedTable(results) {
   const names = contestants(results);
   const rows = results.lines.map((line) => [
     line.name,
-    ...names.map((name) => cell(line, resultOf(line, name))),
-    ratios(line),
+    ...names.map((name) => cell(line, named(line.results, name))),
+    ratioCell(line, 'haproxy'),
   ]);
   return table(['', ...names.map((name) => CONTESTANTS[name]), 'ambit / HAProxy, same redirection'], rows);
 }
@@ -66,28 +65,34 @@ function memoryTable({ memory }) {
 
 /** Where ambit is behind, in words: nobody has to look for it. */
 function losses({ lines, memory }) {
-  const behind = (field, sign) =>
-    lines.filter((line) => sign * ratioTo(line, 'haproxy', field) < sign).map(({ name }) => name);
+  const ratio = ({ results }, field) => ratioOf(results, 'ambit', 'haproxy', field).middle;
+  const behind = (field, sign) => lines.filter((line) => sign * ratio(line, field) < sign).map(({ name }) => name);
   const found = [
     ['lower rate', behind('rate', 1)],
     ['more CPU', behind('cpuUsPerUnit', -1)],
     ['higher median latency', behind('p50Us', -1)],
   ].flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${names.join('; ')}`] : []));
-  const [ours, theirs] = ['ambit', 'haproxy'].map(
-    (name) => memory.find((entry) => entry.name === name).idleProcess[0].anonymous,
-  );
+  const [ours, theirs] = ['ambit', 'haproxy'].map((name) => named(memory, name).idleProcess[0].anonymous);
   if (ours > theirs)
     found.push(`anonymous memory of an idle process on the client side: ${(ours / theirs).toFixed(0)} times as much`);
   return found.length === 0 ? '- nothing in this run' : found.map((line) => `- ${line}`).join('\n');
 }
 
+/** How to read the figures, a line each. */
+function introduction(results) {
+  return [
+    measured(results),
+    `Medians of ${results.rounds} rounds of ${results.seconds} s, with the least and the most of them. Both proxies of a contestant share one core,`,
+    'contestants take turns. CPU is that of both sides together. Ratios are medians of those in each round; below 1 is better for',
+    'CPU and p50, above 1 for the rate.',
+  ].join('\n');
+}
+
 /** Tables with where and when they were measured. */
 export function benchTable() {
-  const results = read();
-  const { date, commit, machine, rounds, seconds } = results;
-  const where = `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`;
+  const results = readResults('l4');
   return [
-    `Measured ${date.slice(0, 10)} at ${commit} on ${where}; medians of ${rounds} rounds of ${seconds} s, in turns. CPU is that of\nboth sides together. Ratios are medians of those in each round; below 1 is better for CPU and p50, above 1 for the rate.`,
+    introduction(results),
     speedTable(results),
     memoryTable(results),
     `Where ambit is behind HAProxy with the same redirection:\n\n${losses(results)}`,

@@ -1,13 +1,21 @@
-// The control plane in docs/benchmarks.md: pushes, connections of many proxies, memory.
+// The control plane in docs/benchmarks.md: pushes and connections of many proxies; what was aimed at.
 import { atMost } from './aim.mjs';
+import { measured, readResults } from './bench-results.mjs';
 import { table } from './markdown.mjs';
 
 const count = (number) => number.toLocaleString('en');
-const where = ({ date, commit, machine }) => `${date.slice(0, 10)}, ${commit}, ${machine.cpu}, ${machine.cores} cores`;
 const mb = (megabytes) => `${megabytes.toFixed(0)} MB`;
 
+/** Quantiles are those of changes that arrived. Files of a bench that fails where one does not have no count of the others. */
+function missingText({ lines }) {
+  if (lines.every(({ missing }) => missing === undefined)) return [];
+  const sum = (field) => count(lines.reduce((total, line) => total + line[field], 0));
+  return [`Of ${sum('changes')} changes ${sum('missing')} never reached all proxies.`];
+}
+
 /** From a pod's address to all proxies. */
-export function pushTable(push) {
+export function pushTable() {
+  const push = readResults('push');
   const rows = push.lines.map((line) => [
     count(line.workloads),
     count(line.proxies),
@@ -29,11 +37,17 @@ export function pushTable(push) {
     'RSS / anonymous',
   ];
   const ready = push.sizes.map(({ workloads, readyMs }) => `${(readyMs / 1000).toFixed(1)} s with ${count(workloads)}`);
-  return `Measured ${where(push)}; ${push.seconds} s each. Ready after ${ready.join(', ')} workloads.\n\n${table(titles, rows)}`;
+  const introduction = [
+    measured(push),
+    `${push.seconds} s each. Ready after ${ready.join(', ')} workloads.`,
+    ...missingText(push),
+  ].join('\n');
+  return `${introduction}\n\n${table(titles, rows)}`;
 }
 
 /** Proxies that connect all at once. */
-export function reconnectTable(reconnect) {
+export function reconnectTable() {
+  const reconnect = readResults('reconnect');
   const rows = reconnect.lines.map((line) => [
     `${count(line.workloads)}, ${line.proxies === 1 ? 'one proxy' : `${line.proxies} proxies`}`,
     line.what,
@@ -43,7 +57,7 @@ export function reconnectTable(reconnect) {
     `${mb(line.peakMb)} / ${mb(line.rssMb)}`,
   ]);
   const titles = ['workloads', '', 'all in sync after', 'CPU', 'versions told / answers', 'RSS, peak / then'];
-  return `Measured ${where(reconnect)}.\n\n${table(titles, rows)}`;
+  return `${measured(reconnect)}\n\n${table(titles, rows)}`;
 }
 
 /** What was aimed at: what, the number, the aim. */

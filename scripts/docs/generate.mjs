@@ -2,11 +2,15 @@
 // written by hand. `node scripts/docs/generate.mjs` writes in place, with a folder as argument it writes there.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { aimTable } from './aim-table.mjs';
 import { benchTable } from './bench-table.mjs';
-import { aimTable, benchPlots, controlTables, l4DetailTables, l7Table, nodeMemoryTable } from './benchmarks.mjs';
 import { commandExamples } from './commands.mjs';
 import { agentVariables, commandFlags, otherVariables, ztunnelVariables } from './config.mjs';
+import { controlMemoryTable, dashboardText } from './control-details.mjs';
+import { pushTable, reconnectTable } from './control-tables.mjs';
 import { processErrorTables, proxyErrorTable } from './errors.mjs';
+import { l4Details } from './l4-details.mjs';
+import { l7Table } from './l7-table.mjs';
 import { limitTables } from './limits.mjs';
 import { fillSection } from './markdown.mjs';
 import {
@@ -17,6 +21,8 @@ import {
   waypointMetricTable,
 } from './metrics.mjs';
 import { microTable } from './micro-table.mjs';
+import { nodeMemoryTable } from './node-memory-table.mjs';
+import { benchPlots } from './plots.mjs';
 import { ROOT } from './source-files.mjs';
 
 /** By file: the sections and what fills them. */
@@ -27,10 +33,10 @@ const SECTIONS = {
     aims: aimTable,
     memory: nodeMemoryTable,
     l4: benchTable,
-    'l4-details': l4DetailTables,
+    'l4-details': l4Details,
     l7: l7Table,
-    push: () => controlTables().push,
-    reconnect: () => controlTables().reconnect,
+    push: pushTable,
+    reconnect: () => [reconnectTable(), controlMemoryTable(), dashboardText()].join('\n\n'),
     micro: microTable,
   },
   'docs/config.md': {

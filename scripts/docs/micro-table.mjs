@@ -1,8 +1,8 @@
 // What single functions cost, of bench/results/micro.json: for docs/benchmarks.md, and for its aims.
-import { readFileSync } from 'node:fs';
+import { measured, readResults } from './bench-results.mjs';
 import { table } from './markdown.mjs';
 
-const read = () => JSON.parse(readFileSync(new URL('../../bench/results/micro.json', import.meta.url), 'utf8'));
+const read = () => readResults('micro');
 
 /** What is shown, by file of bench/micro; the results have more. */
 const SHOWN = {
@@ -68,7 +68,5 @@ export function microTable() {
       return [`\`${file}\``, name, time(found.p50Ns), time(found.p99Ns), memory(found.bytes)];
     }),
   );
-  const { date, commit, machine } = results;
-  const where = `${date.slice(0, 10)}, ${commit}, ${machine.cpu}, ${machine.cores} cores`;
-  return `Measured ${where}.\n\n${table(['of src', 'one call', 'median', 'p99', 'allocated'], rows)}`;
+  return `${measured(results)}\n\n${table(['of src', 'one call', 'median', 'p99', 'allocated'], rows)}`;
 }

@@ -22,13 +22,19 @@ import { fileURLToPath } from 'node:url';
 const MARKER = 'AMBIT_TEST_PRIVATE_NETNS';
 const SETUP = 'mount -t tmpfs tmpfs /run && mkdir -p /run/netns && ip link set lo up && exec "$@"';
 
+export interface PrivateNetnsOptions {
+  /** A process namespace as well: what the file started ends with it, also what changed its user. */
+  readonly ownProcesses?: boolean;
+}
+
 /** Runs the calling test file again inside private namespaces; returns only there. */
-export function enterPrivateNetns(fileUrl: string): void {
+export function enterPrivateNetns(fileUrl: string, { ownProcesses = false }: PrivateNetnsOptions = {}): void {
   if (process.env[MARKER] === '1') return;
   const node = [process.execPath, ...process.execArgv, fileURLToPath(fileUrl)];
   // A runner that gives up on the first process must not leave the second one behind.
   const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
-  const isolate = ['unshare', ...user, '--net', '--mount', '--', 'sh', '-c', SETUP, 'sh'];
+  const processes = ownProcesses ? ['--pid', '--fork', '--kill-child', '--mount-proc'] : [];
+  const isolate = ['unshare', ...user, '--net', '--mount', ...processes, '--', 'sh', '-c', SETUP, 'sh'];
   const args = ['--pdeathsig', 'KILL', ...isolate, ...node];
   const { status, error } = spawnSync('setpriv', args, { stdio: 'inherit', env: { ...process.env, [MARKER]: '1' } });
   if (error !== undefined) throw error;
