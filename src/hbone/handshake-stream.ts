@@ -12,6 +12,7 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { ContentType, type RecordKeysOptions, recordKeys } from '../native/record-keys.ts';
+import { resetSocket } from '../native/reset-socket.ts';
 import { MAX_FRAGMENT_BYTES, RECORD_HEADER_BYTES, recordBytesAt } from '../tls/tls-record.ts';
 import { RecordTransport, type TunnelReading } from './record-transport.ts';
 
@@ -63,7 +64,7 @@ export class HandshakeStream extends Duplex {
 
   /** As `Socket.resetAndDestroy`. */
   resetAndDestroy(): this {
-    this.#socket.resetAndDestroy();
+    resetSocket(this.#socket);
     return this.destroy();
   }
 

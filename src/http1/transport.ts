@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { SocketIntake } from '../http2/socket-intake.ts';
 import { type ByteTransport, type TransportSink, writeSocket } from '../http2/transport.ts';
+import { resetSocket } from '../native/reset-socket.ts';
 import { SocketSender } from '../native/socket-sender.ts';
 
 export interface PausableTransport extends ByteTransport {
@@ -75,7 +76,7 @@ class PausableSocket implements PausableTransport {
   abort(): void {
     // Over TLS the missing close_notify says the same.
     if ('encrypted' in this.#socket) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    else resetSocket(this.#socket);
   }
 }
 

@@ -12,6 +12,7 @@
  */
 import type { Socket } from 'node:net';
 import { AmbitError } from '../base/errors.ts';
+import { resetSocket } from '../native/reset-socket.ts';
 import { SocketSender } from '../native/socket-sender.ts';
 import { isOrdinaryEnd } from '../net/from-node-error.ts';
 import { BULK_BYTES, freeChunk, ownCopy } from './free-chunk.ts';
@@ -212,7 +213,7 @@ class Relay implements StreamHandler {
       this.#error ??= disconnected(this.#options.socketSide === 'client' ? 'destination' : 'client');
     }
     // A lost tunnel must not look like a clean end: half an answer would pass for a whole one.
-    this.#socket.resetAndDestroy();
+    resetSocket(this.#socket);
   }
 
   #socketFailed(error: Error): void {

@@ -26,6 +26,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("localEndpoint", Napi::Function::New<ambit::LocalEndpoint>(env, "localEndpoint"));
   exports.Set("connectNow", Napi::Function::New<ambit::ConnectNow>(env, "connectNow"));
   exports.Set("sendNow", Napi::Function::New<ambit::SendNow>(env, "sendNow"));
+  exports.Set("resetOnClose", Napi::Function::New<ambit::ResetOnClose>(env, "resetOnClose"));
   exports.Set("setSocketOptions", Napi::Function::New<ambit::SetSocketOptions>(env, "setSocketOptions"));
   exports.Set("raiseFileLimit", Napi::Function::New<ambit::RaiseFileLimit>(env, "raiseFileLimit"));
   exports.Set("releaseProgram", Napi::Function::New<ambit::ReleaseProgram>(env, "releaseProgram"));

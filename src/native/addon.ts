@@ -118,6 +118,8 @@ export interface NativeAddon {
   connectNow(fd: number, address: string, port: number): number;
   /** Sends without waiting: the count of bytes taken, 0 when the kernel takes none now, or a failure. */
   sendNow(fd: number, bytes: Uint8Array): number;
+  /** Has the close of a socket reset its connection. */
+  resetOnClose(fd: number): number;
   setSocketOptions(fd: number, options: StreamSocketOptions & { readonly mark?: number }): number;
   raiseFileLimit(): number;
   /** Whether pages of the program's file are no longer resident for this process. */

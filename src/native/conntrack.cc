@@ -26,6 +26,7 @@ using Bytes = std::vector<char>;
 // An answer of the kernel fits (NLMSG_GOODSIZE and dumps of up to 32 KiB).
 constexpr size_t kBufferBytes = 64 * 1024;
 // The kernel answers at once; a socket that it never answers must not hold the agent up.
+constexpr int kMaxForeignPackets = 1000;
 constexpr timeval kReceiveTimeout = {.tv_sec = 2, .tv_usec = 0};
 // Each data structure of netlink begins at a multiple of four bytes.
 constexpr size_t kHeaderBytes = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(nfgenmsg));
@@ -123,17 +124,21 @@ int Collect(int fd, const std::vector<uint16_t>& ports, std::vector<Bytes>* requ
   const int sent = Send(fd, Request(IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC));
   if (sent != 0) return sent;
   alignas(nlmsghdr) char buffer[kBufferBytes];
-  for (;;) {
+  for (int foreign = 0; foreign <= kMaxForeignPackets;) {
     sockaddr_nl sender = {};
     socklen_t sender_length = sizeof(sender);
     const ssize_t length = recvfrom(fd, buffer, sizeof(buffer), 0, reinterpret_cast<sockaddr*>(&sender), &sender_length);
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) return Failure(Step::kReceive, errno);
-    // Other processes may write to the socket, too; 0 is the kernel.
-    if (sender.nl_pid != 0) continue;
+    // Other processes may write to the socket, too, but not for ever; 0 is the kernel.
+    if (sender.nl_pid != 0) {
+      foreign++;
+      continue;
+    }
     const int result = ReadPacket(buffer, static_cast<size_t>(length), ports, requests);
     if (result != 0) return result < 0 ? result : 0;
   }
+  return Failure(Step::kReceive, EBADMSG);
 }
 
 int DropAll(int fd, const std::vector<uint16_t>& ports) {

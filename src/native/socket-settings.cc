@@ -143,4 +143,14 @@ Napi::Value SetSocketOptions(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), result);
 }
 
+Napi::Value ResetOnClose(const Napi::CallbackInfo& info) {
+  OptionReader reader(info.Env(), Napi::Object::New(info.Env()));
+  if (!info[0].IsNumber()) reader.Reject("fd");
+  if (!reader.Check()) return info.Env().Undefined();
+  const linger now = {.l_onoff = 1, .l_linger = 0};
+  const int fd = info[0].As<Napi::Number>().Int32Value();
+  const int result = setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+  return Napi::Number::New(info.Env(), result == 0 ? 0 : Failure(Step::kClose, errno));
+}
+
 }  // namespace ambit

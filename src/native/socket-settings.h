@@ -50,4 +50,7 @@ int ApplySocketSettings(int fd, const SocketSettings& settings);
 // setSocketOptions(fd, {noDelay, keepAlive, userTimeoutMs, mark}) -> 0 or a Failure() value.
 Napi::Value SetSocketOptions(const Napi::CallbackInfo& info);
 
+// resetOnClose(fd) -> 0 or a Failure() value: closing the socket resets its connection, whatever waits (SO_LINGER of 0 s).
+Napi::Value ResetOnClose(const Napi::CallbackInfo& info);
+
 }  // namespace ambit

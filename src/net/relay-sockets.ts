@@ -6,6 +6,7 @@
  * - `onDone` is called exactly once, when both sockets are closed.
  */
 import type { Socket } from 'node:net';
+import { resetSocket } from '../native/reset-socket.ts';
 import { isOrdinaryEnd } from './from-node-error.ts';
 
 /** Counted as bytes move: from and to the downstream socket. */
@@ -42,7 +43,7 @@ export function relaySockets(
     socket.on('close', (hadError: boolean) => {
       // A socket that closed cleanly let its data go out; one that failed takes the other side down with it.
       // A connection that was lost must not look like one that ended: half an answer would pass for a whole one.
-      if (hadError || socket.errored) other.resetAndDestroy();
+      if (hadError || socket.errored) resetSocket(other);
       else if (!other.destroyed) other.destroySoon();
       closed();
     });

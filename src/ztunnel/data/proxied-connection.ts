@@ -2,10 +2,11 @@
  * One client connection through the proxy, from the moment its route is known: telemetry, tracking and the end of it in
  * one place, so that every way of ending reports exactly once.
  */
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { AmbitError } from '../../base/errors.ts';
 import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
 import type { RelayErrorCode } from '../../http2/relay.ts';
+import { resetSocket } from '../../native/reset-socket.ts';
 import type { ByteCounters, SocketEnd } from '../../telemetry/tcp-metrics.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import { ConnectionReport, type ReportDeps } from './connection-report.ts';
@@ -64,14 +65,14 @@ export class ProxiedConnection implements TrackedConnection {
 
   /** Names what an abort has to break off; after one it is broken off at once. */
   holds(end: Breakable): void {
-    if (this.#ended) end.resetAndDestroy();
+    if (this.#ended) breakOff(end);
     else this.#ends.push(end);
   }
 
   abort(error: ProxyError): void {
     const ends = this.#ends;
     this.end(error);
-    for (const end of ends) end.resetAndDestroy();
+    for (const end of ends) breakOff(end);
   }
 
   /** Reports the end; only the first call counts. */
@@ -98,6 +99,11 @@ export function relayError(error: AmbitError<RelayErrorCode> | undefined): Proxy
       cause: error,
     })
   );
+}
+
+function breakOff(end: Breakable): void {
+  if (end instanceof Socket) resetSocket(end);
+  else end.resetAndDestroy();
 }
 
 /** Closes a socket at once and without a word about errors that follow. */
