@@ -78,6 +78,7 @@ export async function bulk(
   const report = JSON.parse(
     await output(startIn(client, cores, 'iperf3', '--json', '-c', pair.host, ...numbers, ...way)),
   );
+  if (report.error !== undefined) throw new Error(`iperf3 failed: ${report.error}`);
   const { bytes, bits_per_second: bitsPerSecond } = report.end.sum_received;
   return { count: bytes / 1e9, gigabitsPerSecond: bitsPerSecond / 1e9 };
 }
