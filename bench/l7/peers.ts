@@ -53,6 +53,7 @@ http {
   uwsgi_temp_path ${folder}/nginx-uwsgi;
   scgi_temp_path ${folder}/nginx-scgi;
   keepalive_requests 100000000;
+  client_max_body_size 0;
   upstream up { server 127.0.0.1:${endpoint}; keepalive 64; keepalive_requests 100000000; }
   server {
     listen 127.0.0.1:${port}${passes === 'grpc' ? ' http2' : ''};
