@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ENDS_WITH_BENCH, endProcess } from '../end-process.ts';
 import { BenchApi } from './bench-api.ts';
@@ -14,6 +15,8 @@ const AMBIT = join(import.meta.dirname, '../../bin/ambit');
 const ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 const CNI_CONFIG = '{"cniVersion":"1.0.0","name":"n","plugins":[{"type":"bridge"}]}';
 const READY_LIMIT_MS = 60_000;
+/** Of its log, where it does not come up. */
+const LINES_SHOWN = 20;
 const PODS = 1000;
 const SERVICES = 10;
 
@@ -104,16 +107,20 @@ export class AgentUnderTest implements AsyncDisposable {
   }
 
   async #serves(): Promise<void> {
-    let log = '';
-    for (const stream of [this.#agent?.stdout, this.#agent?.stderr]) {
-      stream?.on('data', (chunk: Buffer) => {
-        log = (log + chunk.toString()).slice(-10_000);
+    const last: string[] = [];
+    let serves = false;
+    for (const input of [this.#agent?.stdout, this.#agent?.stderr]) {
+      if (!input) continue;
+      createInterface({ input }).on('line', (line) => {
+        serves ||= line.includes('the pods of this node were looked at');
+        last.push(line);
+        if (last.length > LINES_SHOWN) last.shift();
       });
     }
     const endMs = performance.now() + READY_LIMIT_MS;
-    while (!log.includes('the pods of this node were looked at')) {
+    while (!serves) {
       if (performance.now() > endMs || this.#agent?.exitCode !== null || this.#agent.signalCode !== null)
-        throw new Error(`the agent does not serve: ${log}`);
+        throw new Error(`the agent does not serve: ${last.join('\n')}`);
       await delay(50);
     }
   }

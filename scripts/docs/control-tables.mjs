@@ -6,13 +6,6 @@ import { table } from './markdown.mjs';
 const count = (number) => number.toLocaleString('en');
 const mb = (megabytes) => `${megabytes.toFixed(0)} MB`;
 
-/** Quantiles are those of changes that arrived. Files of a bench that fails where one does not have no count of the others. */
-function missingText({ lines }) {
-  if (lines.every(({ missing }) => missing === undefined)) return [];
-  const sum = (field) => count(lines.reduce((total, line) => total + line[field], 0));
-  return [`Of ${sum('changes')} changes ${sum('missing')} never reached all proxies.`];
-}
-
 /** From a pod's address to all proxies. */
 export function pushTable() {
   const push = readResults('push');
@@ -37,11 +30,9 @@ export function pushTable() {
     'RSS / anonymous',
   ];
   const ready = push.sizes.map(({ workloads, readyMs }) => `${(readyMs / 1000).toFixed(1)} s with ${count(workloads)}`);
-  const introduction = [
-    measured(push),
-    `${push.seconds} s each. Ready after ${ready.join(', ')} workloads.`,
-    ...missingText(push),
-  ].join('\n');
+  const introduction = [measured(push), `${push.seconds} s each. Ready after ${ready.join(', ')} workloads.`].join(
+    '\n',
+  );
   return `${introduction}\n\n${table(titles, rows)}`;
 }
 

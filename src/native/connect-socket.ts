@@ -11,6 +11,7 @@ import { type FdWatch, nativeAddon } from './addon.ts';
 import type { Endpoint } from './endpoint.ts';
 import { asNodeError } from './from-errno.ts';
 import { closeFd } from './sockets.ts';
+import { watchFd } from './watch-fd.ts';
 
 const WRITABLE = 2;
 
@@ -48,9 +49,8 @@ function whenConnected(
   let onEvent: (event: number) => void = () => undefined;
   let watch: FdWatch;
   try {
-    watch = new addon.FdWatch(fd, (event) => onEvent(event));
+    watch = watchFd(fd, (event) => onEvent(event));
   } catch (cause) {
-    closeFd(fd);
     return { kind: 'system', error: new Error('the connect cannot be watched', { cause }) };
   }
   return new Promise((resolve) => {

@@ -12,6 +12,7 @@ import { systemClock } from '../base/clock.ts';
 import { AmbitError, systemErrorCode } from '../base/errors.ts';
 import { type FdWatch, nativeAddon, type SeqpacketMessage } from './addon.ts';
 import { fromErrno, isWouldBlock } from './from-errno.ts';
+import { watchFd } from './watch-fd.ts';
 
 const READABLE = 1;
 const WRITABLE = 2;
@@ -41,7 +42,7 @@ export class SeqpacketConnection {
   /** @param fd a connected descriptor, which the connection owns from now on */
   constructor(fd: number) {
     this.#fd = fd;
-    this.#watch = new (nativeAddon().FdWatch)(fd, (event) => this.#onEvent(event));
+    this.#watch = watchFd(fd, (event) => this.#onEvent(event));
   }
 
   /**
@@ -148,17 +149,21 @@ export class SeqpacketServer {
    */
   constructor(path: string, onConnection: (connection: SeqpacketConnection) => void) {
     removeSocketFile(path);
-    const addon = nativeAddon();
-    const fd = addon.seqpacketListen(path, BACKLOG);
+    const fd = nativeAddon().seqpacketListen(path, BACKLOG);
     if (fd < 0) throw fromErrno(fd, path);
     this.#fd = fd;
     this.#path = path;
-    this.#watch = new addon.FdWatch(fd, () => {
+    this.#watch = watchFd(fd, () => {
       const accepted = nativeAddon().acceptOne(this.#fd);
       if (accepted >= 0) onConnection(new SeqpacketConnection(accepted));
       else if (!isWouldBlock(accepted)) this.#rest();
     });
-    this.resume();
+    try {
+      this.resume();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /** Leaves connections in the backlog until `resume()`. */

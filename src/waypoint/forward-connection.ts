@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Result } from '../base/result.ts';
 import { type ProxyError, proxyError, responseFlag } from '../hbone/proxy-error.ts';
+import { refuseStream } from '../hbone/refuse-stream.ts';
 import { Http2Code } from '../http2/http2-error.ts';
 import { relay } from '../http2/relay.ts';
 import { relayStreams } from '../http2/relay-streams.ts';
@@ -16,7 +17,7 @@ import type { ConnectTarget } from './connect-target.ts';
 import type { OpenDecisions } from './open-decisions.ts';
 import type { RequestTelemetry } from './request-telemetry.ts';
 import { backendTarget, ownTarget, type RouteTarget, type RouteTargetDeps } from './route-target.ts';
-import { type DownstreamConnection, refuse } from './tunnels.ts';
+import type { DownstreamConnection } from './tunnels.ts';
 import type { Endpoint, Upstream, Upstreams } from './upstreams.ts';
 
 export interface ForwardDeps extends RouteTargetDeps {
@@ -171,7 +172,7 @@ class ForwardedConnection {
   refuse(error: ProxyError): void {
     const { stream } = this.#connection;
     if (stream.answered) stream.reset(Http2Code.CONNECT_ERROR);
-    else refuse(stream, error);
+    else refuseStream(stream, error);
     this.#end(error);
   }
 

@@ -17,6 +17,7 @@ import type { Logger } from '../base/logger.ts';
 import { type ProxyError, policyDenied, proxyError } from '../hbone/proxy-error.ts';
 import { streamTransport } from '../http1/stream-transport.ts';
 import type { BlockPool } from '../http2/block-pool.ts';
+import { Http2Code } from '../http2/http2-error.ts';
 import type { Http2Stream, StreamCloseReason, StreamHandler } from '../http2/stream.ts';
 import type { MeshState } from '../mesh/mesh-state.ts';
 import type { DefaultDenials } from '../model/policy-tally.ts';
@@ -124,7 +125,8 @@ class ServedConnection implements StreamHandler {
 
   start(): void {
     const { stream, release } = this.#connection;
-    stream.respond([[':status', '200']]);
+    // A peer that takes no headers: data without them would be an error of ours.
+    if (!stream.respond([[':status', '200']])) return stream.reset(Http2Code.INTERNAL_ERROR);
     stream.setHandler(this);
     if (this.#declared === 'tcp' || this.#declared === 'tls') this.#decide('tcp');
     release();

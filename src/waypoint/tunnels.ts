@@ -9,7 +9,8 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { fail, ok, type Result } from '../base/result.ts';
 import { type Authority, headerValue, readConnect } from '../hbone/authority.ts';
-import { type ProxyError, proxyError, refusalStatus } from '../hbone/proxy-error.ts';
+import { type ProxyError, proxyError } from '../hbone/proxy-error.ts';
+import { refuseStream } from '../hbone/refuse-stream.ts';
 import type { WorkloadTls } from '../hbone/tls-store.ts';
 import { TunnelAcceptor } from '../hbone/tunnel-acceptor.ts';
 import { tunnelSettings } from '../hbone/tunnel-settings.ts';
@@ -142,7 +143,7 @@ export class Tunnels {
     // The holder has to be in place before an answer may end the stream.
     queueMicrotask(() => {
       if (stream.state === 'closed') return;
-      if (!authority.ok) return refuse(stream, authority.error);
+      if (!authority.ok) return refuseStream(stream, authority.error);
       this.#deps.onConnection({
         ...client,
         stream,
@@ -159,9 +160,4 @@ export class Tunnels {
   #log({ peer }: InboundConnection, error: ProxyError): void {
     this.#deps.logger.warn('tunnel refused', { peer: formatAddress(peer.address, peer.port), error: error.message });
   }
-}
-
-/** Answers a CONNECT request with the status of its failure. */
-export function refuse(stream: Http2Stream, error: ProxyError): void {
-  stream.respond([[':status', String(refusalStatus(error))]], true);
 }

@@ -73,6 +73,32 @@ async function openTunnelTo(ztunnel: DirectZtunnel, maxHeaderListBytes: number):
   );
 }
 
+/** A CONNECT request over a tunnel, with some bytes, until its stream is closed. */
+async function whatComesOf(
+  connection: Http2Connection,
+  authority: string,
+): Promise<{ readonly events: readonly string[]; readonly reason: StreamCloseReason }> {
+  const events: string[] = [];
+  const reason = await new Promise<StreamCloseReason>((onClosed) => {
+    const opened = connection.request(
+      [
+        [':method', 'CONNECT'],
+        [':authority', authority],
+      ],
+      {
+        onHeaders: () => void events.push('headers'),
+        onData: () => void events.push('data'),
+        onEnd: () => void events.push('end'),
+        onClosed: (_stream, closed) => onClosed(closed),
+        onWritable: () => undefined,
+      },
+    );
+    if (!opened.ok) throw opened.error;
+    opened.value.write(Buffer.from('hello'));
+  });
+  return { events, reason };
+}
+
 describe('a tunnel', () => {
   it('that is established keeps nothing of its handshake, at neither end', async () => {
     await using server = await serveDouble();
@@ -92,29 +118,21 @@ describe('a tunnel', () => {
     await using server = await serveDouble();
     await using ztunnel = await startDirect(CONFIG);
     const connection = await openTunnelTo(ztunnel, 1);
-    const events: string[] = [];
-    const reason = await new Promise<StreamCloseReason>((onClosed) => {
-      const opened = connection.request(
-        [
-          [':method', 'CONNECT'],
-          [':authority', `127.0.0.1:${server.port}`],
-        ],
-        {
-          onHeaders: () => void events.push('headers'),
-          onData: () => void events.push('data'),
-          onEnd: () => void events.push('end'),
-          onClosed: (_stream, closed) => onClosed(closed),
-          onWritable: () => undefined,
-        },
-      );
-      if (!opened.ok) throw opened.error;
-      opened.value.write(Buffer.from('hello'));
-    });
+    const { events, reason } = await whatComesOf(connection, `127.0.0.1:${server.port}`);
     assert.deepEqual(reason, { kind: 'reset', by: 'peer', code: Http2Code.INTERNAL_ERROR });
     assert.deepEqual(events, []);
     await eventually('it is reported', () =>
       ztunnel.log.some((line) => line.includes('answer to CONNECT cannot be sent')),
     );
+    connection.destroy();
+  });
+
+  it('whose peer takes no headers has a request that is refused reset as well, instead of left open', async () => {
+    await using ztunnel = await startDirect(CONFIG);
+    const connection = await openTunnelTo(ztunnel, 1);
+    const { events, reason } = await whatComesOf(connection, '192.0.2.1:80');
+    assert.deepEqual(reason, { kind: 'reset', by: 'peer', code: Http2Code.INTERNAL_ERROR });
+    assert.deepEqual(events, []);
     connection.destroy();
   });
 });

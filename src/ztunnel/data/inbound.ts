@@ -9,7 +9,8 @@
 import type { AuthorizationInput } from '../../authz/evaluate.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { type Authority, authorityText, headerValue, readConnect } from '../../hbone/authority.ts';
-import { type ProxyError, proxyError, refusalStatus } from '../../hbone/proxy-error.ts';
+import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
+import { refuseStream } from '../../hbone/refuse-stream.ts';
 import type { WorkloadTls } from '../../hbone/tls-store.ts';
 import { TunnelAcceptor } from '../../hbone/tunnel-acceptor.ts';
 import { tunnelSettings } from '../../hbone/tunnel-settings.ts';
@@ -331,7 +332,7 @@ export class Inbound {
       direction: 'inbound',
       error: error.message,
     });
-    stream.respond([[':status', String(refusalStatus(error))]], true);
+    refuseStream(stream, error);
   }
 
   #log({ peer, local }: InboundConnection, error: ProxyError): void {
@@ -367,5 +368,5 @@ function authorizationInput(tunnel: InboundTunnel, destinationPort: number): Aut
 function refuse(proxied: ProxiedConnection, stream: Http2Stream, error: ProxyError): void {
   if (proxied.ended) return;
   proxied.end(error);
-  stream.respond([[':status', String(refusalStatus(error))]], true);
+  refuseStream(stream, error);
 }
