@@ -10,7 +10,7 @@ export function freeChunk({ buffer, length }: Buffer): void {
 }
 
 /** A copy that has its memory for itself. */
-export function ownCopy(bytes: Buffer): Buffer {
+export function ownCopy(bytes: Uint8Array): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   copy.set(bytes);
   return copy;

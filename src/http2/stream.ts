@@ -9,7 +9,7 @@
  */
 import type { AmbitError } from '../base/errors.ts';
 import { ReceiveWindow, SendWindow } from './flow-window.ts';
-import { ownCopy } from './free-chunk.ts';
+import { BULK_BYTES, freeChunk, ownCopy } from './free-chunk.ts';
 import type { Header } from './header.ts';
 import { Http2Code, type Http2ErrorCode } from './http2-error.ts';
 
@@ -77,6 +77,8 @@ export class Http2Stream {
   #handler: StreamHandler;
   #state: StreamState = 'open';
   #pending: Buffer[] | undefined;
+  /** How much of the first pending chunk is sent. */
+  #pendingAt = 0;
   #pendingBytes = 0;
   #endQueued = false;
   #wantsWritable = false;
@@ -226,15 +228,18 @@ export class Http2Stream {
     while (this.#pending !== undefined && budget > 0) {
       const chunk = this.#pending[0] ?? NO_BYTES;
       const last = this.#endQueued && this.#pending.length === 1;
-      const sent = this.#host.sendData(this, chunk, 0, last);
-      if (last && sent === chunk.length + 1) return this.#localEnded();
+      const left = chunk.length - this.#pendingAt;
+      const sent = this.#host.sendData(this, chunk, this.#pendingAt, last);
+      if (last && sent === left + 1) return this.#localEnded();
       this.#pendingBytes -= sent;
       budget -= sent;
-      if (sent < chunk.length) {
-        this.#pending[0] = chunk.subarray(sent);
+      if (sent < left) {
+        this.#pendingAt += sent;
         return true;
       }
+      this.#pendingAt = 0;
       this.#pending.shift();
+      freeChunk(chunk);
       if (this.#pending.length === 0) this.#pending = undefined;
     }
     if (this.#pending !== undefined) return true;
@@ -288,6 +293,7 @@ export class Http2Stream {
 
   #dropPending(): void {
     this.#pending = undefined;
+    this.#pendingAt = 0;
     this.#pendingBytes = 0;
     this.#endQueued = false;
     this.#wantsWritable = false;
@@ -301,6 +307,7 @@ export class Http2Stream {
       return;
     }
     this.#pending ??= [];
-    this.#pending.push(Buffer.from(chunk.subarray(from)));
+    const rest = from === 0 ? chunk : chunk.subarray(from);
+    this.#pending.push(rest.length < BULK_BYTES ? Buffer.from(rest) : ownCopy(rest));
   }
 }

@@ -10,6 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -156,7 +157,7 @@ export class LocalMesh {
     await this.end('SIGKILL');
     // Until the kernel has ended all of them, programs of the mesh write into the folder.
     if (world !== 0) await eventually('the end of the world', () => processStartTime(world) === undefined);
-    rmSync(this.#root, { recursive: true, force: true, maxRetries: 10 });
+    await rm(this.#root, { recursive: true, force: true, maxRetries: 10 });
   }
 
   get #environment(): NodeJS.ProcessEnv {

@@ -83,6 +83,29 @@ test('a stream that is not read stops its sender at the stream window and blocks
   assert.equal(slow.value.pendingBytes, 0);
 });
 
+test('what waited arrives whole and in order, in whatever parts it leaves, while its writer uses the memory again', async () => {
+  const pair = connectedPair({}, { settings: { initialWindowBytes: 65_536, connectionWindowBytes: 262_144 } });
+  pair.handleWith(() => new Recorder(false));
+  const opened = pair.client.request(CONNECT, new Recorder());
+  await settle();
+  assert.ok(opened.ok);
+  const memory = Buffer.alloc(60_000);
+  const written: Buffer[] = [];
+  for (const [index, length] of [60_000, 60_000, 10, 9000, 60_000, 5000].entries()) {
+    const chunk = memory.subarray(0, length).fill(index + 1);
+    written.push(Buffer.from(chunk));
+    opened.value.write(chunk);
+  }
+  opened.value.end();
+  for (let round = 0; round < 60; round += 1) {
+    pair.accepted[0]?.stream.consume(7001);
+    await settle(4);
+  }
+  const [{ handler } = { handler: new Recorder() }] = pair.accepted;
+  assert.equal(handler.ended, 1);
+  assert.ok(Buffer.concat(handler.chunks).equals(Buffer.concat(written)));
+});
+
 test('a blocked transport holds writers back and wakes them all', async () => {
   const pair = connectedPair();
   await settle();
