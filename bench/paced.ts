@@ -9,6 +9,8 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 
 /** How long answers may take after the last request. */
 const MAX_WAIT_MS = 20_000;
+/** Not counted: this program is slow before it is compiled, and would have its requests wait for that. */
+const WARM_UP_SEC = 0.5;
 
 /** Of all threads. */
 function nowMs(): number {
@@ -140,6 +142,18 @@ async function finished(line: Line, count: number): Promise<void> {
   }
 }
 
+/** Counts from nothing. */
+async function keepPace(line: Line, perSecond: number, seconds: number): Promise<void> {
+  line.latenciesUs.length = 0;
+  line.failures = 0;
+  const count = Math.round(perSecond * seconds);
+  const pace: Pace = { intervalMs: 1000 / perSecond, count };
+  const metronome = new Worker(new URL(import.meta.url), { workerData: pace });
+  metronome.on('message', (dueMs: number) => line.due(dueMs));
+  await new Promise((resolve) => metronome.once('exit', resolve));
+  await finished(line, count);
+}
+
 async function run([
   url = '',
   perSecond = '1000',
@@ -151,13 +165,8 @@ async function run([
   for (let index = 0; index < Number(connections); index++) line.due(nowMs());
   await finished(line, Number(connections));
   if (line.failures > 0) throw new Error(`${line.failures} of the connections to ${url} failed`);
-  line.latenciesUs.length = 0;
-  const count = Math.round(Number(perSecond) * Number(seconds));
-  const pace: Pace = { intervalMs: 1000 / Number(perSecond), count };
-  const metronome = new Worker(new URL(import.meta.url), { workerData: pace });
-  metronome.on('message', (dueMs: number) => line.due(dueMs));
-  await new Promise((resolve) => metronome.once('exit', resolve));
-  await finished(line, count);
+  await keepPace(line, Number(perSecond), WARM_UP_SEC);
+  await keepPace(line, Number(perSecond), Number(seconds));
   line.close();
   const sorted = line.latenciesUs.sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { release } from 'node:os';
 import { ENVOY } from './envoy/fetch-envoy.ts';
+import { goToolPath } from './go-tool.ts';
 
 /** How each program tells its own. */
 const PROGRAMS = {
@@ -11,6 +12,7 @@ const PROGRAMS = {
   wrk: ['wrk', '-v'],
   h2load: ['h2load', '--version'],
   iperf3: ['iperf3', '--version'],
+  fortio: [goToolPath('fortio'), 'version'],
 } as const satisfies Record<string, readonly [string, ...string[]]>;
 
 export type Program = keyof typeof PROGRAMS;

@@ -28,27 +28,37 @@ export interface Latencies {
   readonly p999Us: number;
 }
 
-function startIn(pod: LabPod, cores: Cores, ...command: string[]): ChildProcess {
+/** Runs a command in a pod, on the cores of the load. @param stderr where it goes; piped, it is shown when the command fails */
+export function startIn(
+  pod: LabPod,
+  cores: Cores,
+  command: readonly string[],
+  stderr: 'inherit' | 'pipe' = 'inherit',
+): ChildProcess {
   return spawn('taskset', [...onCore(cores.load), ...ENDS_WITH_BENCH, 'nsenter', `--net=${pod.path}`, ...command], {
-    stdio: ['pipe', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', stderr],
   });
 }
 
 /** One of the commands of `traffic.ts`. */
 export function inPod(pod: LabPod, cores: Cores, ...args: string[]): ChildProcess {
-  return startIn(pod, cores, process.execPath, TRAFFIC, ...args);
+  return startIn(pod, cores, [process.execPath, TRAFFIC, ...args]);
 }
 
 /** What a program wrote until it said that it is ready, or ended. */
 export function output(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
+    let problem = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      problem += chunk.toString();
+    });
     child.stdout?.on('data', (chunk: Buffer) => {
       text += chunk.toString();
       if (text.includes('ready\n')) resolve(text);
     });
     child.on('exit', (code) =>
-      code === 0 ? resolve(text) : reject(new Error(`${child.spawnargs.slice(4).join(' ')} exited ${code}`)),
+      code === 0 ? resolve(text) : reject(new Error(`${child.spawnargs.slice(4).join(' ')} exited ${code} ${problem}`)),
     );
   });
 }
@@ -76,7 +86,7 @@ export async function bulk(
   const numbers = ['-p', pair.ports.bulk, '-P', streams, '-t', Math.ceil(seconds)].map(String);
   const way = direction === 'to the client' ? ['--reverse'] : [];
   const report = JSON.parse(
-    await output(startIn(client, cores, 'iperf3', '--json', '-c', pair.host, ...numbers, ...way)),
+    await output(startIn(client, cores, ['iperf3', '--json', '-c', pair.host, ...numbers, ...way])),
   );
   if (report.error !== undefined) throw new Error(`iperf3 failed: ${report.error}`);
   const { bytes, bits_per_second: bitsPerSecond } = report.end.sum_received;
@@ -88,7 +98,7 @@ export async function wrk({ pair, client, cores }: Contestant, connections: numb
   const threads = Math.min(connections, cores.load.split(',').length);
   const url = `http://${pair.host}:${pair.ports.http}/`;
   const args = ['wrk', `-t${threads}`, `-c${connections}`, `-d${seconds}s`, '--latency', url];
-  const text = await output(startIn(client, cores, ...args));
+  const text = await output(startIn(client, cores, args));
   const { requests, perSecond, p50Us } = readWrkReport(text);
   return { count: requests, perSecond, p50Us };
 }
@@ -102,7 +112,7 @@ export async function paced(
 ): Promise<Latencies> {
   const url = `http://${pair.host}:${pair.ports.http}/`;
   const numbers = [perSecond, seconds, connections].map(String);
-  return JSON.parse(await output(startIn(client, cores, process.execPath, PACED, url, ...numbers)));
+  return JSON.parse(await output(startIn(client, cores, [process.execPath, PACED, url, ...numbers])));
 }
 
 /** Opens connections that say nothing. @returns closes them */

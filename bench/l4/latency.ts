@@ -1,6 +1,7 @@
 /** Latency where the proxies have time: requests at a fixed pace, alone and beside a bulk stream. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { median } from '../quantiles.ts';
+import { fortioPace } from './fortio.ts';
 import { bulk, type Latencies, paced } from './generators.ts';
 import type { Repetition } from './lines.ts';
 import type { Contestant } from './proxy-pair.ts';
@@ -59,15 +60,33 @@ function whole({ name }: Contestant, run: Run): Run {
   return run;
 }
 
-/** 1,000 requests per second over 16 connections. */
-export async function fixedPace(
+/** 1,000 requests per second over 16 connections, counted from when each was due. */
+export function fixedPace(
   contestants: readonly Contestant[],
   { rounds, seconds }: Repetition,
 ): Promise<readonly PaceResult[]> {
-  console.log(`${PACE_PER_SEC} requests per second, ${CONNECTIONS} connections`);
-  const results = await inTurns(contestants, rounds * WINDOWS_PER_ROUND, (contestant) =>
+  return atPace(contestants, { windows: rounds * WINDOWS_PER_ROUND, by: 'each due at its time' }, (contestant) =>
     paced(contestant, PACE_PER_SEC, CONNECTIONS, seconds * LONGER),
   );
+}
+
+/** The same as fortio counts it, from when each was sent. */
+export function fixedPaceByFortio(
+  contestants: readonly Contestant[],
+  { rounds, seconds }: Repetition,
+): Promise<readonly PaceResult[]> {
+  return atPace(contestants, { windows: rounds, by: 'by fortio' }, (contestant) =>
+    fortioPace(contestant, PACE_PER_SEC, CONNECTIONS, seconds * LONGER),
+  );
+}
+
+async function atPace(
+  contestants: readonly Contestant[],
+  { windows, by }: { readonly windows: number; readonly by: string },
+  run: (contestant: Contestant) => Promise<Run>,
+): Promise<readonly PaceResult[]> {
+  console.log(`${PACE_PER_SEC} requests per second, ${CONNECTIONS} connections, ${by}`);
+  const results = await inTurns(contestants, windows, run);
   return results.map(({ gigabitsPerSecond: _, ...result }) => {
     print(result);
     return { ...result, perSecond: PACE_PER_SEC, connections: CONNECTIONS };

@@ -18,8 +18,9 @@ import { writeResults } from '../results.ts';
 import { startAmbitPair } from './ambit-pair.ts';
 import { type Entry, enter } from './contestants.ts';
 import { startEnvoyPair } from './envoy-pair.ts';
+import { buildFortio } from './fortio.ts';
 import { startBareHaproxyPair, startHaproxyPair } from './haproxy-pairs.ts';
-import { besideBulk, fixedPace } from './latency.ts';
+import { besideBulk, fixedPace, fixedPaceByFortio } from './latency.ts';
 import { LINES, type Line, measureLine, SIDECAR_LINES, TWO_CORE_LINES } from './lines.ts';
 import { burstMemory, idleMemory } from './memory.ts';
 import { ONE_CORE, TWO_CORES } from './process-cost.ts';
@@ -27,6 +28,7 @@ import type { Contestant } from './proxy-pair.ts';
 
 // Registries cannot be reached from the private namespace.
 fetchEnvoy();
+buildFortio();
 enterPrivateNetns(import.meta.url, { ownProcesses: true });
 
 const REPETITION = {
@@ -74,8 +76,9 @@ async function onOneCore(contestants: readonly Contestant[]) {
   }
   const lines = await inOrder(LINES, contestants);
   const pace = await fixedPace(contestants, REPETITION);
+  const paceByFortio = await fixedPaceByFortio(contestants, REPETITION);
   const underBulk = await besideBulk(contestants, REPETITION);
-  return { memory, lines, pace, underBulk };
+  return { memory, lines, pace, paceByFortio, underBulk };
 }
 
 /** Lines one after the other. */
@@ -98,7 +101,13 @@ async function run(): Promise<void> {
       : await among([AMBIT, doubled(AMBIT), HAPROXY, doubled(HAPROXY)], (contestants) =>
           inOrder(TWO_CORE_LINES, contestants),
         );
-  writeResults('l4', { ...REPETITION, ...oneCore, sidecars, twoCores, burst }, ['envoy', 'haproxy', 'wrk', 'iperf3']);
+  writeResults('l4', { ...REPETITION, ...oneCore, sidecars, twoCores, burst }, [
+    'envoy',
+    'haproxy',
+    'wrk',
+    'iperf3',
+    'fortio',
+  ]);
 }
 
 await run();

@@ -27,18 +27,21 @@ const UNEQUAL = [
   'them, telemetry, policies and the rest of the mesh are left out, in their favour; they read HTTP, which a tunnel does not.',
 ].join('\n');
 
+const FIELDS = ['p50Us', 'p99Us', 'p999Us'];
+
 /** Beside bulk there are some hundred requests only, of which no thousandth can be told. */
-function latencies({ pace, underBulk }) {
+function latencies({ pace, paceByFortio, underBulk }) {
   const title = ({ perSecond, connections }) =>
     `${perSecond.toLocaleString('en')} requests a second, ${connections} connections`;
   const beside = (result) => `, beside bulk of ${spreadText(spreadOf(result, 'gigabitsPerSecond'))} Gbit/s`;
   const peer = 'haproxy';
   return latencyTable(
     [
-      { results: pace, title, fields: ['p50Us', 'p99Us', 'p999Us'], peer },
+      { results: pace, title, fields: FIELDS, peer },
+      { results: paceByFortio, title: (one) => `${title(one)}, by fortio`, fields: FIELDS, peer },
       { results: underBulk, title: (one) => title(one) + beside(one), fields: ['p50Us', 'p99Us'], peer },
     ],
-    { fields: ['p50Us', 'p99Us', 'p999Us'], nameOf: (name) => CONTESTANTS[name] },
+    { fields: FIELDS, nameOf: (name) => CONTESTANTS[name] },
   );
 }
 
