@@ -11,10 +11,10 @@ export function goToolPath(name: string): string {
 }
 
 /**
- * Builds a program where it is not there yet.
+ * Builds a program. What has not changed comes from Go's cache, which needs no network.
  *
  * @param module the folder of its go.mod, from the root of the repository
- * @throws Error without Go
+ * @throws Error without Go, or with what Go said above it
  */
 export function buildGoTool(name: string, module: string, packagePath: string): string {
   const file = goToolPath(name);
@@ -25,7 +25,7 @@ export function buildGoTool(name: string, module: string, packagePath: string): 
       stdio: ['ignore', 'inherit', 'inherit'],
     });
   } catch (cause) {
-    throw new Error(`${name} could not be built: it needs Go and a Go module proxy`, { cause });
+    throw new Error(`${name} could not be built; it needs Go, and a Go module proxy the first time`, { cause });
   }
   return file;
 }

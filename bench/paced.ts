@@ -145,7 +145,6 @@ async function finished(line: Line, count: number): Promise<void> {
 /** Counts from nothing. */
 async function keepPace(line: Line, perSecond: number, seconds: number): Promise<void> {
   line.latenciesUs.length = 0;
-  line.failures = 0;
   const count = Math.round(perSecond * seconds);
   const pace: Pace = { intervalMs: 1000 / perSecond, count };
   const metronome = new Worker(new URL(import.meta.url), { workerData: pace });
@@ -166,6 +165,7 @@ async function run([
   await finished(line, Number(connections));
   if (line.failures > 0) throw new Error(`${line.failures} of the connections to ${url} failed`);
   await keepPace(line, Number(perSecond), WARM_UP_SEC);
+  if (line.failures > 0) throw new Error(`${line.failures} of the first requests to ${url} failed`);
   await keepPace(line, Number(perSecond), Number(seconds));
   line.close();
   const sorted = line.latenciesUs.sort((a, b) => a - b);

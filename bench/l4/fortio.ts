@@ -6,7 +6,7 @@ import type { Contestant } from './proxy-pair.ts';
 const FORTIO = goToolPath('fortio');
 
 const QUANTILES = [50, 99, 99.9] as const;
-/** Width of the narrowest classes of its histogram. */
+/** Width of the narrowest classes of its histogram; those of longer times are wider. */
 const RESOLUTION_SEC = 0.000_01;
 
 interface Report {

@@ -57,7 +57,7 @@ export function output(child: ChildProcess): Promise<string> {
       text += chunk.toString();
       if (text.includes('ready\n')) resolve(text);
     });
-    child.on('exit', (code) =>
+    child.on('close', (code) =>
       code === 0 ? resolve(text) : reject(new Error(`${child.spawnargs.slice(4).join(' ')} exited ${code} ${problem}`)),
     );
   });
@@ -73,6 +73,9 @@ export async function tunnels(
   const numbers = [pair.ports.echo, parallel, seconds, ...(most === undefined ? [] : [most])];
   return JSON.parse(await output(inPod(client, cores, 'tunnels', pair.host, ...numbers.map(String))));
 }
+
+/** How long a stream goes on that nobody ends. */
+const MAX_BULK_SEC = 60;
 
 export type Direction = 'to the server' | 'to the client';
 
@@ -91,6 +94,26 @@ export async function bulk(
   if (report.error !== undefined) throw new Error(`iperf3 failed: ${report.error}`);
   const { bytes, bits_per_second: bitsPerSecond } = report.end.sum_received;
   return { count: bytes / 1e9, gigabitsPerSecond: bitsPerSecond / 1e9 };
+}
+
+/** A stream to the server until it is ended. @returns ends it, and says how many Gbit/s it sent meanwhile */
+export function bulkUntil({ pair, client, cores }: Contestant): () => Promise<number> {
+  const numbers = ['-p', pair.ports.bulk, '-t', MAX_BULK_SEC].map(String);
+  const child = startIn(client, cores, ['iperf3', '--json', '-c', pair.host, ...numbers]);
+  let text = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  const closed = new Promise((resolve) => child.once('close', resolve));
+  return async () => {
+    if (child.exitCode !== null) throw new Error(`the stream ended by itself: ${text.slice(-500)}`);
+    child.kill('SIGTERM');
+    await closed;
+    // One second each; the summary that it makes at the end is left out when it is told to end.
+    const sums: readonly { sum: { bytes: number; seconds: number } }[] = JSON.parse(text).intervals;
+    const total = (of: 'bytes' | 'seconds') => sums.reduce((all, { sum }) => all + sum[of], 0);
+    return (total('bytes') * 8) / 1e9 / total('seconds');
+  };
 }
 
 /** wrk, because a generator in JavaScript would be the slowest part of the chain. */

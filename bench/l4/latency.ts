@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { median } from '../quantiles.ts';
 import { fortioPace } from './fortio.ts';
-import { bulk, type Latencies, paced } from './generators.ts';
+import { bulkUntil, type Latencies, paced } from './generators.ts';
 import type { Repetition } from './lines.ts';
 import type { Contestant } from './proxy-pair.ts';
 
@@ -14,8 +14,8 @@ const BESIDE_BULK_CONNECTIONS = 4;
 /** A thousandth of the requests decides over p99.9: they have to be many, and in many windows, of which the median counts. */
 const LONGER = 2.5;
 const WINDOWS_PER_ROUND = 2;
-/** How long the stream runs before requests begin, and after. */
-const BULK_MARGIN_SEC = 1;
+/** How long the stream runs before requests begin; it ends behind the last of them. */
+const BULK_LEAD_MS = 1000;
 
 /** Medians of the quantiles of all rounds. */
 export interface PaceResult extends Omit<Latencies, 'count'> {
@@ -75,7 +75,7 @@ export function fixedPaceByFortio(
   contestants: readonly Contestant[],
   { rounds, seconds }: Repetition,
 ): Promise<readonly PaceResult[]> {
-  return atPace(contestants, { windows: rounds, by: 'by fortio' }, (contestant) =>
+  return atPace(contestants, { windows: rounds * WINDOWS_PER_ROUND, by: 'by fortio' }, (contestant) =>
     fortioPace(contestant, PACE_PER_SEC, CONNECTIONS, seconds * LONGER),
   );
 }
@@ -102,10 +102,10 @@ export async function besideBulk(
     `${BESIDE_BULK_PER_SEC} requests per second, ${BESIDE_BULK_CONNECTIONS} connections, beside a bulk stream`,
   );
   const results = await inTurns(contestants, rounds, async (contestant) => {
-    const streaming = bulk(contestant, 'to the server', 1, seconds + 2 * BULK_MARGIN_SEC);
-    await delay(BULK_MARGIN_SEC * 1000);
+    const endBulk = bulkUntil(contestant);
+    await delay(BULK_LEAD_MS);
     const latencies = await paced(contestant, BESIDE_BULK_PER_SEC, BESIDE_BULK_CONNECTIONS, seconds);
-    return { ...latencies, gigabitsPerSecond: (await streaming).gigabitsPerSecond ?? Number.NaN };
+    return { ...latencies, gigabitsPerSecond: await endBulk() };
   });
   return results.map((result) => {
     print(result);

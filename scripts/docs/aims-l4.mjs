@@ -48,12 +48,10 @@ export function l4Aims(l4) {
     atMost(0.4),
   ]);
   const pace = ratioOf(l4.pace, 'ambit', 'haproxy', 'p999Us');
-  const paceByFortio = ratioOf(l4.paceByFortio, 'ambit', 'haproxy', 'p999Us');
   return [
     ...speedAims(l4),
     ...sidecars,
     ['L4 at 1,000 requests a second, 16 connections: p99.9', pace, atMost(1.5)],
-    ['the same, by fortio', paceByFortio, atMost(1.5)],
     ...memoryAims(l4),
   ];
 }

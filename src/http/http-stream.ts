@@ -46,8 +46,6 @@ export interface HttpStream {
   readonly canSend: boolean;
   /** Bytes accepted by `write` and not yet framed. */
   readonly pendingBytes: number;
-  /** Bytes `write` had accepted and that were never sent, once the exchange is over. */
-  readonly unsentBytes: number;
   /** Replaces the handler. */
   setHandler(handler: HttpStreamHandler): void;
   /** Sends response headers, interim ones (1xx) included. Returns false when the stream is gone or they are invalid. */

@@ -7,6 +7,9 @@
  */
 import type { HttpHeader, HttpStream } from './http-stream.ts';
 
+/** RFC 9113 7. */
+const INTERNAL_ERROR = 2;
+
 /** Where the bytes come from, as far as their credit goes. */
 type CreditTaker = Pick<HttpStream, 'consume' | 'releaseCredit'>;
 
@@ -78,6 +81,8 @@ export class StreamPipe {
     if (to === undefined || this.#waiting.length > 0) return;
     if (this.#trailers === undefined) return to.end();
     // Trailers follow the last byte: they wait until everything before them was sent.
-    if (to.pendingBytes === 0) to.sendTrailers(this.#trailers);
+    if (to.pendingBytes > 0 || to.sendTrailers(this.#trailers)) return;
+    // It takes no headers of this size, and would wait for an end that does not come.
+    if (to.canSend) to.reset(INTERNAL_ERROR);
   }
 }

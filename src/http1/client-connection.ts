@@ -217,10 +217,6 @@ export class Http1ClientConnection implements ExchangeHost, MessageSink, LinkOwn
     return this.#link.output.blocked;
   }
 
-  get outputBytes(): number {
-    return this.#link.output.bytes;
-  }
-
   /** A client sends no response. */
   sendHead(): boolean {
     return false;

@@ -23,8 +23,6 @@ const NORMAL: HttpCloseReason = { kind: 'normal' };
 export interface ExchangeHost {
   /** Whether the transport is behind. */
   readonly outputBlocked: boolean;
-  /** Output that the transport has not taken. */
-  readonly outputBytes: number;
   sendHead(headers: readonly HttpHeader[], endStream: boolean): boolean;
   /** Returns false when the exchange cannot go on: it was reset. */
   sendData(chunk: Uint8Array): boolean;
@@ -44,7 +42,6 @@ export class Http1Stream implements HttpStream {
   #wantsWritable = false;
   #heldBytes = 0;
   readonly pendingBytes = 0;
-  unsentBytes = 0;
   /** Why the exchange is over, once it is. */
   closeReason: HttpCloseReason = NORMAL;
 
@@ -154,7 +151,6 @@ export class Http1Stream implements HttpStream {
   close(reason: HttpCloseReason): void {
     if (this.#state === 'closed') return;
     this.closeReason = reason;
-    if (reason.kind !== 'normal') this.unsentBytes = this.#host.outputBytes;
     this.#state = 'closed';
     this.#handler.onClosed(this, reason);
     this.#host.exchangeClosed();

@@ -211,10 +211,6 @@ export class Http1ServerConnection implements ExchangeHost, MessageSink, LinkOwn
     return this.#link.output.blocked;
   }
 
-  get outputBytes(): number {
-    return this.#link.output.bytes;
-  }
-
   sendHead(headers: readonly HttpHeader[], endStream: boolean): boolean {
     const head = this.#head;
     if (head === undefined || this.#body !== undefined || !this.#link.open) return false;

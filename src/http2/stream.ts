@@ -230,7 +230,11 @@ export class Http2Stream {
       const last = this.#endQueued && this.#pending.length === 1;
       const left = chunk.length - this.#pendingAt;
       const sent = this.#host.sendData(this, chunk, this.#pendingAt, last);
-      if (last && sent === left + 1) return this.#localEnded();
+      if (last && sent === left + 1) {
+        this.#pendingBytes = 0;
+        freeChunk(chunk);
+        return this.#localEnded();
+      }
       this.#pendingBytes -= sent;
       budget -= sent;
       if (sent < left) {

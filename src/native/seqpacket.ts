@@ -153,17 +153,29 @@ export class SeqpacketServer {
     if (fd < 0) throw fromErrno(fd, path);
     this.#fd = fd;
     this.#path = path;
-    this.#watch = watchFd(fd, () => {
-      const accepted = nativeAddon().acceptOne(this.#fd);
-      if (accepted >= 0) onConnection(new SeqpacketConnection(accepted));
-      else if (!isWouldBlock(accepted)) this.#rest();
-    });
+    try {
+      this.#watch = watchFd(fd, () => this.#accept(onConnection));
+    } catch (error) {
+      removeSocketFile(path);
+      throw error;
+    }
     try {
       this.resume();
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  #accept(onConnection: (connection: SeqpacketConnection) => void): void {
+    const accepted = nativeAddon().acceptOne(this.#fd);
+    if (accepted < 0) {
+      if (!isWouldBlock(accepted)) this.#rest();
+      return;
+    }
+    const connection = connectionOf(accepted);
+    if (connection === undefined) this.#rest();
+    else onConnection(connection);
   }
 
   /** Leaves connections in the backlog until `resume()`. */
@@ -189,6 +201,15 @@ export class SeqpacketServer {
     this.#closed = true;
     this.#watch.close();
     removeSocketFile(this.#path);
+  }
+}
+
+/** Undefined, and the descriptor closed, where the event loop has no room for another. */
+function connectionOf(fd: number): SeqpacketConnection | undefined {
+  try {
+    return new SeqpacketConnection(fd);
+  } catch {
+    return undefined;
   }
 }
 

@@ -196,7 +196,11 @@ class Exchange implements RunningExchange, HttpStreamHandler {
     this.#responded = true;
     // An answer is on its way: no other try follows.
     if (!this.#body.retained) this.#body.forget();
-    this.#downstream.respond(this.#events.onResponse(headers), endStream);
+    if (!this.#downstream.respond(this.#events.onResponse(headers), endStream)) {
+      // A client that takes no headers of this size, most of all: a body without them would be an error of ours.
+      this.#aborted ??= 'downstream';
+      return this.#downstream.reset(Http2Code.INTERNAL_ERROR);
+    }
     if (endStream) this.#down.ended = true;
   }
 

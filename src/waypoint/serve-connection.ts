@@ -15,9 +15,9 @@ import type { Clock, Timer } from '../base/clock.ts';
 import type { AmbitError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { type ProxyError, policyDenied, proxyError } from '../hbone/proxy-error.ts';
+import { unanswerable } from '../hbone/refuse-stream.ts';
 import { streamTransport } from '../http1/stream-transport.ts';
 import type { BlockPool } from '../http2/block-pool.ts';
-import { Http2Code } from '../http2/http2-error.ts';
 import type { Http2Stream, StreamCloseReason, StreamHandler } from '../http2/stream.ts';
 import type { MeshState } from '../mesh/mesh-state.ts';
 import type { DefaultDenials } from '../model/policy-tally.ts';
@@ -125,8 +125,7 @@ class ServedConnection implements StreamHandler {
 
   start(): void {
     const { stream, release } = this.#connection;
-    // A peer that takes no headers: data without them would be an error of ours.
-    if (!stream.respond([[':status', '200']])) return stream.reset(Http2Code.INTERNAL_ERROR);
+    if (!stream.respond([[':status', '200']])) return this.#refuse(unanswerable());
     stream.setHandler(this);
     if (this.#declared === 'tcp' || this.#declared === 'tls') this.#decide('tcp');
     release();

@@ -5,9 +5,10 @@ export class FakeHttpStream implements HttpStream {
   handler: HttpStreamHandler | undefined;
   state: HttpStream['state'] = 'open';
   pendingBytes = 0;
-  unsentBytes = 0;
   /** Whether `write` says that more is welcome. */
   takesMore = true;
+  /** Whether its peer takes headers of any size. */
+  takesHeaders = true;
   responses: (readonly HttpHeader[])[] = [];
   written: string[] = [];
   ended = false;
@@ -23,12 +24,14 @@ export class FakeHttpStream implements HttpStream {
   }
 
   respond(headers: readonly HttpHeader[], endStream = false): boolean {
+    if (!this.takesHeaders) return false;
     this.responses.push(headers);
     this.ended ||= endStream;
     return this.state !== 'closed';
   }
 
   sendTrailers(headers: readonly HttpHeader[]): boolean {
+    if (!this.takesHeaders) return false;
     this.responses.push(headers);
     this.ended = true;
     return true;

@@ -65,10 +65,6 @@ export class GrpcWebStream implements HttpStream, HttpStreamHandler {
     return this.#stream.pendingBytes;
   }
 
-  get unsentBytes(): number {
-    return this.#stream.unsentBytes;
-  }
-
   setHandler(handler: HttpStreamHandler): void {
     this.#handler = handler;
   }

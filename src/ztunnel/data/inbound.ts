@@ -10,7 +10,7 @@ import type { AuthorizationInput } from '../../authz/evaluate.ts';
 import { fail, ok, type Result } from '../../base/result.ts';
 import { type Authority, authorityText, headerValue, readConnect } from '../../hbone/authority.ts';
 import { type ProxyError, proxyError } from '../../hbone/proxy-error.ts';
-import { refuseStream } from '../../hbone/refuse-stream.ts';
+import { refuseStream, unanswerable } from '../../hbone/refuse-stream.ts';
 import type { WorkloadTls } from '../../hbone/tls-store.ts';
 import { TunnelAcceptor } from '../../hbone/tunnel-acceptor.ts';
 import { tunnelSettings } from '../../hbone/tunnel-settings.ts';
@@ -156,7 +156,7 @@ export class Inbound {
     const understood = this.#understand(tunnel, stream, headers);
     if (!understood.ok) {
       // The holder has to be in place before an answer may end the stream.
-      queueMicrotask(() => this.#refuseStream(tunnel, stream, headers, understood.error));
+      queueMicrotask(() => this.#logAndRefuse(tunnel, stream, headers, understood.error));
       return undefined;
     }
     const proxied = this.#report(tunnel, understood.value);
@@ -252,7 +252,7 @@ export class Inbound {
     proxied.holds(socket);
     if (!stream.respond(this.#acceptance(local))) {
       // A peer that takes no headers of this size: data without them would be an error of ours.
-      proxied.end(proxyError('H2_FAILED', 'h2 failed: the answer to CONNECT cannot be sent', { side: 'downstream' }));
+      proxied.end(unanswerable());
       stream.reset(Http2Code.INTERNAL_ERROR);
       return discard(socket);
     }
@@ -323,7 +323,7 @@ export class Inbound {
     );
   }
 
-  #refuseStream(tunnel: InboundTunnel, stream: Http2Stream, headers: readonly Header[], error: ProxyError): void {
+  #logAndRefuse(tunnel: InboundTunnel, stream: Http2Stream, headers: readonly Header[], error: ProxyError): void {
     this.#context.accessLog.warn('connection failed', {
       'src.addr': formatAddress(tunnel.peerIp, tunnel.peerPort),
       'src.identity': tunnel.peer.id,

@@ -192,6 +192,27 @@ describe('a forwarded request', () => {
     assert.deepEqual(counts, [[['x-envoy-attempt-count', '1']], [['x-envoy-attempt-count', '2']]]);
   });
 
+  it('is reset when its client takes no headers of the size of the answer, instead of sent a body without them', async () => {
+    const lab = setUp();
+    const { stream } = await latest(lab);
+    lab.downstream.takesHeaders = false;
+    stream.headers(200, { a: 'b'.repeat(10_000) });
+    stream.data('hello');
+    assert.deepEqual([lab.downstream.resets, lab.downstream.written], [[Http2Code.INTERNAL_ERROR], []]);
+    assert.deepEqual([stream.resets, lab.done], [[Http2Code.CANCEL], ['downstream']]);
+  });
+
+  it('is reset when its client takes no trailers of that size, instead of left without an end', async () => {
+    const lab = setUp();
+    const { stream } = await latest(lab);
+    stream.headers(200, {});
+    stream.data('hello');
+    lab.downstream.takesHeaders = false;
+    stream.handler?.onHeaders(stream, [['grpc-status-details-bin', 'b'.repeat(10_000)]], true);
+    stream.finish();
+    assert.deepEqual([lab.downstream.resets, lab.downstream.written], [[Http2Code.INTERNAL_ERROR], ['hello']]);
+  });
+
   it('gets the answer of its endpoint, and leaves nothing behind', async () => {
     const lab = setUp();
     const { stream } = await latest(lab);
